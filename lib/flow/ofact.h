@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OpenFlow actions and instructions in the form the pipeline runs, and their text.
+ *
+ * A list is a byte string of records, each a struct ofact header followed by its body, padded to 8 bytes; struct ofact.len covers
+ * it all. The form belongs to no protocol version: wire codecs (lib/openflow) and the text of ovs-ofctl both translate to it.
+ * Instructions (goto_table, write_actions, clear_actions, write_metadata, meter) are records too, in the order in which
+ * OpenFlow 1.3 runs them: after the plain actions.
+ *
+ * Lists built by the functions below are well-formed; the pipeline trusts them.
+ */
+#ifndef FLOW_OFACT_H
+#define FLOW_OFACT_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow/field.h"
+
+struct ds;
+struct match;
+struct port_names;
+
+/** Longest list, in bytes. */
+#define OFACTS_MAX 65528
+
+enum ofact_type {
+	OFACT_OUTPUT = 1,    /**< struct ofact_output: port may be reserved (NORMAL, FLOOD, ALL, LOCAL, IN_PORT, NONE, CONTROLLER) */
+	OFACT_OUTPUT_REG,    /**< struct ofact_output_reg */
+	OFACT_SET_FIELD,     /**< struct ofact_set_field: set_field, mod_*, load (see as_load) */
+	OFACT_MOVE,          /**< struct ofact_move */
+	OFACT_PUSH_VLAN,     /**< struct ofact_u16: TPID */
+	OFACT_STRIP_VLAN,    /**< struct ofact: strip_vlan, pop_vlan */
+	OFACT_SET_VLAN_VID,  /**< struct ofact_vlan: mod_vlan_vid; adds a tag where there is none */
+	OFACT_SET_VLAN_PCP,  /**< struct ofact_vlan: mod_vlan_pcp */
+	OFACT_DEC_TTL,       /**< struct ofact */
+	OFACT_STACK_PUSH,    /**< struct ofact_stack */
+	OFACT_STACK_POP,
+	OFACT_RESUBMIT,      /**< struct ofact_resubmit */
+	OFACT_NOTE,          /**< struct ofact_note */
+	OFACT_EXIT,          /**< struct ofact */
+	OFACT_CLONE,         /**< struct ofact_nest */
+	OFACT_CLEAR_ACTIONS, /**< struct ofact; instruction */
+	OFACT_WRITE_ACTIONS, /**< struct ofact_nest; instruction */
+	OFACT_WRITE_METADATA,/**< struct ofact_metadata; instruction */
+	OFACT_GOTO_TABLE,    /**< struct ofact_u8 : table; instruction */
+	OFACT_N_TYPES
+};
+
+struct ofact {
+	uint16_t type; /**< enum ofact_type */
+	uint16_t len;  /**< bytes of the whole record, a multiple of 8 */
+	uint32_t zero;
+};
+
+struct ofact_output {
+	struct ofact h;
+	uint16_t port;    /**< OpenFlow port number, enum ofp_port for reserved ones */
+	uint16_t max_len; /**< output to CONTROLLER only */
+};
+
+struct ofact_output_reg {
+	struct ofact h;
+	struct subfield src;
+	uint16_t max_len;
+};
+
+struct ofact_set_field {
+	struct ofact h;
+	const struct field *field;
+	union field_value value, mask; /**< n_bytes of the field */
+	uint8_t as;                    /**< enum ofact_set_as: how it was written, and so is printed */
+	uint8_t flow_has_vlan;
+};
+
+/** How a set_field was written: "set_field:V->F", "load:V->F[]", or an OpenFlow 1.0 word such as mod_nw_src. */
+enum ofact_set_as { OFACT_AS_SET_FIELD, OFACT_AS_LOAD, OFACT_AS_MOD };
+
+struct ofact_move {
+	struct ofact h;
+	struct subfield src, dst;
+};
+
+struct ofact_u16 {
+	struct ofact h;
+	uint16_t value;
+};
+
+struct ofact_u8 {
+	struct ofact h;
+	uint8_t value;
+};
+
+struct ofact_vlan {
+	struct ofact h;
+	uint16_t value;         /**< VID 12 bits, or PCP 3 bits */
+	bool push_if_needed;
+	bool flow_has_vlan;     /**< the rule's match guarantees a tag */
+};
+
+struct ofact_stack {
+	struct ofact h;
+	struct subfield subfield;
+};
+
+struct ofact_resubmit {
+	struct ofact h;
+	uint16_t in_port; /**< OFPP_IN_PORT: the current one */
+	uint8_t table;    /**< 255: the current one */
+	bool as_port_only;/**< written "resubmit:PORT" */
+};
+
+struct ofact_note {
+	struct ofact h;
+	uint16_t n;
+	uint8_t data[];
+};
+
+struct ofact_nest {
+	struct ofact h;
+	struct ofact actions[]; /**< h.len - sizeof h bytes of records */
+};
+
+struct ofact_metadata {
+	struct ofact h;
+	be64 value, mask;
+};
+
+#define OFACT_FOR_EACH(A, LEFT, OFACTS, LEN)                                                      \
+	for ((A) = (const struct ofact *)(OFACTS), (LEFT) = (LEN); (LEFT) >= sizeof *(A);         \
+	     (LEFT) -= (A)->len, (A) = (const struct ofact *)((const char *)(A) + (A)->len))
+
+/** A list under construction; `data` is heap memory of `len` bytes. Zero-initialise, free with ofacts_fini(). */
+struct ofacts {
+	void *data;
+	size_t len, cap;
+};
+
+void ofacts_fini(struct ofacts *list);
+/** ofacts_put() - append a zeroed record of @size bytes (padded to 8). Return: it, valid until the next append. */
+void *ofacts_put(struct ofacts *list, enum ofact_type type, size_t size);
+
+/**
+ * ofacts_parse() - text behind "actions=", ovs-ofctl syntax
+ * @text: @len bytes
+ * @m: the rule's match, for prerequisites ("set_field:80->tcp_dst needs 'tcp' in the match"); NULL leaves them unchecked
+ * @table: the table the rule goes to (goto_table must go forward; resubmit(,) defaults); 255 when not known
+ * @list: appended to
+ *
+ * Actions and fields that OVS knows and vsw does not do yet are refused by name.
+ * Return: 0 or -EINVAL with column and sentence.
+ */
+int ofacts_parse(const char *text, size_t len, const struct port_names *names, const struct match *m, uint8_t table,
+		 struct ofacts *list, struct errtext *err);
+/** ofacts_format() - as ovs-ofctl prints it, "drop" for an empty list, without "actions=". */
+void ofacts_format(const void *ofacts, size_t len, const struct port_names *names, struct ds *out);
+/** ofacts_output_to() - whether some action, nested ones included, outputs to @port (for out_port filters). */
+bool ofacts_output_to(const void *ofacts, size_t len, uint16_t port);
+
+#endif
