@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The datapath interface: what every forwarding engine does for the switch, and the little it knows.
+ *
+ * What a datapath is
+ * ------------------
+ * A datapath moves packets between numbered ports by looking up each packet's key (struct pkt_key) in a table of masked flows
+ * (megaflows) and running the winner's actions (vsw/dp_action.h). Flows are disjoint or agree: at most one answer is right for
+ * a packet, so there are no priorities down here. A packet that no flow covers is a miss: it goes, whole and with its offload
+ * state, to the upcall function, which translates it, usually installs a flow by calling flow_put() of this very datapath, and hands back the
+ * actions for this one packet. A datapath knows nothing of bridges, OpenFlow, VLAN modes or MAC learning.
+ *
+ * There is one datapath per daemon (struct datapath) of the kind that --datapath chose, plus one `dummy` for bridges that ask
+ * for datapath_type=dummy. Ports of all bridges share its number space; patch ports never get here.
+ *
+ *   ebpf   (ebpf.c)   tc programs on every port, flows in BPF maps: packets never leave the kernel
+ *   user   (user.c)   forwarding threads over AF_PACKET with virtio_net_hdr
+ *   dummy  (dummy.c)  ports fed from sockets and hex, one thread: the caller's; deterministic, no root
+ *
+ * Ports
+ * -----
+ * Whoever calls port_add() has made the network device; a datapath attaches to it by ifindex and leaves it as it was when the port is
+ * deleted. A frame received on a port must not reach the host's own stack as well. For `internal` ports the device given is the
+ * switch's end of a veth pair whose other end carries the bridge's name; for `tap` ports it is the TAP's network device (the
+ * guest holds the descriptor). All three of system, internal and tap look alike from here.
+ *
+ * Order
+ * -----
+ * Packets of one flow that came in on one port leave in the order in which they came, also around a miss: while packets of a flow wait for
+ * translation, later ones of the same flow wait behind them.
+ *
+ * Upcalls
+ * -------
+ * Each port has a bounded queue of packets that wait for translation; one that does not fit is dropped and counted
+ * (DROP_UPCALL_QUEUE_FULL). Queues are served round robin, so a port that sends only misses costs the others little. The
+ * upcall function may be called from several threads at a time, each registered with liburcu, outside of read-side sections.
+ *
+ * Counting
+ * --------
+ * Each packet received on a port is in the end forwarded (also consumed by an explicit action) or dropped for exactly one reason,
+ * counted on the port that it came from. Per-flow counters are exact: a packet is counted in the flow that forwarded
+ * it, at the time its actions ran, never in two.
+ *
+ * Threads
+ * -------
+ * port_*() come from the main thread. flow_*() and execute() come from any thread registered with liburcu. Errors are negative errno.
+ */
+#ifndef SWITCHD_DATAPATH_DATAPATH_H
+#define SWITCHD_DATAPATH_DATAPATH_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/errtext.h"
+#include "flow/dp_action.h"
+#include "packet/packet.h"
+#include "vsw/dp_action.h"
+#include "vsw/flow_key.h"
+
+struct datapath;
+struct loop;
+
+#define DP_PORT_NONE UINT32_MAX
+/** Port numbers are below this; 0 is a valid number. */
+#define DP_MAX_PORTS 65536
+
+struct dp_port_spec {
+	const char *name;      /**< as people know it: for messages */
+	const char *type;      /**< "system", "internal", "tap", "dummy" */
+	int ifindex;           /**< of the device to attach to; 0 for dummy */
+	const char *stream;    /**< dummy: "unix:PATH" to connect to, or NULL */
+	const char *pstream;   /**< dummy: "punix:PATH" to listen on, or NULL */
+	uint32_t requested;    /**< number wished for, or DP_PORT_NONE */
+};
+
+struct dp_port_stats {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t forwarded;               /**< received here and not dropped */
+	uint64_t queued;                  /**< waiting for translation now */
+	uint64_t upcalls;                 /**< misses handed to the daemon so far */
+	uint64_t drops[DROP_N_REASONS];   /**< of packets received here */
+};
+
+struct dp_flow_stats {
+	uint64_t n_packets, n_bytes;
+	int64_t used_ms;    /**< clock_now_ms() of the last packet, 0: never */
+	uint16_t tcp_flags; /**< all seen, host order */
+};
+
+/** A flow as the daemon puts it. */
+struct dp_flow_put {
+	uint64_t id;                /**< chosen by the caller, never 0, unique in this datapath's life */
+	const struct pkt_key *key;  /**< already under the mask */
+	const struct pkt_key *mask;
+	const void *actions;        /**< copied */
+	size_t actions_len;
+};
+
+/** A flow as the datapath shows it; the pointers are valid inside one rcu_read_lock() section around flow_dump(). */
+struct dp_flow {
+	uint64_t id;
+	const struct pkt_key *key, *mask;
+	const void *actions;
+	size_t actions_len;
+	struct dp_flow_stats stats;
+};
+
+struct dp_stats {
+	uint64_t n_flows, n_masks;
+	uint64_t hits, misses, lost; /**< packets since the start: by a flow, to the daemon, dropped for want of queue room */
+	uint64_t cache_hits;         /**< of hits: found in the exact-match cache */
+};
+
+/** A miss, or a packet that a DP_USERSPACE action sent up. */
+struct dp_upcall {
+	struct packet *packet;     /**< parsed; the datapath's; may be edited by nobody but its later actions */
+	const struct pkt_key *key; /**< whole */
+	bool is_miss;
+	uint32_t reason;           /**< enum dp_userspace_reason when not a miss */
+	uint64_t cookie;           /**< of the DP_USERSPACE action */
+};
+
+/** What to do with this one packet. The memory of `actions` is the caller's scratch of at least DP_ACTIONS_MAX bytes. */
+struct dp_upcall_reply {
+	struct dp_actions actions;
+};
+
+typedef void dp_upcall_fn(void *aux, const struct dp_upcall *upcall, struct dp_upcall_reply *reply);
+
+struct dp_config {
+	struct loop *loop;        /**< main loop; `dummy` does all its work there */
+	const char *rundir;
+	unsigned int n_threads;   /**< 0: as many as there are CPUs, at most 4 */
+	unsigned int upcall_queue;/**< packets per port; 0: 512 */
+	unsigned int max_flows;   /**< 0: 200,000 */
+	dp_upcall_fn *upcall;
+	void *aux;
+};
+
+struct datapath_ops {
+	const char *type;
+
+	/** Return: 0, or -errno with the reason (no permission, kernel lacks ...), when this host cannot do it. */
+	int (*open)(const struct dp_config *config, struct datapath **dp, struct errtext *err);
+	/** Stops every thread, detaches from every port. */
+	void (*close)(struct datapath *dp);
+
+	/** @port_no: the number given, spec->requested when that was free. */
+	int (*port_add)(struct datapath *dp, const struct dp_port_spec *spec, uint32_t *port_no, struct errtext *err);
+	/** Flows that output to it stay until revalidated; packets to it drop with DROP_NO_PORT. */
+	int (*port_del)(struct datapath *dp, uint32_t port_no);
+	int (*port_stats)(struct datapath *dp, uint32_t port_no, struct dp_port_stats *stats);
+
+	/**
+	 * New flow, or new actions for the flow with this id (statistics stay).
+	 * Errors: -EEXIST another flow has this masked key, -ENOSPC max_flows reached, -EOPNOTSUPP.
+	 */
+	int (*flow_put)(struct datapath *dp, const struct dp_flow_put *flow);
+	/** @stats: final counters (a packet in flight may still be added by no one), or NULL. Return: 0 or -ENOENT. */
+	int (*flow_del)(struct datapath *dp, uint64_t id, struct dp_flow_stats *stats);
+	/** Return: 0 or -ENOENT. */
+	int (*flow_stats)(struct datapath *dp, uint64_t id, struct dp_flow_stats *stats);
+	/**
+	 * Next @n flows at most, caller in rcu_read_lock(). @cursor: 0 to begin; opaque. A flow that exists during the whole walk is
+	 * shown once; one that comes or goes meanwhile may be missed.
+	 * Return: number written; 0 at the end.
+	 */
+	size_t (*flow_dump)(struct datapath *dp, uint64_t *cursor, struct dp_flow *flows, size_t n);
+	/** From now on each present flow is a miss, but stays (and is dumped, with its counters) until deleted or put anew with its id. O(1). */
+	void (*flow_invalidate_all)(struct datapath *dp);
+
+	/** Run actions on a packet of the daemon's. @packet: parsed, modified. Its in_port counts the drops when it is a port's. */
+	int (*execute)(struct datapath *dp, struct packet *packet, const void *actions, size_t actions_len);
+
+	void (*stats)(struct datapath *dp, struct dp_stats *stats);
+};
+
+/** First member of each implementation's own struct. */
+struct datapath {
+	const struct datapath_ops *ops;
+};
+
+extern const struct datapath_ops datapath_user;
+extern const struct datapath_ops datapath_dummy;
+
+/** datapath_by_type() - NULL when there is none of that name. */
+const struct datapath_ops *datapath_by_type(const char *type);
+
+#endif
