@@ -36,6 +36,14 @@ enum packet_gso {
 
 #define PACKET_OFS_NONE UINT16_MAX
 
+/** What stands at l3_ofs, as far as the edits care. */
+enum packet_l3 {
+	PACKET_L3_NONE, /**< something else, or malformed */
+	PACKET_L3_IPV4,
+	PACKET_L3_IPV6,
+	PACKET_L3_ARP, /**< ARP or RARP for IPv4 over Ethernet */
+};
+
 struct packet {
 	uint8_t *data;      /**< first byte of the Ethernet header */
 	uint32_t len;       /**< bytes from data on */
@@ -51,9 +59,12 @@ struct packet {
 	uint16_t csum_offset; /**< from csum_start to the checksum field */
 
 	/* Set by packet_parse(), kept by the edits; PACKET_OFS_NONE where there is no such header. From data. */
-	uint16_t l2_5_ofs; /**< MPLS */
-	uint16_t l3_ofs;
+	uint16_t l2_5_ofs; /**< MPLS; there is no l3_ofs then */
+	uint16_t l3_ofs;   /**< behind the Ethernet type */
 	uint16_t l4_ofs;   /**< NONE for later fragments and where the L4 header is cut off */
+	uint16_t l4_len;   /**< bytes from l4_ofs to the end of the IP packet (padding of the frame is not counted); 0 without */
+	uint8_t l3_type;   /**< enum packet_l3 */
+	uint8_t l4_proto;  /**< IP protocol at l4_ofs; 0 without */
 
 	/* Origin, copied into the key by packet_parse(). */
 	uint32_t in_port;
@@ -73,6 +84,12 @@ struct packet {
  */
 void packet_init(struct packet *p, void *buf, size_t cap, size_t headroom, size_t len);
 
+/** packet_is_gso() - is it more than one frame? */
+static inline bool packet_is_gso(const struct packet *p)
+{
+	return p->gso_type != PACKET_GSO_NONE;
+}
+
 /**
  * packet_parse() - fill the key and the header offsets
  * @p: frame of any length and content; metadata (in_port ...) is taken from it
@@ -89,7 +106,15 @@ int packet_parse(struct packet *p, struct pkt_key *key);
 
 /* ---- edits (lib/packet/edit.c): each keeps offsets, checksums and offload state right, and needs a parsed packet ---- */
 
+/**
+ * packet_push_vlan() - put a tag in front of all others
+ * @tpid: 0x8100 or 0x88a8
+ * @tci: PCP and VID; FLOW_VLAN_PRESENT is not written, so DEI is 0
+ *
+ * Return: 0, or -ENOSPC without 4 bytes of headroom, or -EINVAL without an Ethernet header.
+ */
 int packet_push_vlan(struct packet *p, be16 tpid, be16 tci);
+/** packet_pop_vlan() - remove the outermost tag. Return: 0 or -ENOENT without a tag. */
 int packet_pop_vlan(struct packet *p);
 /** packet_set_vlan_tci() - rewrite the outermost tag's TCI where @mask has ones. Return: 0 or -ENOENT without a tag. */
 int packet_set_vlan_tci(struct packet *p, be16 tci, be16 mask);
@@ -123,19 +148,28 @@ void packet_complete_csum(struct packet *p);
 /**
  * packet_compose() - build a frame from a key (for `trace --generate`, tests)
  * @p: initialised with enough room; its content is replaced
- * @key: fields with their prerequisites; nothing is invented except lengths, versions and checksums
+ * @key: fields with their prerequisites; nothing is invented except lengths, versions, checksums and a fragment's offset
  * @l7_len: payload bytes (zeros) behind the L4 header
  *
- * Return: 0, or -ENOSPC.
+ * Parsing the frame gives the key again (as far as a frame can say it). The packet is left parsed.
+ *
+ * Return: 0, or -ENOSPC when the frame does not fit @p, or not the length fields of its headers.
  */
 int packet_compose(struct packet *p, const struct pkt_key *key, size_t l7_len);
 
 /**
  * packet_segment() - cut a GSO packet into frames (where the egress cannot)
- * @seg: called for each frame in order; the frame is valid during the call only
- * @scratch: PACKET_HEADROOM + @p->hdr_len + @p->gso_size bytes at least; @scratch_len its size
+ * @p: parsed
+ * @scratch: memory for one frame: PACKET_HEADROOM, the headers and 8 bytes, @p->gso_size bytes;
+ *           PACKET_HEADROOM + PACKET_MAX_LEN is always enough
+ * @scratch_len: its size
+ * @seg: called for each frame in order; the frame is parsed and valid during the call only; not 0 ends the work
  *
- * Return: number of frames, or -EINVAL when the headers do not fit the GSO type, -ENOSPC when @scratch is too small.
+ * Every frame is complete: lengths, identification, sequence numbers, flags and checksums. TCP and PACKET_GSO_UDP_L4 become
+ * segments and datagrams; PACKET_GSO_UDP becomes IP fragments of one datagram (not with IPv4 options or IPv6 extension headers).
+ *
+ * Return: number of frames, or -EINVAL when the headers do not fit the GSO type, -ENOSPC when @scratch is too small, or what
+ * @seg returned.
  */
 int packet_segment(const struct packet *p, void *scratch, size_t scratch_len,
 		   int (*seg)(void *aux, struct packet *frame), void *aux);
