@@ -10,6 +10,8 @@
 #define SWITCHD_CONTROL_H 1
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/errtext.h"
 
