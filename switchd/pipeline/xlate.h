@@ -70,4 +70,13 @@ struct xlate_out {
  */
 void xlate_run(const struct xlate_in *in, struct xlate_out *out);
 
+/**
+ * xlate_credit() - credit packets to what a translation went through: rules' counters, FDB entries' freshness
+ * @used_ms: when the last of the packets passed
+ *
+ * Any thread. Rules must be alive (referenced, or inside of rcu_read_lock()); credits of a bridge that is gone are the
+ * caller's to drop, by revalidation, before the bridge is freed.
+ */
+void xlate_credit(const struct xlate_credit *credits, size_t n, uint64_t n_packets, uint64_t n_bytes, int64_t used_ms);
+
 #endif
