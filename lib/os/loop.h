@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An event loop over epoll: descriptors, timers, and work posted from other threads. One thread runs it; loop_post() alone may
- * come from any. Timers follow clock_now_ms(), so a stopped clock fires none, and clock_warp() fires what became due
- * (call loop_clock_warped() afterwards).
+ * An event loop over epoll: descriptors, timers, and work posted from other threads. One thread runs it; loop_post(), loop_quit()
+ * and loop_clock_warped() alone may come from any. Timers follow clock_now_ms(), so a stopped clock fires none, and clock_warp()
+ * fires what became due (call loop_clock_warped() afterwards).
  */
 #ifndef OS_LOOP_H
 #define OS_LOOP_H 1
@@ -24,10 +24,13 @@ struct loop_fd {
 struct loop_timer {
 	int64_t at_ms;
 	uint32_t heap_pos; /* 1-based; 0: not set */
+	uint64_t seq;      /* of those due at the same time, the one set first fires first */
 	void (*fire)(struct loop_timer *self, int64_t now_ms);
 };
 
+/** loop_new() - NULL with errno set when the kernel has no descriptors left. */
 struct loop *loop_new(void);
+/** loop_free() - NULL is fine. Descriptors and timers still in it are forgotten, posts not yet run never run. */
 void loop_free(struct loop *loop);
 
 /** loop_add_fd() - watch @fd (not owned). Return: 0 or -errno. */
@@ -43,10 +46,10 @@ void loop_set_timer(struct loop *loop, struct loop_timer *timer, int64_t at_ms,
 void loop_cancel_timer(struct loop *loop, struct loop_timer *timer);
 void loop_clock_warped(struct loop *loop);
 
-/** loop_post() - run @fn in the loop's thread soon; from any thread. */
+/** loop_post() - run @fn in the loop's thread soon, in the order posted; from any thread. */
 void loop_post(struct loop *loop, void (*fn)(void *aux), void *aux);
 
-/** loop_run() - until loop_quit(). Return: 0 or -errno. */
+/** loop_run() - until loop_quit(); may be called again afterwards. Return: 0 or -errno. */
 int loop_run(struct loop *loop);
 void loop_quit(struct loop *loop);
 
