@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Misses: translate, remember, install, and keep what was installed true.
- *
- * Every datapath flow that the switch has installed is known here as a struct mega: its key and mask, the actions that translation gave,
- * the rules it credits, and how much of its counters has been credited already. upcall_handle() makes them; revalidate.c
- * walks them, moves statistics to rules, re-translates after a change, and evicts the idle.
+ * Misses: translate the packet, install a datapath flow for those that follow, and remember it.
  */
 #ifndef SWITCHD_UPCALL_H
 #define SWITCHD_UPCALL_H 1
@@ -13,5 +9,12 @@
 
 /** upcall_handle() - the dp_upcall_fn of every datapath; @aux is the struct datapath ** that the datapath was opened into. */
 void upcall_handle(void *aux, const struct dp_upcall *upcall, struct dp_upcall_reply *reply);
+
+struct upcall_stats {
+	uint64_t n_misses;       /**< translated */
+	uint64_t n_slow_path;    /**< packets of flows that the datapath cannot run by itself */
+	uint64_t n_not_installed;/**< flow table full, or somebody else installed the same flow first */
+};
+void upcall_get_stats(struct upcall_stats *stats);
 
 #endif

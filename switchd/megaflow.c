@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switchd/megaflow.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "switchd/pipeline/table.h"
+
+/* Serialises walkers; held while megaflows are looked at, changed or removed. */
+static pthread_mutex_t walk_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Guards the slots; taken for an instant, inside of walk_lock where both are held. */
+static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct slot {
+	struct megaflow *m; /* NULL: free */
+	uint32_t generation;
+	uint32_t next_free; /* slot number + 1 of the next free one */
+};
+
+static struct slot *slots;
+static uint32_t n_slots, cap_slots, first_free;
+static _Atomic size_t n_megaflows, n_bytes;
+
+enum { MIN_SLOTS = 256 };
+
+void megaflows_lock(void)
+{
+	pthread_mutex_lock(&walk_lock);
+}
+
+void megaflows_unlock(void)
+{
+	pthread_mutex_unlock(&walk_lock);
+}
+
+size_t megaflows_count(void)
+{
+	return atomic_load_explicit(&n_megaflows, memory_order_relaxed);
+}
+
+size_t megaflows_memory(void)
+{
+	return atomic_load_explicit(&n_bytes, memory_order_relaxed) + (size_t)cap_slots * sizeof *slots;
+}
+
+static size_t megaflow_size(const struct megaflow *m)
+{
+	return sizeof *m + m->actions_len + m->n_credits * sizeof *m->credits;
+}
+
+/* A slot of one's own, invisible to walkers until published. Return: the id. */
+static uint64_t slot_reserve(void)
+{
+	uint64_t id;
+	uint32_t i;
+
+	pthread_mutex_lock(&slots_lock);
+	if (first_free) {
+		i = first_free - 1;
+		first_free = slots[i].next_free;
+	} else {
+		if (n_slots == cap_slots) {
+			cap_slots = cap_slots ? cap_slots * 2 : MIN_SLOTS;
+			slots = xrealloc(slots, cap_slots * sizeof *slots);
+		}
+		i = n_slots++;
+		slots[i].generation = 0;
+	}
+	slots[i].m = NULL;
+	id = (uint64_t)++slots[i].generation << 32 | i;
+	pthread_mutex_unlock(&slots_lock);
+	return id;
+}
+
+static void slot_publish(struct megaflow *m)
+{
+	pthread_mutex_lock(&slots_lock);
+	slots[(uint32_t)m->id].m = m;
+	pthread_mutex_unlock(&slots_lock);
+}
+
+static void slot_give_back(uint64_t id)
+{
+	uint32_t i = (uint32_t)id;
+
+	pthread_mutex_lock(&slots_lock);
+	slots[i].m = NULL;
+	slots[i].next_free = first_free;
+	first_free = i + 1;
+	pthread_mutex_unlock(&slots_lock);
+}
+
+struct megaflow *megaflow_next(size_t *slot)
+{
+	struct megaflow *m = NULL;
+
+	pthread_mutex_lock(&slots_lock);
+	while (!m && *slot < n_slots)
+		m = slots[(*slot)++].m;
+	pthread_mutex_unlock(&slots_lock);
+	return m;
+}
+
+/* Takes over what is remembered of a translation; references the rules. */
+static void remember(struct megaflow *m, const struct xlate_out *out)
+{
+	m->mask = out->mask;
+	memcpy(m->tables, out->tables, sizeof m->tables);
+	m->used_fdb = out->used_fdb;
+	m->n_credits = out->n_credits;
+	m->credits = out->n_credits ? xmemdup(out->credits, out->n_credits * sizeof *out->credits) : NULL;
+	for (size_t i = 0; i < m->n_credits; i++)
+		if (m->credits[i].rule)
+			rule_ref(m->credits[i].rule);
+
+	if (out->slow_path) {
+		struct dp_userspace up = {.h = {DP_USERSPACE, sizeof up, DP_TO_SLOW_PATH}, .cookie = m->id};
+
+		m->actions = xmemdup(&up, sizeof up);
+		m->actions_len = sizeof up;
+	} else {
+		m->actions = xmemdup(out->actions.data, out->actions.len);
+		m->actions_len = out->actions.len;
+	}
+}
+
+static void forget(struct megaflow *m)
+{
+	for (size_t i = 0; i < m->n_credits; i++)
+		if (m->credits[i].rule)
+			rule_unref(m->credits[i].rule);
+	free(m->credits);
+	free(m->actions);
+	m->credits = NULL;
+	m->actions = NULL;
+}
+
+static int put(const struct megaflow *m)
+{
+	struct pkt_key masked;
+	const uint64_t *key = (const uint64_t *)&m->key, *mask = (const uint64_t *)&m->mask;
+
+	for (size_t i = 0; i < PKT_KEY_WORDS; i++)
+		((uint64_t *)&masked)[i] = key[i] & mask[i];
+	return m->dp->ops->flow_put(m->dp, &(struct dp_flow_put){
+						   .id = m->id,
+						   .key = &masked,
+						   .mask = &m->mask,
+						   .actions = m->actions,
+						   .actions_len = m->actions_len,
+					   });
+}
+
+int megaflow_install(const struct xlate_in *in, const struct xlate_out *out)
+{
+	struct megaflow *m = xzalloc(sizeof *m);
+	int error;
+
+	m->id = slot_reserve();
+	m->dp = in->dp;
+	m->key = *in->key;
+	m->created_ms = in->now_ms;
+	remember(m, out);
+	error = put(m);
+	if (error) {
+		slot_give_back(m->id);
+		forget(m);
+		free(m);
+		return error;
+	}
+	slot_publish(m);
+	atomic_fetch_add_explicit(&n_megaflows, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&n_bytes, megaflow_size(m), memory_order_relaxed);
+	return 0;
+}
+
+/* Give what @now has more than what was credited before. */
+static void credit(struct megaflow *m, const struct dp_flow_stats *now)
+{
+	uint64_t n_packets = now->n_packets - m->credited.n_packets;
+	uint64_t n_bytes_more = now->n_bytes - m->credited.n_bytes;
+
+	if (!n_packets)
+		return;
+	xlate_credit(m->credits, m->n_credits, n_packets, n_bytes_more, now->used_ms);
+	m->credited = *now;
+}
+
+int64_t megaflow_credit(struct megaflow *m)
+{
+	struct dp_flow_stats now = {0};
+
+	if (!m->dp->ops->flow_stats(m->dp, m->id, &now))
+		credit(m, &now);
+	return now.used_ms;
+}
+
+int megaflow_replace(struct megaflow *m, const struct xlate_out *out)
+{
+	size_t old_size = megaflow_size(m);
+	int error;
+
+	megaflow_credit(m);
+	forget(m);
+	remember(m, out);
+	atomic_fetch_add_explicit(&n_bytes, megaflow_size(m) - old_size, memory_order_relaxed);
+	error = put(m);
+	return error;
+}
+
+void megaflow_remove(struct megaflow *m)
+{
+	struct dp_flow_stats last = {0};
+
+	if (!m->dp->ops->flow_del(m->dp, m->id, &last))
+		credit(m, &last);
+	slot_give_back(m->id);
+	atomic_fetch_sub_explicit(&n_megaflows, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&n_bytes, megaflow_size(m), memory_order_relaxed);
+	forget(m);
+	free(m);
+}

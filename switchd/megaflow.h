@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's book of the flows it has put into datapaths.
+ *
+ * A datapath flow is a cached answer of translation. For each one the book keeps what is needed to keep it true: the key and
+ * mask it was translated for, the tables it went through, the rules that its packets must be credited to, and how many have
+ * been credited already.
+ *
+ * A megaflow's id in the datapath is its slot in the book and a generation, so finding one by id is an index.
+ *
+ * Threads: megaflow_install() comes from any thread, under switch_rdlock(). Everything else comes from one walker at a time, under
+ * megaflows_lock() (the revalidator thread, or the main thread when a change must be visible before its command returns).
+ */
+#ifndef SWITCHD_MEGAFLOW_H
+#define SWITCHD_MEGAFLOW_H 1
+
+#include "switchd/datapath/datapath.h"
+#include "switchd/pipeline/xlate.h"
+
+struct megaflow {
+	uint64_t id;
+	struct datapath *dp;
+	struct pkt_key key;   /* of the packet that made it, unmasked */
+	struct pkt_key mask;
+	uint64_t tables[4];   /* tables looked up */
+	bool used_fdb;
+	int64_t created_ms;
+	struct dp_flow_stats credited; /* n_packets and n_bytes given to the rules so far */
+	size_t actions_len;
+	uint8_t *actions;     /* as put into the datapath */
+	size_t n_credits;
+	struct xlate_credit *credits; /* each holds a reference to its rule */
+};
+
+void megaflows_lock(void);
+void megaflows_unlock(void);
+
+/**
+ * megaflow_install() - put a translation into the datapath and the book
+ * @in: what was translated
+ * @out: the result; rules are referenced here, so they must be alive
+ *
+ * Return: 0; -EEXIST when the datapath has this flow from another thread, -ENOSPC when it is full, or its error.
+ */
+int megaflow_install(const struct xlate_in *in, const struct xlate_out *out);
+
+/** megaflow_next() - walk: begin with *slot = 0; NULL at the end. Megaflows may be removed, and are added, meanwhile. */
+struct megaflow *megaflow_next(size_t *slot);
+
+/** megaflow_replace() - new actions and credits; counters before the change go to the old rules. Return: 0 or -errno. */
+int megaflow_replace(struct megaflow *m, const struct xlate_out *out);
+
+/** megaflow_remove() - out of datapath and book; the last counters go to the rules. Frees @m. */
+void megaflow_remove(struct megaflow *m);
+
+/** megaflow_credit() - give the rules what was counted since the last time. Return: when last used (clock_now_ms() scale), 0: never. */
+int64_t megaflow_credit(struct megaflow *m);
+
+size_t megaflows_count(void);
+/** megaflows_memory() - bytes in the book, without the datapath's share. */
+size_t megaflows_memory(void);
+
+#endif

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switchd/upcall.h"
+
+#include <stdatomic.h>
+
+#include <urcu.h>
+
+#include "base/clock.h"
+#include "switchd/bridge.h"
+#include "switchd/megaflow.h"
+#include "switchd/pipeline/xlate.h"
+
+static _Atomic uint64_t n_misses, n_slow_path, n_not_installed;
+
+/* Too large for a stack. */
+static _Thread_local struct xlate_credit credits_of_this_thread[XLATE_MAX_RULES];
+
+/*
+ * Translation and installation are one critical section of switch_rdlock(): whoever changes tables or ports then takes
+ * the write lock for an instant to be sure that no answer from before the change can still be installed (revalidate.c).
+ */
+void upcall_handle(void *aux, const struct dp_upcall *upcall, struct dp_upcall_reply *reply)
+{
+	struct datapath **dp = aux;
+	struct xlate_in in = {
+		.dp = *dp,
+		.key = upcall->key,
+		.packet = upcall->packet,
+		.now_ms = clock_now_ms(),
+		.may_learn = true,
+	};
+	struct xlate_out out = {.actions = reply->actions, .credits = credits_of_this_thread};
+
+	atomic_fetch_add_explicit(upcall->is_miss ? &n_misses : &n_slow_path, 1, memory_order_relaxed);
+	switch_rdlock();
+	rcu_read_lock();
+	xlate_run(&in, &out);
+	xlate_credit(out.credits, out.n_credits, 1, upcall->packet->len, in.now_ms);
+	if (upcall->is_miss && megaflow_install(&in, &out))
+		atomic_fetch_add_explicit(&n_not_installed, 1, memory_order_relaxed);
+	rcu_read_unlock();
+	switch_rdunlock();
+	reply->actions = out.actions;
+}
+
+void upcall_get_stats(struct upcall_stats *stats)
+{
+	stats->n_misses = atomic_load_explicit(&n_misses, memory_order_relaxed);
+	stats->n_slow_path = atomic_load_explicit(&n_slow_path, memory_order_relaxed);
+	stats->n_not_installed = atomic_load_explicit(&n_not_installed, memory_order_relaxed);
+}
