@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # One non-recursive Makefile; `make help` lists the targets. Objects go to build/<flavour>/, programs to build/bin/.
 
-FLAVOUR := $(if $(SAN),san,$(if $(COV),cov,opt))
+FLAVOUR := $(if $(FUZZ),fuzz,$(if $(SAN),san,$(if $(COV),cov,opt)))
 O := build/$(FLAVOUR)
 # The plain flavour's programs live at build/bin; the others beside their objects.
 BIN := $(if $(filter opt,$(FLAVOUR)),build/bin,$(O)/bin)
 
+, := ,
 PREFIX ?= /usr
 DESTDIR ?=
-CC ?= gcc
 CLANG ?= clang
+CC := $(if $(FUZZ),$(CLANG),$(if $(filter default,$(origin CC)),gcc,$(CC)))
 PKGS := jansson sqlite3 liburcu libnl-3.0 libnl-route-3.0 libmnl libpcap libbpf
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -20,8 +21,9 @@ WERROR ?= -Werror
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Ilib -I. -I$(O)/gen
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -fno-strict-aliasing -fstack-protector-strong -pthread $(WARN) $(WERROR)
+CFLAGS += $(if $(FUZZ),-fsanitize=fuzzer-no-link$(,)address$(,)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 CFLAGS += $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer) $(if $(COV),--coverage -O0)
-LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage)
+LDFLAGS += -pthread $(if $(FUZZ),-fsanitize=address$(,)undefined) $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage)
 LDLIBS += $(PKG_LIBS) -lpthread
 
 LIB_SRC := $(wildcard lib/*/*.c)
@@ -31,6 +33,8 @@ CTL_SRC := $(wildcard ctl/*.c)
 VMM_SRC := $(wildcard vmm/*.c vmm/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 TOOL_SRC := $(wildcard tests/tools/*.c)
+BENCH_SRC := $(wildcard tests/bench/*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 LIB := $(O)/libvsw.a
@@ -38,6 +42,10 @@ LIB := $(O)/libvsw.a
 SWITCHD_LIB := $(O)/libswitchd.a
 UNIT := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(UNIT_SRC))
 TOOLS := $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(TOOL_SRC))
+BENCHES := $(patsubst tests/bench/%.c,$(O)/tests/bench/%,$(BENCH_SRC))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/tests/fuzz/%,$(FUZZ_SRC))
+SYSTEM := $(wildcard tests/system/test_*)
+CONFORMANCE := $(filter-out %.txt %.py %.md,$(wildcard tests/conformance/*_vs_* tests/conformance/*_oracle tests/conformance/*_judge))
 PROGRAMS := $(if $(wildcard switchd/main.c),$(BIN)/vsw-switchd) $(if $(CTL_SRC),$(BIN)/vsw) $(if $(wildcard vmm/main.c),$(BIN)/vsw-vmm)
 
 .PHONY: all
@@ -91,9 +99,106 @@ say = @printf '  %-4s %s\n' $(1) $(2)
 Q := @
 endif
 
-.PHONY: unit
+$(O)/tests/bench/%: $(O)/tests/bench/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build/fuzz/tests/fuzz/%: $(if $(FUZZ),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(LIB))
+	$(call say,LD,$@)
+	$(Q)$(if $(FUZZ),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS),$(MAKE) -s FUZZ=1 $@)
+
+.PHONY: tools unit system conformance
+tools: $(TOOLS) ## helpers that tests run
+
 unit: $(UNIT) ## build and run the unit tests
-	@for t in $(UNIT); do $$t >$$t.log 2>&1 && echo "ok $$(basename $$t)" || { echo "FAILED $$(basename $$t)"; tail -40 $$t.log; exit 1; }; done
+	@tests/run --label $(FLAVOUR) $(SUM) $(UNIT)
+
+system: all tools ## run the system tests (root; in namespaces of their own)
+	@tests/run --label $(FLAVOUR)-system --env VSW_BIN=$(CURDIR)/$(BIN) --env VSW_TOOLS=$(CURDIR)/$(O)/tests/tools $(SUM) $(SYSTEM)
+
+conformance: all tools ## compare with Open vSwitch, tshark and the kernel
+	@tests/run --jobs 1 --timeout 900 --env VSW_BIN=$(CURDIR)/$(BIN) --env VSW_TOOLS=$(CURDIR)/$(O)/tests/tools $(SUM) $(CONFORMANCE)
+
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz fuzz-build
+fuzz-build:
+	@$(MAKE) -s FUZZ=1 $(FUZZERS)
+
+fuzz: fuzz-build ## replay the corpora, then fuzz each target for FUZZ_SECONDS (default 600)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run --label fuzz --timeout $$(( $(FUZZ_SECONDS) * $(words $(FUZZERS)) + 300 )) $(SUM) $(addprefix tests/fuzz/run-,$(if $(FUZZERS),all))
+
+.PHONY: static format-check
+format-check: ## clang-format agrees with every C file
+	@tests/static/format
+
+static: ## layers, licences, format, cppcheck, clang-tidy, sparse
+	@tests/run --jobs 2 --timeout 900 --label static $(SUM) $(filter-out %.txt %.md,$(wildcard tests/static/*))
+
+# The whole verdict. Counts of all parts are collected in build/test-sum and closed by one line.
+.PHONY: check check-fast
+check: ## everything; the last line counts the tests
+	@$(MAKE) -s deps deps-check
+	@rm -f build/test-sum; mkdir -p build
+	@$(MAKE) -s -j2 all tools SUM=
+	-@$(MAKE) -s -j2 $(UNIT) && $(MAKE) -s unit SUM='--append build/test-sum'
+	-@$(MAKE) -s system SUM='--append build/test-sum'
+	-@$(MAKE) -s conformance SUM='--append build/test-sum'
+	-@$(MAKE) -s -j2 SAN=address,undefined all tools unit-build
+	-@$(MAKE) -s SAN=address,undefined unit system SUM='--append build/test-sum'
+	-@$(MAKE) -s -j2 fuzz-build; $(MAKE) -s fuzz FUZZ_SECONDS=15 SUM='--append build/test-sum'
+	-@$(MAKE) -s static SUM='--append build/test-sum'
+	@tests/run --sum build/test-sum
+
+.PHONY: unit-build
+unit-build: $(UNIT)
+
+check-fast: ## unit tests, quick system tests and static checks, under two minutes
+	@rm -f build/test-sum; mkdir -p build
+	@$(MAKE) -s -j2 all tools unit-build
+	-@$(MAKE) -s unit SUM='--append build/test-sum'
+	-@tests/run --label system --env VSW_BIN=$(CURDIR)/build/bin --env VSW_TOOLS=$(CURDIR)/$(O)/tests/tools --append build/test-sum $(wildcard tests/system/test_cli* tests/system/test_help* tests/system/test_two*)
+	-@tests/run --label static --append build/test-sum tests/static/layers tests/static/format
+	@tests/run --sum build/test-sum
+
+DEPS_BUILD := gcc make pkg-config clang llvm libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
+	libmnl-dev libpcap-dev libbpf-dev iproute2 iputils-ping iperf3 ethtool procps python3
+DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse openvswitch-switch \
+	tshark tcpdump dnsmasq-base busybox openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git bpftool
+
+.PHONY: deps deps-check
+deps: ## install what building and the demo need (Debian packages, only what is missing)
+	@packaging/install-deps $(DEPS_BUILD)
+deps-check: ## install what the tests need: peers, analysers, cmocka
+	@packaging/install-deps $(DEPS_CHECK)
+
+.PHONY: demo
+demo: ## build, and show a switch at work between namespaces (root)
+	@$(MAKE) -s deps
+	@$(MAKE) -s -j2 all
+	@demo/demo.sh
+
+.PHONY: bench
+bench: ## speed beside Open vSwitch and the Linux bridge, as one table (root)
+	@$(MAKE) -s deps deps-check
+	@$(MAKE) -s -j2 all $(BENCHES)
+	@tests/bench/run
+
+.PHONY: install uninstall
+INSTALLED := $(PREFIX)/bin/vsw $(PREFIX)/sbin/vsw-switchd $(PREFIX)/share/man/man8/vsw.8 $(PREFIX)/share/man/man8/vsw-switchd.8 \
+	$(PREFIX)/share/man/man5/vsw-topology.5 $(PREFIX)/share/bash-completion/completions/vsw $(PREFIX)/lib/systemd/system/vsw-switchd.service
+install: all ## install under DESTDIR and PREFIX (/usr)
+	install -D -m 0755 $(BIN)/vsw $(DESTDIR)$(PREFIX)/bin/vsw
+	install -D -m 0755 $(BIN)/vsw-switchd $(DESTDIR)$(PREFIX)/sbin/vsw-switchd
+	install -D -m 0644 docs/man/vsw.8 $(DESTDIR)$(PREFIX)/share/man/man8/vsw.8
+	install -D -m 0644 docs/man/vsw-switchd.8 $(DESTDIR)$(PREFIX)/share/man/man8/vsw-switchd.8
+	install -D -m 0644 docs/man/vsw-topology.5 $(DESTDIR)$(PREFIX)/share/man/man5/vsw-topology.5
+	install -D -m 0644 completions/vsw $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vsw
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|;s|@BINDIR@|$(PREFIX)/bin|' packaging/vsw-switchd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/vsw-switchd.service
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/vsw-switchd.service
+
+uninstall: ## remove what install put there
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 
 .PHONY: clean
 clean: ## remove everything built
