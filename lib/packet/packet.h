@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A packet in memory: bytes with headroom, what the sender left to do (checksum, segmentation), and where its headers are.
+ * A packet in memory: bytes with headroom, what the sender left to do (checksum, segmentation), and where its headers
+ * are.
  *
- * A packet does not own its memory: whoever made it (a receive ring, a test, a stack buffer) does. Editing never allocates: tags
- * and labels are pushed into the headroom, and an edit that does not fit returns -ENOSPC.
+ * A packet does not own its memory: whoever made it (a receive ring, a test, a stack buffer) does. Editing never
+ * allocates: tags and labels are pushed into the headroom, and an edit that does not fit returns -ENOSPC.
  *
- * Offload state is that of virtio 1.2 5.1.6 (struct virtio_net_hdr), in host order: a packet may be one TCP segment of up to
- * 64 KiB that the egress device will cut (gso_type), and its L4 checksum may hold only the pseudo header's sum, to be completed
- * from csum_start on (PACKET_F_CSUM_PARTIAL). Every edit keeps this state right: csum_start and hdr_len move with pushed and
- * popped headers, and an address rewrite updates a partial checksum's pseudo-header sum instead of a final sum.
+ * Offload state is that of virtio 1.2 5.1.6 (struct virtio_net_hdr), in host order: a packet may be one TCP segment of
+ * up to 64 KiB that the egress device will cut (gso_type), and its L4 checksum may hold only the pseudo header's sum,
+ * to be completed from csum_start on (PACKET_F_CSUM_PARTIAL). Every edit keeps this state right: csum_start and hdr_len
+ * move with pushed and popped headers, and an address rewrite updates a partial checksum's pseudo-header sum instead of
+ * a final sum.
  */
 #ifndef PACKET_PACKET_H
 #define PACKET_PACKET_H 1
@@ -45,16 +47,16 @@ enum packet_l3 {
 };
 
 struct packet {
-	uint8_t *data;      /**< first byte of the Ethernet header */
-	uint32_t len;       /**< bytes from data on */
-	uint32_t headroom;  /**< writable bytes in front of data */
-	uint32_t tailroom;  /**< writable bytes behind data + len */
-	uint32_t orig_len;  /**< length on the wire where the frame was cut by capture, else == len */
+	uint8_t *data;	   /**< first byte of the Ethernet header */
+	uint32_t len;	   /**< bytes from data on */
+	uint32_t headroom; /**< writable bytes in front of data */
+	uint32_t tailroom; /**< writable bytes behind data + len */
+	uint32_t orig_len; /**< length on the wire where the frame was cut by capture, else == len */
 
-	uint8_t flags;      /**< enum packet_flag */
-	uint8_t gso_type;   /**< enum packet_gso */
-	uint16_t gso_size;  /**< payload bytes per segment */
-	uint16_t hdr_len;   /**< bytes of all headers of a GSO packet; 0 when not known */
+	uint8_t flags;	      /**< enum packet_flag */
+	uint8_t gso_type;     /**< enum packet_gso */
+	uint16_t gso_size;    /**< payload bytes per segment */
+	uint16_t hdr_len;     /**< bytes of all headers of a GSO packet; 0 when not known */
 	uint16_t csum_start;  /**< from data */
 	uint16_t csum_offset; /**< from csum_start to the checksum field */
 
@@ -62,7 +64,8 @@ struct packet {
 	uint16_t l2_5_ofs; /**< MPLS; there is no l3_ofs then */
 	uint16_t l3_ofs;   /**< behind the Ethernet type */
 	uint16_t l4_ofs;   /**< NONE for later fragments and where the L4 header is cut off */
-	uint16_t l4_len;   /**< bytes from l4_ofs to the end of the IP packet (padding of the frame is not counted); 0 without */
+	uint16_t l4_len;   /**< bytes from l4_ofs to the end of the IP packet (padding of the frame is not counted); 0
+			      without */
 	uint8_t l3_type;   /**< enum packet_l3 */
 	uint8_t l4_proto;  /**< IP protocol at l4_ofs; 0 without */
 
@@ -95,16 +98,18 @@ static inline bool packet_is_gso(const struct packet *p)
  * @p: frame of any length and content; metadata (in_port ...) is taken from it
  * @key: written whole, zeros where the packet has no such field
  *
- * Never reads past @p->len. Follows IEEE 802.3, 802.1Q (two tags), RFC 791, 8200 (extension headers skipped), 826, 4861, 9293,
- * 768, 9260, 792, 4443, 3032. The key of a packet whose L3 or L4 header is malformed or cut has the fields before it only, as
- * in OVS: nw_proto and addresses are there when the IP header is sound; ports are there when the L4 header is complete.
+ * Never reads past @p->len. Follows IEEE 802.3, 802.1Q (two tags), RFC 791, 8200 (extension headers skipped), 826,
+ * 4861, 9293, 768, 9260, 792, 4443, 3032. The key of a packet whose L3 or L4 header is malformed or cut has the fields
+ * before it only, as in OVS: nw_proto and addresses are there when the IP header is sound; ports are there when the L4
+ * header is complete.
  *
- * Return: 0, or the enum drop_reason (positive, DROP_MALFORMED_*) that describes the first thing wrong; the key is usable
- * either way (a switch forwards frames whose upper layers it does not understand) except for DROP_MALFORMED_ETH.
+ * Return: 0, or the enum drop_reason (positive, DROP_MALFORMED_*) that describes the first thing wrong; the key is
+ * usable either way (a switch forwards frames whose upper layers it does not understand) except for DROP_MALFORMED_ETH.
  */
 int packet_parse(struct packet *p, struct pkt_key *key);
 
-/* ---- edits (lib/packet/edit.c): each keeps offsets, checksums and offload state right, and needs a parsed packet ---- */
+/* ---- edits (lib/packet/edit.c): each keeps offsets, checksums and offload state right, and needs a parsed packet ----
+ */
 
 /**
  * packet_push_vlan() - put a tag in front of all others
@@ -140,15 +145,16 @@ void packet_set_mpls(struct packet *p, const struct dp_set_mpls *set);
 /**
  * packet_complete_csum() - do the checksum that the sender left undone
  *
- * For output to where nobody else will (a dummy port, a capture). No effect without PACKET_F_CSUM_PARTIAL; a GSO packet keeps its
- * segmentation request but its one big segment gets a right checksum.
+ * For output to where nobody else will (a dummy port, a capture). No effect without PACKET_F_CSUM_PARTIAL; a GSO packet
+ * keeps its segmentation request but its one big segment gets a right checksum.
  */
 void packet_complete_csum(struct packet *p);
 
 /**
  * packet_compose() - build a frame from a key (for `trace --generate`, tests)
  * @p: initialised with enough room; its content is replaced
- * @key: fields with their prerequisites; nothing is invented except lengths, versions, checksums and a fragment's offset
+ * @key: fields with their prerequisites; nothing is invented except lengths, versions, checksums and a fragment's
+ * offset
  * @l7_len: payload bytes (zeros) behind the L4 header
  *
  * Parsing the frame gives the key again (as far as a frame can say it). The packet is left parsed.
@@ -165,10 +171,12 @@ int packet_compose(struct packet *p, const struct pkt_key *key, size_t l7_len);
  * @scratch_len: its size
  * @seg: called for each frame in order; the frame is parsed and valid during the call only; not 0 ends the work
  *
- * Every frame is complete: lengths, identification, sequence numbers, flags and checksums. TCP and PACKET_GSO_UDP_L4 become
- * segments and datagrams; PACKET_GSO_UDP becomes IP fragments of one datagram (not with IPv4 options or IPv6 extension headers).
+ * Every frame is complete: lengths, identification, sequence numbers, flags and checksums. TCP and PACKET_GSO_UDP_L4
+ * become segments and datagrams; PACKET_GSO_UDP becomes IP fragments of one datagram (not with IPv4 options or IPv6
+ * extension headers).
  *
- * Return: number of frames, or -EINVAL when the headers do not fit the GSO type, -ENOSPC when @scratch is too small, or what
+ * Return: number of frames, or -EINVAL when the headers do not fit the GSO type, -ENOSPC when @scratch is too small, or
+ * what
  * @seg returned.
  */
 int packet_segment(const struct packet *p, void *scratch, size_t scratch_len,
