@@ -12,13 +12,14 @@
 #include <stdint.h>
 
 #include "base/errtext.h"
+#include "flow/words.h"
 #include "vsw/flow_key.h"
 
 struct ds;
 struct match;
 struct port_names; /* flow/port_names.h */
 
-/** Every field, by its primary (OVS) name in upper case. Kept in the order in which OVS prints matches. */
+/** Every field, by its primary (OVS) name in upper case. */
 enum field_id {
 	FIELD_DP_HASH, FIELD_RECIRC_ID, FIELD_CONJ_ID,
 	FIELD_TUN_ID, FIELD_TUN_SRC, FIELD_TUN_DST, FIELD_TUN_IPV6_SRC, FIELD_TUN_IPV6_DST, FIELD_TUN_FLAGS, FIELD_TUN_TTL, FIELD_TUN_TOS,
@@ -55,24 +56,42 @@ enum field_format {
 	FIELD_FMT_TCP_FLAGS, FIELD_FMT_CT_STATE, FIELD_FMT_TUN_FLAGS,
 };
 
+/** What a flow must be known to be before a field means something. */
 enum field_prereq {
 	FIELD_PRE_NONE, FIELD_PRE_VLAN, FIELD_PRE_MPLS, FIELD_PRE_IP_ANY, FIELD_PRE_IPV4, FIELD_PRE_IPV6, FIELD_PRE_ARP,
 	FIELD_PRE_TCP, FIELD_PRE_UDP, FIELD_PRE_SCTP, FIELD_PRE_ICMPV4, FIELD_PRE_ICMPV6, FIELD_PRE_ND, FIELD_PRE_ND_SOLICIT,
 	FIELD_PRE_ND_ADVERT,
+	/* Only of the OpenFlow 1.0 names, which stand for several fields (nw_src, nw_proto, tp_src). */
+	FIELD_PRE_IPV4_ARP, FIELD_PRE_IP_ARP, FIELD_PRE_L4, FIELD_PRE_ICMP_ANY,
+	FIELD_PRE_N
+};
+
+/** How a field lies in struct flow_key. */
+enum field_store {
+	FIELD_AT_BYTES, /**< n_bytes bytes as on the wire: addresses, ports, metadata */
+	FIELD_AT_HOST,  /**< an integer of c_bytes in host order */
+	FIELD_AT_BITS,  /**< n_bits from bit_ofs on, of an integer of c_bytes in wire order that other fields share */
+	FIELD_AT_REGS,  /**< n_bytes / 4 host-order registers, the first is the most significant */
+	FIELD_AT_ICMP,  /**< the low byte of a 16-bit port; an exact match masks all 16 bits, as matching the port does */
+	FIELD_AT_OXM_PORT, /**< 32-bit port number of OpenFlow 1.1+ over a host-order 16-bit one: 0xfffffffe is LOCAL */
+	FIELD_AT_VLAN,  /**< part of the outermost tag's TCI; writing it makes the tag present as Open vSwitch does */
 };
 
 struct field {
 	enum field_id id;
-	const char *name;     /**< as OVS prints it in matches ("nw_src", "in_port", "dl_vlan", "tp_dst", ...) or its primary name */
-	const char *aliases;  /**< comma-separated further names: "ip_src", "NXM_OF_IP_SRC", ... are derived from nxm_name/oxm_name too */
-	uint16_t n_bytes;     /**< of the value */
-	uint16_t n_bits;      /**< significant low bits */
+	const char *name;     /**< primary name, as set_field prints it ("ip_src", "tcp_dst", "vlan_vid") */
+	const char *aliases;  /**< comma-separated further names ("nw_src"), or NULL; nxm_name and oxm_name are names too */
+	uint8_t n_bytes;      /**< of the value */
+	uint8_t n_bits;       /**< significant low bits */
+	uint8_t store;        /**< enum field_store */
+	uint8_t c_bytes;      /**< bytes at key_ofs */
 	uint16_t key_ofs;     /**< in struct flow_key */
-	uint8_t bit_ofs;      /**< low bit of a bit field within its container, for fields that share one */
+	uint8_t bit_ofs;      /**< low bit in the container, FIELD_AT_BITS */
 	uint8_t maskable;     /**< enum field_maskable */
 	uint8_t format;       /**< enum field_format */
 	uint8_t prereq;       /**< enum field_prereq */
 	bool writable;
+	uint64_t valid;       /**< bits of the value that may be 1 where that is not the low n_bits; else 0 */
 	uint32_t nxm_header;  /**< 0 without one: (class << 16) | (field << 9) | n_bytes */
 	const char *nxm_name; /**< "NXM_OF_IP_SRC" or NULL */
 	uint32_t oxm_header;
@@ -81,11 +100,50 @@ struct field {
 
 /** field_by_id() - never NULL for id < FIELD_N_IDS. */
 const struct field *field_by_id(enum field_id id);
-/** field_by_name() - any of a field's names, case-insensitive; @len bytes. Return: NULL when there is none. */
+
+/**
+ * field_by_name() - any of a field's names, case-insensitive; @len bytes
+ *
+ * Generic names of OpenFlow 1.0 give the first field they stand for: "tp_src" is tcp_src, "nw_src" ip_src, "icmp_type" that of
+ * ICMPv4. Return: NULL when there is none.
+ */
 const struct field *field_by_name(const char *name, size_t len);
 
-/** field_get() - read from a key (or a mask); all bytes of @value beyond n_bytes are zero. */
+/** field_by_name_prereq() - likewise, and what has to be matched first for this very name: "tp_src" needs less than "tcp_src". */
+const struct field *field_by_name_prereq(const char *name, size_t len, enum field_prereq *prereq);
+
+/**
+ * field_for_flow() - the field that a generic name means in a flow
+ * @f: from field_by_name()
+ * @key: a flow, or a match's key
+ *
+ * Return: for tcp_src udp_src, sctp_src where @key is UDP, SCTP; likewise tcp_dst, icmp_type and icmp_code, ip_src and ip_dst (of
+ * ARP: arp_spa and arp_tpa); @f itself for every other one.
+ */
+const struct field *field_for_flow(const struct field *f, const struct flow_key *key);
+
+/** field_by_header() - by NXM or OXM header, the hasmask bit and length ignored. Return: NULL when there is none. */
+const struct field *field_by_header(uint32_t header);
+/** field_unsupported() - whether a name is a field of OVS that is not done here yet. */
+bool field_unsupported(const char *name, size_t len);
+/** field_nearest() - the field name most like @name, for error messages. Return: false when nothing is near. */
+bool field_nearest(const char *name, size_t len, char word[WORD_MAX + 1]);
+
+/** field_ones() - the value with every significant bit set; the mask of an exact match. */
+void field_ones(const struct field *f, union field_value *value);
+/** field_value_valid() - no bit set that the field does not have. */
+bool field_value_valid(const struct field *f, const union field_value *value);
+/** field_value_is_zero(), field_value_is_ones() - of the significant bits. */
+bool field_value_is_zero(const struct field *f, const union field_value *value);
+bool field_value_is_ones(const struct field *f, const union field_value *value);
+/** field_value_u64() - the low 64 bits as a number; field_value_from_u64() - the reverse, zero extended. */
+uint64_t field_value_u64(const struct field *f, const union field_value *value);
+void field_value_from_u64(const struct field *f, uint64_t x, union field_value *value);
+
+/** field_get() - read from a key; all bytes of @value beyond n_bytes are zero. */
 void field_get(const struct field *f, const struct flow_key *key, union field_value *value);
+/** field_get_mask() - read from a mask: all ones where the field is matched exactly. */
+void field_get_mask(const struct field *f, const struct flow_key *mask, union field_value *value);
 /** field_set() - write into a key. vlan fields set FLOW_VLAN_PRESENT as OVS does. */
 void field_set(const struct field *f, const union field_value *value, struct flow_key *key);
 /** field_set_masked() - write only bits that are 1 in @mask. */
@@ -93,8 +151,14 @@ void field_set_masked(const struct field *f, const union field_value *value, con
 		      struct flow_key *key);
 /** field_mask_set() - set all bits of the field in the mask key @mask (it was looked at). */
 void field_mask_set(const struct field *f, struct flow_key *mask);
+/** field_mask_set_masked() - set those bits in the mask key that are 1 in @bits. */
+void field_mask_set_masked(const struct field *f, const union field_value *bits, struct flow_key *mask);
 /** field_prereq_ok() - whether @key has the header that holds @f; when @wc is not NULL, marks there the bits this looked at. */
 bool field_prereq_ok(const struct field *f, const struct flow_key *key, struct flow_key *wc);
+/** field_prereq_check() - the same for a prerequisite of its own. */
+bool field_prereq_check(enum field_prereq pre, const struct flow_key *key, struct flow_key *wc);
+/** field_prereq_text() - what to write to meet it: "'tcp' or 'tcp6'", "'ip' (or arp)"; "" for FIELD_PRE_NONE. */
+const char *field_prereq_text(enum field_prereq pre);
 
 /** A run of bits in a field: NAME[ofs..ofs+n_bits-1]. */
 struct subfield {
@@ -116,6 +180,8 @@ void subfield_get(const struct subfield *sf, const struct flow_key *key, uint8_t
 uint64_t subfield_get_u64(const struct subfield *sf, const struct flow_key *key);
 /** subfield_set() - the low n_bits of the 16-byte big-endian number @in. */
 void subfield_set(const struct subfield *sf, const uint8_t in[16], struct flow_key *key);
+/** subfield_spread() - the number @in at its place in the whole field, and the mask of that place. */
+void subfield_spread(const struct subfield *sf, const uint8_t in[16], union field_value *value, union field_value *mask);
 /** subfield_mask_set() - set the subfield's bits in a mask key. */
 void subfield_mask_set(const struct subfield *sf, struct flow_key *mask);
 

@@ -28,4 +28,24 @@ struct port_names {
 	const char *(*name)(const struct port_names *self, uint32_t port);
 };
 
+struct ds;
+
+/**
+ * port_number_parse() - a port in a match or an action: decimal number, reserved name in any case, or a port's name
+ * @text: @len bytes; a name may stand in double quotes (and must when it looks like a number or a reserved name)
+ * @names: may be NULL
+ *
+ * Return: port number (those of OpenFlow 1.1+ from 0xffffff00 on give the 16-bit one), or a negative number when there is none.
+ */
+int port_number_parse(const char *text, size_t len, const struct port_names *names);
+
+/** port_reserved_name() - "NORMAL", "ANY" etc. Return: NULL for an ordinary port. */
+const char *port_reserved_name(uint32_t port);
+
+/** port_name_put() - a port's name, in quotes where it needs them to be read back. */
+void port_name_put(const char *name, struct ds *out);
+
+/** port_number_format() - reserved name, name of @names if that is not NULL and has one, or the number. */
+void port_number_format(uint32_t port, const struct port_names *names, struct ds *out);
+
 #endif

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/words.h"
+
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/util.h"
+
+static size_t hash_folded(const char *s, size_t len)
+{
+	uint32_t h = 2166136261u; /* FNV-1a */
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ ((unsigned char)s[i] | 0x20)) * 16777619u;
+	return (h ^ h >> 15) & (WORDS_SLOTS - 1);
+}
+
+/* The slot of the word, or the free one where it would go. */
+static size_t slot_of(const struct words *dict, const char *s, size_t len)
+{
+	size_t i = hash_folded(s, len);
+
+	while (dict->slot[i].s && (dict->slot[i].len != len || strncasecmp(dict->slot[i].s, s, len)))
+		i = (i + 1) & (WORDS_SLOTS - 1);
+	return i;
+}
+
+void words_add(struct words *dict, const char *s, size_t len, unsigned int value)
+{
+	struct word *w = &dict->slot[slot_of(dict, s, len)];
+
+	if (w->s)
+		return;
+	assert(dict->n < WORDS_SLOTS / 2 && value <= INT16_MAX);
+	*w = (struct word){s, (uint16_t)len, (uint16_t)value};
+	dict->n++;
+}
+
+void words_add_list(struct words *dict, const char *list, unsigned int value)
+{
+	while (list && *list) {
+		size_t len = strcspn(list, ",");
+
+		words_add(dict, list, len, value);
+		list += len + (list[len] == ',');
+	}
+}
+
+int words_find(const struct words *dict, const char *s, size_t len)
+{
+	const struct word *w = &dict->slot[slot_of(dict, s, len)];
+
+	return w->s ? w->value : -1;
+}
+
+/* Levenshtein distance, folding case; both at most WORD_MAX long. */
+static size_t distance(const char *a, size_t n, const char *b, size_t m)
+{
+	size_t row[WORD_MAX + 1];
+
+	for (size_t j = 0; j <= m; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t replace = diagonal + ((a[i - 1] | 0x20) != (b[j - 1] | 0x20));
+
+			diagonal = row[j];
+			row[j] = MIN(replace, MIN(row[j - 1], row[j]) + 1);
+		}
+	}
+	return row[m];
+}
+
+bool words_nearest(const struct words *dict, const char *s, size_t len, char word[WORD_MAX + 1])
+{
+	const struct word *best = NULL;
+	size_t least = len / 3 + 1;
+
+	if (!len || len > WORD_MAX)
+		return false;
+	for (size_t i = 0; i < WORDS_SLOTS; i++) {
+		const struct word *w = &dict->slot[i];
+		size_t d = w->s && w->len <= WORD_MAX ? distance(s, len, w->s, w->len) : SIZE_MAX;
+
+		if (d < least || (best && d == least && strncasecmp(w->s, best->s, MIN(w->len, best->len)) < 0)) {
+			least = d;
+			best = w;
+		}
+	}
+	if (!best)
+		return false;
+	memcpy(word, best->s, best->len);
+	word[best->len] = '\0';
+	return true;
+}
