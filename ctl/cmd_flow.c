@@ -49,8 +49,7 @@ static int ask_with_file(struct ctl *ctl, const char *method, json_t *params, co
 /* Is this word a file, where it could also be a flow or the name of a bridge? */
 static bool is_file(const char *word)
 {
-	return !strcmp(word, "-") || word[0] == '/' || word[0] == '.' ||
-	       (!strpbrk(word, "=, ") && !access(word, R_OK));
+	return !strcmp(word, "-") || word[0] == '/' || word[0] == '.' || (!strpbrk(word, "=, ") && !access(word, R_OK));
 }
 
 int cmd_add_flow(struct ctl *ctl, const struct invocation *inv)
@@ -97,7 +96,7 @@ int cmd_replace_flows(struct ctl *ctl, const struct invocation *inv)
 
 int cmd_diff_flows(struct ctl *ctl, const struct invocation *inv)
 {
-	static const char *const keys[2][3] = { { "bridge", "flows", "file" }, { "other", "other_flows", "other_file" } };
+	static const char *const keys[2][3] = {{"bridge", "flows", "file"}, {"other", "other_flows", "other_file"}};
 	json_t *params = json_object();
 
 	if (!strcmp(inv->args[0], "-") && !strcmp(inv->args[1], "-")) {

@@ -8,7 +8,6 @@
 
 #include "ctl/ctl.h"
 #include "ctl/handlers.h"
-#include "ctl/rpc.h"
 #include "vsw/version.h"
 
 int cmd_trace(struct ctl *ctl, const struct invocation *inv)
@@ -45,10 +44,10 @@ struct fdb_verb {
 };
 
 static const struct fdb_verb fdb_verbs[] = {
-	{ "show", 0, 1, { "bridge" }, "fdb/show", "[BRIDGE]" },
-	{ "flush", 0, 2, { "bridge", "port" }, "fdb/flush", "[BRIDGE [PORT]] [--vlan=VLAN]" },
-	{ "add", 4, 4, { "bridge", "port", "vlan", "mac" }, "fdb/add", "BRIDGE PORT VLAN MAC" },
-	{ "del", 3, 3, { "bridge", "vlan", "mac" }, "fdb/del", "BRIDGE VLAN MAC" },
+	{"show", 0, 1, {"bridge"}, "fdb/show", "[BRIDGE]"},
+	{"flush", 0, 2, {"bridge", "port"}, "fdb/flush", "[BRIDGE [PORT]] [--vlan=VLAN]"},
+	{"add", 4, 4, {"bridge", "port", "vlan", "mac"}, "fdb/add", "BRIDGE PORT VLAN MAC"},
+	{"del", 3, 3, {"bridge", "vlan", "mac"}, "fdb/del", "BRIDGE VLAN MAC"},
 };
 
 static const struct fdb_verb *find_fdb_verb(const char *name)
@@ -137,30 +136,22 @@ int cmd_log(struct ctl *ctl, const struct invocation *inv)
 	return status;
 }
 
-/* Answers also when there is no daemon: the version of the program that was asked is known all the same. */
+/* The version of this program is known without a daemon, and is said before the lack of one. */
 int cmd_version(struct ctl *ctl, const struct invocation *inv VSW_UNUSED)
 {
-	struct errtext err = { 0 };
-	json_t *daemon = NULL;
-	struct rpc *rpc;
-	int error = rpc_open(&rpc, ctl->rundir, ctl->timeout_ms, &err);
+	const char *version;
+	json_t *daemon;
 
-	if (!error) {
-		error = rpc_call(rpc, "version", json_pack("{s:s}", "format", "json"), &daemon, &err);
-		rpc_close(rpc);
-	}
-	if (error && !rpc_is_absent(error))
-		return ctl_error(ctl, error, &err);
-	if (ctl->json) {
-		json_t *both = json_pack("{s:s, s:O?}", "vsw", VSW_VERSION, "vsw-switchd", json_object_get(daemon, "version"));
-
-		ctl_print_json(both);
-		json_decref(both);
-	} else {
-		const char *version = json_string_value(json_object_get(daemon, "version"));
-
-		printf("vsw %s\nvsw-switchd %s\n", VSW_VERSION, version ? version : "not running");
-	}
+	if (!ctl->json)
+		printf("vsw %s\n", VSW_VERSION);
+	daemon = ctl_call(ctl, "version", json_pack("{s:s}", "format", "json"));
+	if (!daemon)
+		return CTL_FAILED;
+	version = json_string_value(json_object_get(daemon, "version"));
+	if (ctl->json)
+		printf("{\"vsw\": \"%s\", \"vsw-switchd\": \"%s\"}\n", VSW_VERSION, version ? version : "");
+	else
+		printf("vsw-switchd %s\n", version ? version : "of unknown version");
 	json_decref(daemon);
 	return CTL_OK;
 }

@@ -112,7 +112,7 @@ static int take_option(struct invocation *inv, size_t n, const char *const words
 					   option->name, option->value);
 		value = words[++*i];
 	}
-	inv->options[inv->n_options++] = (struct invocation_option){ option, value };
+	inv->options[inv->n_options++] = (struct invocation_option){option, value};
 	return 0;
 }
 
@@ -141,7 +141,7 @@ int invocation_parse(struct invocation *inv, size_t n, const char *const words[]
 	size_t name = find_name(n, words);
 	int error = 0;
 
-	*inv = (struct invocation){ 0 };
+	*inv = (struct invocation){0};
 	if (name == n)
 		return errtext_set(err, EINVAL, "a command is missing%s%s; `vsw help` lists them", n ? " after " : "",
 				   n ? words[n - 1] : "");

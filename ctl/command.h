@@ -66,8 +66,8 @@ struct command {
 	unsigned int min_args, max_args; /**< ANY_ARGS: no limit */
 	/** Kinds of the arguments; the last one repeats. */
 	enum word_kind words[4];
-	const char *choices;			/**< the words of a WORD_CHOICE, separated by blanks */
-	const struct command_option *options;	/**< NULL: none */
+	const char *choices;		      /**< the words of a WORD_CHOICE, separated by blanks */
+	const struct command_option *options; /**< NULL: none */
 	/** Return: exit status. NULL: a database command. */
 	int (*run)(struct ctl *ctl, const struct invocation *inv);
 };

@@ -20,8 +20,8 @@
 /* The state of one completion: the words before the last, read as far as they make sense. */
 struct completion {
 	const char *rundir;
-	const char *word;	       /* the one to complete */
-	const struct command *command; /* NULL while it is the command that is typed */
+	const char *word;		       /* the one to complete */
+	const struct command *command;	       /* NULL while it is the command that is typed */
 	const struct command_option *value_of; /* the option whose value is typed */
 	const char *args[64];
 	size_t n_args;
@@ -32,9 +32,9 @@ struct completion {
 static const struct {
 	const char *option, *choices;
 } option_choices[] = {
-	{ "--format", "list table csv json" },
-	{ "--data", "string bare json" },
-	{ "--datapath", "ebpf user dummy" },
+	{"--format", "list table csv json"},
+	{"--data", "string bare json"},
+	{"--datapath", "ebpf user dummy"},
 };
 
 static void offer(const struct completion *c, const char *candidate, const char *suffix)
@@ -60,7 +60,8 @@ static void offer_options(const struct completion *c, const struct command_optio
 }
 
 /* Ask the daemon for names. @table, @bridge: NULL where they mean nothing. */
-static void offer_names(struct completion *c, const char *what, const char *table, const char *bridge, const char *suffix)
+static void offer_names(struct completion *c, const char *what, const char *table, const char *bridge,
+			const char *suffix)
 {
 	json_t *params = json_pack("{s:s, s:s}", "format", "json", "what", what);
 	json_t *result = NULL, *word;
@@ -74,8 +75,7 @@ static void offer_names(struct completion *c, const char *what, const char *tabl
 	}
 	if (rpc_call(c->rpc, "db/complete", params, &result, NULL))
 		return;
-	json_array_foreach(json_object_get(result, "words"), i, word)
-		offer(c, json_string_value(word), suffix);
+	json_array_foreach(json_object_get(result, "words"), i, word) offer(c, json_string_value(word), suffix);
 	json_decref(result);
 }
 
@@ -251,7 +251,7 @@ static void read_words(struct completion *c, size_t n, const char *const words[]
 
 int complete(struct ctl *ctl, size_t n, const char *const words[])
 {
-	struct completion c = { .rundir = ctl->rundir, .word = n ? words[n - 1] : "" };
+	struct completion c = {.rundir = ctl->rundir, .word = n ? words[n - 1] : ""};
 
 	read_words(&c, n, words);
 	if (c.value_of) {

@@ -21,7 +21,7 @@
 json_t *ctl_call(const struct ctl *ctl, const char *method, json_t *params)
 {
 	int timeout_ms = ctl->timeout_ms < 0 ? RPC_FOREVER : ctl->timeout_ms + GRACE_MS;
-	struct errtext err = { 0 };
+	struct errtext err = {0};
 	json_t *result = NULL;
 	struct rpc *rpc;
 	int error = rpc_open(&rpc, ctl->rundir, timeout_ms, &err);
@@ -56,7 +56,7 @@ int ctl_error(const struct ctl *ctl, int error, const struct errtext *err)
 
 int ctl_fail(const struct ctl *ctl, const char *fmt, ...)
 {
-	struct errtext err = { 0 };
+	struct errtext err = {0};
 	va_list args;
 
 	va_start(args, fmt);

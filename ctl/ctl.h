@@ -19,11 +19,11 @@ enum { CTL_OK = 0, CTL_FAILED = 1, CTL_NO = 2 };
 
 struct ctl {
 	const char *rundir;
-	int timeout_ms;	      /**< -1: none */
+	int timeout_ms; /**< -1: none */
 	bool json;
 	bool dry_run;
-	const char *format;   /**< --format, or NULL */
-	const char *data;     /**< --data, or NULL */
+	const char *format; /**< --format, or NULL */
+	const char *data;   /**< --data, or NULL */
 	bool no_headings;
 	bool bare;
 	bool oneline;

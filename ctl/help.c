@@ -86,8 +86,8 @@ int cmd_help(struct ctl *ctl, const struct invocation *inv)
 	command = command_find(inv->args[0]);
 	if (!command) {
 		nearest_commands(inv->args[0], near, sizeof near);
-		return ctl_fail(ctl, "help: there is no command '%s'%s%s%s", inv->args[0], near[0] ? "; did you mean " : "",
-				near, near[0] ? "?" : "");
+		return ctl_fail(ctl, "help: there is no command '%s'%s%s%s", inv->args[0],
+				near[0] ? "; did you mean " : "", near, near[0] ? "?" : "");
 	}
 	help_command(command);
 	return CTL_OK;

@@ -43,7 +43,7 @@ static void set_deadline(struct rpc *rpc)
 /* Wait until the socket can be read or written. */
 static int wait_for(const struct rpc *rpc, short events, struct errtext *err)
 {
-	struct pollfd pfd = { .fd = rpc->fd, .events = events };
+	struct pollfd pfd = {.fd = rpc->fd, .events = events};
 
 	for (;;) {
 		int64_t left_ms = rpc->timeout_ms < 0 ? -1 : MAX(rpc->deadline_ms - now_ms(), 0);
@@ -54,7 +54,8 @@ static int wait_for(const struct rpc *rpc, short events, struct errtext *err)
 		if (n < 0 && errno != EINTR)
 			return errtext_set(err, errno, "%s: %s", rpc->path, strerror(errno));
 		if (!n)
-			return errtext_set(err, ETIMEDOUT, "vsw-switchd did not answer within %g s (%s); --timeout gives it longer",
+			return errtext_set(err, ETIMEDOUT,
+					   "vsw-switchd did not answer within %g s (%s); --timeout gives it longer",
 					   rpc->timeout_ms / 1000.0, rpc->path);
 	}
 }
@@ -64,14 +65,18 @@ static int say_absent(const struct rpc *rpc, const char *rundir, int error, stru
 	switch (error) {
 	case ENOENT:
 	case ENOTDIR:
-		return errtext_set(err, ENOENT, "vsw-switchd is not running (there is no %s); `vsw service start` starts it, "
-				   "--rundir names another run folder", rpc->path);
+		return errtext_set(err, ENOENT,
+				   "vsw-switchd is not running (there is no %s); `vsw service start` starts it, "
+				   "--rundir names another run folder",
+				   rpc->path);
 	case ECONNREFUSED:
-		return errtext_set(err, error, "vsw-switchd is not running (nobody listens on %s); `vsw service start` starts it",
+		return errtext_set(err, error,
+				   "vsw-switchd is not running (nobody listens on %s); `vsw service start` starts it",
 				   rpc->path);
 	case EACCES:
 	case EPERM:
-		return errtext_set(err, error, "no permission to use %s; be root, or in the group that owns the socket (ls -l %s)",
+		return errtext_set(err, error,
+				   "no permission to use %s; be root, or in the group that owns the socket (ls -l %s)",
 				   rpc->path, rundir);
 	default:
 		return errtext_set(err, error, "cannot connect to %s: %s", rpc->path, strerror(error));
@@ -97,7 +102,7 @@ static int fill_address(const struct rpc *rpc, const char *rundir, struct sockad
 /* Return: 0 or errno. A full backlog (EAGAIN) is waited for. */
 static int connect_socket(struct rpc *rpc, const char *rundir, struct errtext *err)
 {
-	struct sockaddr_un sun = { 0 };
+	struct sockaddr_un sun = {0};
 	int dirfd, error = fill_address(rpc, rundir, &sun, &dirfd);
 
 	rpc->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -105,7 +110,7 @@ static int connect_socket(struct rpc *rpc, const char *rundir, struct errtext *e
 		error = errno;
 	/* A connect() that blocks on a full backlog honours SO_SNDTIMEO. */
 	if (!error && rpc->timeout_ms >= 0) {
-		struct timeval tv = { rpc->timeout_ms / 1000, rpc->timeout_ms % 1000 * 1000 };
+		struct timeval tv = {rpc->timeout_ms / 1000, rpc->timeout_ms % 1000 * 1000};
 
 		setsockopt(rpc->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
 	}
@@ -250,7 +255,8 @@ static int read_answer(const struct rpc *rpc, const struct ds *line, json_t **re
 
 int rpc_call(struct rpc *rpc, const char *method, json_t *params, json_t **result, struct errtext *err)
 {
-	json_t *request = json_pack("{s:s, s:o, s:i}", "method", method, "params", params ? params : json_object(), "id", 1);
+	json_t *request =
+		json_pack("{s:s, s:o, s:i}", "method", method, "params", params ? params : json_object(), "id", 1);
 	struct ds line = DS_INIT;
 	char *text;
 	int error;

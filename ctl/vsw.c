@@ -133,8 +133,9 @@ static int check_joined(struct ctl *ctl, const struct invocation *invs, long n)
 {
 	for (long i = 0; n > 1 && i < n; i++)
 		if (invs[i].command->run)
-			return ctl_fail(ctl, "'%s' cannot be joined with ` -- `: only database commands make up a transaction",
-					invs[i].command->name);
+			return ctl_fail(
+				ctl, "'%s' cannot be joined with ` -- `: only database commands make up a transaction",
+				invs[i].command->name);
 	return CTL_OK;
 }
 
@@ -194,8 +195,8 @@ static int finish(int status)
 int main(int argc, char *argv[])
 {
 	const char *rundir = getenv("VSW_RUNDIR");
-	struct ctl ctl = { .rundir = rundir && *rundir ? rundir : DEFAULT_RUNDIR, .timeout_ms = DEFAULT_TIMEOUT_MS };
-	struct line line = { .words = xcalloc((size_t)argc + 1, sizeof *line.words) };
+	struct ctl ctl = {.rundir = rundir && *rundir ? rundir : DEFAULT_RUNDIR, .timeout_ms = DEFAULT_TIMEOUT_MS};
+	struct line line = {.words = xcalloc((size_t)argc + 1, sizeof *line.words)};
 	int status;
 
 	if (argc > 1 && !strcmp(argv[1], "__complete"))

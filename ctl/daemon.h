@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting and stopping vsw-switchd, for `vsw service` and for the private daemons of `vsw topo`.
+ */
+#ifndef CTL_DAEMON_H
+#define CTL_DAEMON_H 1
+
+#include <sys/types.h>
+
+#include "base/errtext.h"
+#include "base/util.h"
+
+/** daemon_find() - vsw-switchd beside this program, in ../sbin of it, or in $PATH. Return: 0, or -ENOENT with @err; free() *@path. */
+VSW_MUST_USE int daemon_find(char **path, struct errtext *err);
+
+/**
+ * struct daemon_options - how to start it
+ * @rundir: created by the daemon
+ * @db, @datapath, @log: NULL for its defaults; a log is what its standard error becomes
+ * @netns: descriptor of the network namespace to start it in, -1 for this one
+ */
+struct daemon_options {
+	const char *rundir;
+	const char *db;
+	const char *datapath;
+	const char *log;
+	int netns;
+};
+
+/**
+ * daemon_spawn() - start it detached
+ *
+ * Return: process id of the starter, for daemon_wait_started(); or -errno with @err.
+ */
+VSW_MUST_USE pid_t daemon_spawn(const struct daemon_options *options, struct errtext *err);
+
+/**
+ * daemon_wait_started() - wait for the starter, which ends when the daemon is ready, and see that the daemon answers
+ * @starter: of daemon_spawn()
+ *
+ * Return: 0, or -errno with @err, in which case the daemon has said why on its standard error.
+ */
+VSW_MUST_USE int daemon_wait_started(pid_t starter, const char *rundir, int timeout_ms, struct errtext *err);
+
+/**
+ * daemon_stop() - ask the daemon of @rundir to end, and wait until it has
+ *
+ * Return: 0, also when none was running; or -errno with @err.
+ */
+VSW_MUST_USE int daemon_stop(const char *rundir, int timeout_ms, struct errtext *err);
+
+#endif
