@@ -12,9 +12,11 @@
  *  - an 802.2 frame has eth_type FLOW_ETH_TYPE_NONE unless it is SNAP with OUI 0 and an Ethernet type;
  *  - later fragments have no L4 fields, and those of IPv6 have nw_proto 44; an atomic fragment (RFC 6946) is no
  * fragment;
- *  - an IPv6 packet whose extension headers do not end properly has addresses and label, no nw_proto, TOS and TTL;
+ *  - an IPv6 packet whose extension headers do not end properly has its addresses and nothing else;
  *  - ARP and RARP are parsed for IPv4 over Ethernet; an opcode above 255 is not kept;
+ *  - a TCP header whose data offset is below 5 or beyond the packet is malformed;
  *  - a neighbour discovery message with a link-layer address option twice has no target and no addresses.
+ * One thing differs: ICMP inside IPv6 and ICMPv6 inside IPv4 have no type and code here, as no field could name them.
  */
 #include "packet/parse.h"
 
@@ -42,8 +44,21 @@ static inline const void *cursor_pull(struct cursor *c, size_t n)
 	return p;
 }
 
+static uint16_t *nd_lla_field(struct nd_fields *nd, uint8_t option)
+{
+	switch (option) {
+	case WIRE_ND_OPT_SLL:
+		return &nd->sll;
+	case WIRE_ND_OPT_TLL:
+		return &nd->tll;
+	default:
+		return NULL;
+	}
+}
+
 bool parse_nd_fields(const uint8_t *icmp, size_t len, struct nd_fields *nd)
 {
+	static const uint8_t zeros[6];
 	const struct wire_icmp *h = (const void *)icmp;
 	size_t ofs = sizeof *h + 16;
 
@@ -56,14 +71,12 @@ bool parse_nd_fields(const uint8_t *icmp, size_t len, struct nd_fields *nd)
 	while (len - ofs >= sizeof(struct wire_nd_opt)) {
 		const struct wire_nd_opt *opt = (const void *)(icmp + ofs);
 		size_t opt_len = opt->len * 8u;
-		uint16_t *field = opt->type == WIRE_ND_OPT_SLL	 ? &nd->sll
-				  : opt->type == WIRE_ND_OPT_TLL ? &nd->tll
-								 : NULL;
+		uint16_t *field = nd_lla_field(nd, opt->type);
 
 		if (!opt_len || opt_len > len - ofs)
 			break;
 		if (field && opt_len == sizeof *opt) {
-			if (*field) {
+			if (*field && memcmp(icmp + *field, zeros, sizeof zeros)) {
 				*nd = (struct nd_fields){0};
 				break;
 			}
@@ -88,12 +101,19 @@ static void parse_nd(const uint8_t *icmp, size_t len, struct pkt_key *key)
 		memcpy(key->arp_tha, icmp + nd.tll, sizeof key->arp_tha);
 }
 
+/* Is this a whole TCP header, by its own account too? */
+static inline bool tcp_is_sound(const struct cursor *c)
+{
+	const struct wire_tcp *tcp = (const void *)c->p;
+	size_t len = c->left < sizeof *tcp ? 0 : (be16_to_cpu(tcp->doff_flags) >> 12) * 4u;
+
+	return len >= sizeof *tcp && len <= c->left;
+}
+
 /* Bytes that the L4 header must have for its fields to be matched; 0 for protocols without fields. */
 static inline size_t l4_header_len(uint8_t proto, uint8_t icmp)
 {
 	switch (proto) {
-	case WIRE_IP_TCP:
-		return sizeof(struct wire_tcp);
 	case WIRE_IP_UDP:
 		return sizeof(struct wire_udp);
 	case WIRE_IP_SCTP:
@@ -112,7 +132,7 @@ static inline int parse_l4(struct packet *p, struct cursor *c, uint8_t icmp, str
 	const struct wire_icmp *h = (const void *)c->p;
 	size_t need = l4_header_len(key->nw_proto, icmp);
 
-	if (unlikely(c->left < need))
+	if (unlikely(key->nw_proto == WIRE_IP_TCP ? !tcp_is_sound(c) : c->left < need))
 		return DROP_MALFORMED_L4;
 	p->l4_ofs = (uint16_t)(c->p - p->data);
 	p->l4_len = (uint16_t)c->left;
@@ -217,12 +237,12 @@ static inline int parse_ipv6(struct packet *p, struct cursor *c, struct pkt_key 
 	memcpy(key->ipv6_src, ip->src, sizeof key->ipv6_src);
 	memcpy(key->ipv6_dst, ip->dst, sizeof key->ipv6_dst);
 	first = be32_to_cpu(ip->ver_tc_label);
-	key->ipv6_label = cpu_to_be32(first & 0xfffff);
 	proto = ip->next;
 	/* A chain of headers up to the last of 64 KiB could put L4 where a 16-bit offset does not reach. */
 	if (unlikely(!skip_ipv6_extensions(c, &proto, &frag)) || c->p - p->data >= PACKET_OFS_NONE)
 		return DROP_MALFORMED_IPV6;
 	p->l3_type = PACKET_L3_IPV6;
+	key->ipv6_label = cpu_to_be32(first & 0xfffff);
 	key->nw_proto = proto;
 	key->nw_tos = (uint8_t)(first >> 20);
 	key->nw_ttl = ip->hlimit;

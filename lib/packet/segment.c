@@ -197,8 +197,6 @@ static int segment_l4(struct segmenter *s, uint8_t proto, uint8_t l3_type)
 		return -EINVAL;
 	if (proto == WIRE_IP_TCP)
 		l4_header_len = (be16_to_cpu(tcp->doff_flags) >> 12) * 4u;
-	if (l4_header_len > p->l4_len || (proto == WIRE_IP_TCP && l4_header_len < sizeof *tcp))
-		return -EINVAL;
 	s->header_len = p->l4_ofs + l4_header_len;
 	s->payload_len = p->l4_len - l4_header_len;
 	s->step = p->gso_size;
