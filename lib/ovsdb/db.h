@@ -63,6 +63,7 @@ const struct schema *db_schema(const struct db *db);
 struct db_table *db_table(const struct db *db, const char *name);
 struct db_table *db_table_of(const struct db *db, const struct table_schema *schema);
 const struct table_schema *db_table_schema(const struct db_table *table);
+struct db *db_table_db(const struct db_table *table);
 /** db_table_count() - rows, as @txn sees them. */
 size_t db_table_count(const struct db_table *table, const struct db_txn *txn);
 /** db_table_seqno() - grows with every committed change or status change of the table. */
@@ -134,9 +135,9 @@ void db_txn_comment(struct db_txn *txn, const char *comment);
 
 /**
  * db_txn_insert() - a new row with default values
- * @uuid: its UUID; NULL for a fresh one. Must not be in use in the table.
+ * @uuid: its UUID; NULL for a fresh one
  *
- * Return: the row. It goes at abort.
+ * Return: the row, which goes at abort; NULL when @uuid is in use in the table.
  */
 struct db_row *db_txn_insert(struct db_txn *txn, struct db_table *table, const struct uuid *uuid);
 
@@ -256,6 +257,10 @@ void db_unobserve(struct db *db, struct db_observer *observer);
  */
 VSW_MUST_USE int db_load_row(struct db *db, const char *table, const struct uuid *uuid, const json_t *columns,
 			     struct errtext *err);
+/** db_load_item() - add one pair (atoms as atom_to_bare() writes them; @value NULL: of a set) to a loaded row. Return:
+ * as above. */
+VSW_MUST_USE int db_load_item(struct db *db, const char *table, const struct uuid *uuid, const char *column,
+			      const char *key, const char *value, struct errtext *err);
 /** db_load_finish() - count references, fill indexes, check the whole. Return: 0 or -errno with @err. */
 VSW_MUST_USE int db_load_finish(struct db *db, struct errtext *err);
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * For the readers of datums and commands: collect pairs in any order, then sort them into a datum; split text into
+ * words.
+ */
+#ifndef OVSDB_VALUE_IMPL_H
+#define OVSDB_VALUE_IMPL_H 1
+
+#include "ovsdb/value.h"
+
+struct atom_pair {
+	union atom key, value;
+};
+
+/** Starts as { 0 }. Owns the pairs until finish or drop. */
+struct datum_builder {
+	struct atom_pair *pairs;
+	size_t n, cap;
+};
+
+/** datum_builder_add() - takes over the atoms; a set's @value is ignored. */
+void datum_builder_add(struct datum_builder *b, union atom key, union atom value);
+void datum_builder_drop(struct datum_builder *b, const struct column_type *type);
+/** datum_builder_finish() - into @datum; @b is empty afterwards. Return: 0, or -EINVAL with @err when a key is there
+ * twice. */
+VSW_MUST_USE int datum_builder_finish(struct datum_builder *b, const struct column_type *type, struct datum *datum,
+				      struct errtext *err);
+
+/**
+ * text_word_length() - how far a word of the text form goes: to a separator (one of ":=, []{}!<>") outside double
+ * quotes
+ * @closed: false when the text ends within quotes
+ */
+size_t text_word_length(const char *s, bool *closed);
+
+#endif
