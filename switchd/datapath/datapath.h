@@ -26,8 +26,9 @@
  *
  * Order
  * -----
- * Packets of one flow that came in on one port leave in the order in which they came, also around a miss: while packets of a flow wait for
- * translation, later ones of the same flow wait behind them.
+ * Packets of one flow that came in on one port leave in the order in which they came, also around a miss: while packets of a flow
+ * wait for translation, later ones of the same flow wait behind them. A flow in this sense is what has the same Ethernet
+ * addresses, VLANs, IP addresses, protocol and ports; TTL, TOS or TCP flags may differ.
  *
  * Upcalls
  * -------
@@ -38,12 +39,19 @@
  * Counting
  * --------
  * Each packet received on a port is in the end forwarded (also consumed by an explicit action) or dropped for exactly one reason,
- * counted on the port that it came from. Per-flow counters are exact: a packet is counted in the flow that forwarded
- * it, at the time its actions ran, never in two.
+ * counted on the port that it came from. So at every instant, for every port:
+ *
+ *   rx_packets + executed == forwarded + queued + sum of drops[]
+ *
+ * A packet with several outputs is forwarded when at least one of them took its copy, else dropped for the first reason met; each
+ * copy that a device did not take also counts in tx_dropped of that port. Per-flow counters are exact: a packet is counted in the
+ * flow that forwarded it, before its actions run; once flow_del() has returned a flow's final counters nobody adds to them.
+ * A packet that is recirculated is counted in each flow that it matches, one per recirculation.
  *
  * Threads
  * -------
- * port_*() come from the main thread. flow_*() and execute() come from any thread registered with liburcu. Errors are negative errno.
+ * open(), close() and port_*() come from the main thread, outside of read-side sections. flow_*() and execute() come from any
+ * thread registered with liburcu (the main thread is one), also inside a read-side section. Errors are negative errno.
  */
 #ifndef SWITCHD_DATAPATH_DATAPATH_H
 #define SWITCHD_DATAPATH_DATAPATH_H 1
@@ -76,10 +84,13 @@ struct dp_port_spec {
 
 struct dp_port_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-	uint64_t forwarded;               /**< received here and not dropped */
+	uint64_t executed;                /**< packets of the daemon's own run by execute() in this port's name */
+	uint64_t forwarded;               /**< received or executed here, and not dropped */
 	uint64_t queued;                  /**< waiting for translation now */
-	uint64_t upcalls;                 /**< misses handed to the daemon so far */
-	uint64_t drops[DROP_N_REASONS];   /**< of packets received here */
+	uint64_t upcalls;                 /**< packets handed to the daemon so far */
+	uint64_t tx_dropped;              /**< copies for this port that its device did not take; see "Counting" */
+	uint64_t rx_missed;               /**< frames that the kernel dropped because this process was slow to read them */
+	uint64_t drops[DROP_N_REASONS];   /**< of packets received or executed here */
 };
 
 struct dp_flow_stats {
@@ -154,10 +165,11 @@ struct datapath_ops {
 
 	/**
 	 * New flow, or new actions for the flow with this id (statistics stay).
-	 * Errors: -EEXIST another flow has this masked key, -ENOSPC max_flows reached, -EOPNOTSUPP.
+	 * Errors: -EEXIST another flow has this masked key, -ENOSPC max_flows reached, -EOPNOTSUPP an action that this datapath lacks,
+	 * -EINVAL the id is 0 or has another key, or the key is not under the mask, or the actions are no well-formed list.
 	 */
 	int (*flow_put)(struct datapath *dp, const struct dp_flow_put *flow);
-	/** @stats: final counters (a packet in flight may still be added by no one), or NULL. Return: 0 or -ENOENT. */
+	/** @stats: the final counters, or NULL. Return: 0 or -ENOENT. */
 	int (*flow_del)(struct datapath *dp, uint64_t id, struct dp_flow_stats *stats);
 	/** Return: 0 or -ENOENT. */
 	int (*flow_stats)(struct datapath *dp, uint64_t id, struct dp_flow_stats *stats);
@@ -170,7 +182,10 @@ struct datapath_ops {
 	/** From now on each present flow is a miss, but stays (and is dumped, with its counters) until deleted or put anew with its id. O(1). */
 	void (*flow_invalidate_all)(struct datapath *dp);
 
-	/** Run actions on a packet of the daemon's. @packet: parsed, modified. Its in_port counts the drops when it is a port's. */
+	/**
+	 * Run actions on a packet of the daemon's. @packet: parsed, with headroom of PACKET_HEADROOM; used up. When its in_port is a
+	 * port's, that port counts it (executed, and forwarded or a drop). Return: 0, or -EINVAL, -EOPNOTSUPP for the actions.
+	 */
 	int (*execute)(struct datapath *dp, struct packet *packet, const void *actions, size_t actions_len);
 
 	void (*stats)(struct datapath *dp, struct dp_stats *stats);
