@@ -106,7 +106,7 @@ static void random_mask(struct flow_key *mask)
 	if (rnd(2))
 		mask->p.nw_proto = 0xff;
 	if (rnd(2))
-		mask->p.tp_dst = cpu_to_be16((uint16_t)(0xffff << rnd(17)));
+		mask->p.tp_dst = cpu_to_be16((uint16_t)(0xffffu << rnd(17)));
 	if (!rnd(3))
 		mask->p.tp_src = cpu_to_be16(0xffff);
 	if (!rnd(4))
