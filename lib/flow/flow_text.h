@@ -45,10 +45,47 @@ struct flow_mod {
  * @command: what it is for: decides which words are allowed ("out_port" in deletes, "actions" needed in adds, ...); for
  *	FLOW_ADD a leading word "add", "delete", "delete_strict", "modify", "modify_strict" in @text overrides it (files for bundles)
  *
+ * Filters of dump-flows are those of FLOW_DELETE. What dump-flows prints can be read back: duration and counters are skipped.
+ *
  * Return: 0, or -EINVAL with column and sentence. @fm needs flow_mod_fini() only after success.
  */
 int flow_mod_parse(const char *text, size_t len, enum flow_mod_command command, const struct port_names *names,
 		   struct flow_mod *fm, struct errtext *err);
 void flow_mod_fini(struct flow_mod *fm);
+
+/** A rule as a line of dump-flows. */
+struct flow_stats {
+	uint64_t cookie;
+	uint8_t table;
+	uint16_t priority;
+	uint16_t idle_timeout_s, hard_timeout_s, importance;
+	uint16_t flags;          /**< enum flow_mod_flag */
+	uint64_t duration_ms;    /**< since it was added */
+	uint64_t n_packets, n_bytes;
+	int64_t idle_age_s;      /**< since the last packet; negative: not printed */
+	int64_t hard_age_s;      /**< since the last modification; negative, or equal to the duration: not printed */
+	const struct match *match;
+	const void *actions;
+	size_t actions_len;
+};
+
+enum flow_stats_option {
+	FLOW_STATS_NO_STATS = 1, /**< --no-stats: only what an add-flow would need */
+};
+
+/**
+ * flow_stats_format() - " cookie=0x0, duration=1.5s, table=0, n_packets=0, n_bytes=0, priority=1,ip actions=drop", no newline
+ * @names: port names (--names), or NULL for numbers
+ * @options: enum flow_stats_option
+ */
+void flow_stats_format(const struct flow_stats *fs, const struct port_names *names, unsigned int options,
+		       struct ds *out);
+
+/**
+ * flow_mod_format() - a flow as one line that flow_mod_parse() reads back, command word left out
+ *
+ * For add it is what save-like commands write: "table=1,cookie=0x5,priority=10,ip actions=drop".
+ */
+void flow_mod_format(const struct flow_mod *fm, const struct port_names *names, struct ds *out);
 
 #endif

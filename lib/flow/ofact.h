@@ -31,7 +31,7 @@ enum ofact_type {
 	OFACT_SET_FIELD,     /**< struct ofact_set_field: set_field, mod_*, load (see as_load) */
 	OFACT_MOVE,          /**< struct ofact_move */
 	OFACT_PUSH_VLAN,     /**< struct ofact_u16: TPID */
-	OFACT_STRIP_VLAN,    /**< struct ofact: strip_vlan, pop_vlan */
+	OFACT_STRIP_VLAN,    /**< struct ofact_u8: 0 written as strip_vlan, 1 as pop_vlan */
 	OFACT_SET_VLAN_VID,  /**< struct ofact_vlan: mod_vlan_vid; adds a tag where there is none */
 	OFACT_SET_VLAN_PCP,  /**< struct ofact_vlan: mod_vlan_pcp */
 	OFACT_DEC_TTL,       /**< struct ofact */
@@ -57,7 +57,7 @@ struct ofact {
 struct ofact_output {
 	struct ofact h;
 	uint16_t port;    /**< OpenFlow port number, enum ofp_port for reserved ones */
-	uint16_t max_len; /**< output to CONTROLLER only */
+	uint32_t max_len; /**< longest number of bytes that go out, output(port=N,max_len=M); 0: all of them */
 };
 
 struct ofact_output_reg {
@@ -71,11 +71,17 @@ struct ofact_set_field {
 	const struct field *field;
 	union field_value value, mask; /**< n_bytes of the field */
 	uint8_t as;                    /**< enum ofact_set_as: how it was written, and so is printed */
-	uint8_t flow_has_vlan;
+	uint8_t flow_has_vlan;         /**< the rule's match guarantees a tag */
 };
 
-/** How a set_field was written: "set_field:V->F", "load:V->F[]", or an OpenFlow 1.0 word such as mod_nw_src. */
-enum ofact_set_as { OFACT_AS_SET_FIELD, OFACT_AS_LOAD, OFACT_AS_MOD };
+/**
+ * How a set_field was written, and so is printed: "set_field:V->F", "load:V->F[]", an OpenFlow 1.0 word such as mod_nw_src,
+ * set_tunnel, set_tunnel64.
+ *
+ * OFACT_AS_MOD ones need nothing in the match and do nothing to packets without the header; mod_nw_src and mod_nw_dst write IPv4
+ * only, mod_tp_src and mod_tp_dst (whose field is FIELD_TCP_SRC or FIELD_TCP_DST) write the port of TCP, UDP or SCTP alike.
+ */
+enum ofact_set_as { OFACT_AS_SET_FIELD, OFACT_AS_LOAD, OFACT_AS_MOD, OFACT_AS_TUNNEL, OFACT_AS_TUNNEL64 };
 
 struct ofact_move {
 	struct ofact h;
@@ -95,7 +101,7 @@ struct ofact_u8 {
 struct ofact_vlan {
 	struct ofact h;
 	uint16_t value;         /**< VID 12 bits, or PCP 3 bits */
-	bool push_if_needed;
+	bool push_if_needed;    /**< mod_vlan_*: a tag is pushed where there is none; set_vlan_*: it is not */
 	bool flow_has_vlan;     /**< the rule's match guarantees a tag */
 };
 
@@ -107,13 +113,12 @@ struct ofact_stack {
 struct ofact_resubmit {
 	struct ofact h;
 	uint16_t in_port; /**< OFPP_IN_PORT: the current one */
-	uint8_t table;    /**< 255: the current one */
-	bool as_port_only;/**< written "resubmit:PORT" */
+	uint8_t table;    /**< 255: the current one, written "resubmit:PORT" */
 };
 
 struct ofact_note {
 	struct ofact h;
-	uint16_t n;
+	uint16_t n; /**< bytes, padded with zeros to 6, 14, 22, ... as the wire has them */
 	uint8_t data[];
 };
 
@@ -138,6 +143,8 @@ struct ofacts {
 };
 
 void ofacts_fini(struct ofacts *list);
+/** ofacts_clone() - a copy of @len bytes of records, of exactly that size. */
+void ofacts_clone(struct ofacts *list, const void *ofacts, size_t len);
 /** ofacts_put() - append a zeroed record of @size bytes (padded to 8). Return: it, valid until the next append. */
 void *ofacts_put(struct ofacts *list, enum ofact_type type, size_t size);
 
@@ -148,13 +155,15 @@ void *ofacts_put(struct ofacts *list, enum ofact_type type, size_t size);
  * @table: the table the rule goes to (goto_table must go forward; resubmit(,) defaults); 255 when not known
  * @list: appended to
  *
- * Actions and fields that OVS knows and vsw does not do yet are refused by name.
+ * Actions and fields that OVS knows and vsw does not do yet are refused by name. On failure the list is as it was before.
  * Return: 0 or -EINVAL with column and sentence.
  */
 int ofacts_parse(const char *text, size_t len, const struct port_names *names, const struct match *m, uint8_t table,
 		 struct ofacts *list, struct errtext *err);
 /** ofacts_format() - as ovs-ofctl prints it, "drop" for an empty list, without "actions=". */
 void ofacts_format(const void *ofacts, size_t len, const struct port_names *names, struct ds *out);
+/** ofact_format() - one action. */
+void ofact_format(const struct ofact *a, const struct port_names *names, struct ds *out);
 /** ofacts_output_to() - whether some action, nested ones included, outputs to @port (for out_port filters). */
 bool ofacts_output_to(const void *ofacts, size_t len, uint16_t port);
 

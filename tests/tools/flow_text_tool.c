@@ -2,7 +2,7 @@
 /*
  * Reads lines "KIND TEXT" from stdin and prints, for each, the canonical form of TEXT or "error: column N: ...".
  *
- * KIND is one of: match, flow (the flow of a trace), actions, add, mod, del (whole flow lines).
+ * KIND is one of: match, flow (the flow of a trace), actions, add, mod, del (whole flow lines), dump (a line of dump-flows --no-stats).
  * The comparison with Open vSwitch (tests/conformance/flow_text_oracle) and the unit tests speak through the same
  * functions. Ports p1, p2 and p3 have the numbers 1, 2 and 3.
  */
@@ -12,7 +12,7 @@
 
 #include "base/ds.h"
 #include "base/util.h"
-#include "flow/match.h"
+#include "flow/flow_text.h"
 #include "flow/port_names.h"
 
 static int number(const struct port_names *self VSW_UNUSED, const char *name, size_t len)
@@ -42,12 +42,73 @@ static int do_flow(const char *text, size_t len, struct ds *out, struct errtext 
 	return rc;
 }
 
+static int do_actions(const char *text, size_t len, struct ds *out, struct errtext *err)
+{
+	struct ofacts list = {NULL, 0, 0};
+	int rc = ofacts_parse(text, len, &names, NULL, 255, &list, err);
+
+	if (!rc)
+		ofacts_format(list.data, list.len, NULL, out);
+	ofacts_fini(&list);
+	return rc;
+}
+
+static int do_line(const char *text, size_t len, enum flow_mod_command command, struct ds *out, struct errtext *err)
+{
+	struct flow_mod fm;
+	int rc = flow_mod_parse(text, len, command, &names, &fm, err);
+
+	if (rc)
+		return rc;
+	flow_mod_format(&fm, NULL, out);
+	flow_mod_fini(&fm);
+	return 0;
+}
+
+static int do_add(const char *text, size_t len, struct ds *out, struct errtext *err)
+{
+	return do_line(text, len, FLOW_ADD, out, err);
+}
+
+static int do_mod(const char *text, size_t len, struct ds *out, struct errtext *err)
+{
+	return do_line(text, len, FLOW_MODIFY, out, err);
+}
+
+static int do_del(const char *text, size_t len, struct ds *out, struct errtext *err)
+{
+	return do_line(text, len, FLOW_DELETE, out, err);
+}
+
+static int do_dump(const char *text, size_t len, struct ds *out, struct errtext *err)
+{
+	struct flow_mod fm;
+	struct flow_stats fs = {.idle_age_s = -1, .hard_age_s = -1};
+	int rc = flow_mod_parse(text, len, FLOW_ADD, &names, &fm, err);
+
+	if (rc)
+		return rc;
+	fs.cookie = fm.new_cookie;
+	fs.table = fm.table;
+	fs.priority = fm.priority;
+	fs.idle_timeout_s = fm.idle_timeout_s;
+	fs.hard_timeout_s = fm.hard_timeout_s;
+	fs.importance = fm.importance;
+	fs.flags = fm.flags;
+	fs.match = &fm.match;
+	fs.actions = fm.actions.data;
+	fs.actions_len = fm.actions.len;
+	flow_stats_format(&fs, NULL, FLOW_STATS_NO_STATS, out);
+	flow_mod_fini(&fm);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const char *text, size_t len, struct ds *out, struct errtext *err);
 } kinds[] = {
-	{"match", do_match},
-	{"flow", do_flow},
+	{"match", do_match}, {"flow", do_flow}, {"actions", do_actions}, {"add", do_add},
+	{"mod", do_mod},     {"del", do_del},	{"dump", do_dump},
 };
 
 static void run_line(char *line)
