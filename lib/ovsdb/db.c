@@ -161,7 +161,7 @@ struct db_row *db_row_by_uuid__(const struct db_table *table, const struct uuid 
 {
 	struct db_row *row;
 
-	HMAP_FOR_EACH_WITH_HASH (row, uuid_node, uuid_hash(uuid), &table->by_uuid)
+	HMAP_FOR_EACH_WITH_HASH(row, uuid_node, uuid_hash(uuid), &table->by_uuid)
 		if (uuid_equal(&row->uuid, uuid))
 			return row;
 	return NULL;

@@ -177,6 +177,8 @@ void db_remove_ref(struct db_txn *txn, struct db_row *row, const char *column, c
 const struct uuid *db_txn_name(struct db_txn *txn, const char *name);
 /** db_txn_define() - @name stands for the row with UUID @uuid. Return: 0 or -EEXIST with @err. */
 VSW_MUST_USE int db_txn_define(struct db_txn *txn, const char *name, const struct uuid *uuid, struct errtext *err);
+/** db_txn_defined() - the UUID of a defined name. Return: NULL when it is not. */
+const struct uuid *db_txn_defined(const struct db_txn *txn, const char *name);
 /** db_txn_names() - the same as a resolver for datum_from_text(); valid as long as @txn. */
 const struct uuid_names *db_txn_names(struct db_txn *txn);
 

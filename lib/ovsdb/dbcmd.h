@@ -30,13 +30,14 @@ struct dbcmd_cell {
 /**
  * struct dbcmd_output - what a command says
  * @text: the lines of get and create; empty for the others
+ * @warning: lines for the person's standard error; usually empty
  * @n_columns: list and find: number of columns of the table; 0: there is no table
  * @headings: n_columns names; they belong to the schema
  * @n_rows: rows of the table
  * @cells: n_rows * n_columns, row by row
  */
 struct dbcmd_output {
-	struct ds text;
+	struct ds text, warning;
 	size_t n_columns;
 	const char **headings;
 	size_t n_rows;
@@ -45,7 +46,7 @@ struct dbcmd_output {
 
 #define DBCMD_OUTPUT_INIT \
 	{ \
-		DS_INIT, 0, NULL, 0, NULL \
+		.text = DS_INIT, .warning = DS_INIT \
 	}
 
 enum dbcmd_format { DBCMD_LIST, DBCMD_TABLE, DBCMD_CSV, DBCMD_JSON };

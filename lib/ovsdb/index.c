@@ -69,7 +69,7 @@ struct db_row *db_find_by_index(const struct db_table *table, const struct db_tx
 	assert(number < table->schema->n_indexes);
 	for (size_t i = 0; i < index->n; i++)
 		hash = datum_hash(values[i], &index->columns[i]->type, hash);
-	HMAP_FOR_EACH_WITH_HASH (entry, node, hash, &table->by_index)
+	HMAP_FOR_EACH_WITH_HASH(entry, node, hash, &table->by_index)
 		if (entry->index == number && row_in_view(entry->row, txn) &&
 		    row_matches(entry->row, txn, index, values))
 			return entry->row;
@@ -97,7 +97,7 @@ struct db_row *index_other__(const struct db_row *row, size_t index, bool overla
 	const struct index_schema *schema = &row->table->schema->indexes[index];
 	struct index_entry *entry;
 
-	HMAP_FOR_EACH_WITH_HASH (entry, node, hash_row(row, index, overlaid), &row->table->by_index) {
+	HMAP_FOR_EACH_WITH_HASH(entry, node, hash_row(row, index, overlaid), &row->table->by_index) {
 		bool same = entry->index == index && entry->row != row && row_in_view(entry->row, overlaid);
 
 		for (size_t i = 0; same && i < schema->n; i++) {

@@ -209,7 +209,7 @@ static int clean_referrers(struct db_txn *txn, const struct db_row *dead, struct
 	struct db_ref *ref;
 	int cleaned = 0;
 
-	HMAP_FOR_EACH (ref, node, &dead->refs_in) {
+	HMAP_FOR_EACH(ref, node, &dead->refs_in) {
 		int rc = ref->weak && db_row_exists(ref->src, txn) ? clean_row(txn, ref->src, err) : 0;
 
 		if (rc < 0)
@@ -242,7 +242,7 @@ static int check_names(const struct db_txn *txn, struct errtext *err)
 {
 	struct db_name *name;
 
-	HMAP_FOR_EACH (name, node, &txn->names)
+	HMAP_FOR_EACH(name, node, &txn->names)
 		if (!name->defined)
 			return errtext_set(err, ENOENT,
 					   "@%s is used but no command creates it; add -- --id=@%s create ...",
@@ -259,7 +259,7 @@ static int check_deleted(const struct db_row *row, struct errtext *err)
 	const char *by = "a row of this transaction";
 	int rc;
 
-	HMAP_FOR_EACH (ref, node, &row->refs_in)
+	HMAP_FOR_EACH(ref, node, &row->refs_in)
 		if (!ref->weak)
 			by = ref->src->table->schema->name;
 	if (schema->n_indexes)

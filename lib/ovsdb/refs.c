@@ -73,7 +73,7 @@ static struct db_ref *find_ref(const struct db_row *dst, const struct db_row *sr
 {
 	struct db_ref *ref;
 
-	HMAP_FOR_EACH_WITH_HASH (ref, node, hash_src(src), &dst->refs_in)
+	HMAP_FOR_EACH_WITH_HASH(ref, node, hash_src(src), &dst->refs_in)
 		if (ref->src == src && ref->weak == weak)
 			return ref;
 	return NULL;
@@ -134,7 +134,7 @@ void refs_fini__(struct db_row *row)
 {
 	struct db_ref *ref;
 
-	HMAP_FOR_EACH_SAFE (ref, node, &row->refs_in) {
+	HMAP_FOR_EACH_SAFE(ref, node, &row->refs_in) {
 		hmap_remove(&row->refs_in, &ref->node);
 		free(ref);
 	}
@@ -173,7 +173,7 @@ struct db_row *db_row_referrer(const struct db_row *row, const struct db_txn *tx
 	struct db_change *change;
 	struct db_ref *ref;
 
-	HMAP_FOR_EACH (ref, node, &row->refs_in) {
+	HMAP_FOR_EACH(ref, node, &row->refs_in) {
 		if (ref->weak || ref->src->table != table || !db_row_exists(ref->src, txn))
 			continue;
 		if (!txn || !ref->src->change || row_refers(ref->src, true, row))

@@ -274,7 +274,7 @@ static struct db_name *find_name(const struct db_txn *txn, const char *name)
 {
 	struct db_name *n;
 
-	HMAP_FOR_EACH_WITH_HASH (n, node, hash_string(name, 0), &txn->names)
+	HMAP_FOR_EACH_WITH_HASH(n, node, hash_string(name, 0), &txn->names)
 		if (!strcmp(n->name, name))
 			return n;
 	return NULL;
@@ -316,6 +316,13 @@ int db_txn_define(struct db_txn *txn, const char *name, const struct uuid *uuid,
 	return 0;
 }
 
+const struct uuid *db_txn_defined(const struct db_txn *txn, const char *name)
+{
+	const struct db_name *n = find_name(txn, name);
+
+	return n && n->defined ? &n->uuid : NULL;
+}
+
 const struct uuid_names *db_txn_names(struct db_txn *txn)
 {
 	return &txn->resolver;
@@ -348,7 +355,7 @@ void db_txn_free__(struct db_txn *txn)
 	}
 	free_changes(&txn->changes);
 	free_changes(&txn->dropped);
-	HMAP_FOR_EACH_SAFE (name, node, &txn->names) {
+	HMAP_FOR_EACH_SAFE(name, node, &txn->names) {
 		hmap_remove(&txn->names, &name->node);
 		free(name->name);
 		free(name);
