@@ -16,7 +16,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 \
-	-Wno-format-nonliteral -Wno-format-truncation
+	-Wno-format-nonliteral $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 WERROR ?= -Werror
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Ilib -I. -I$(O)/gen
 CFLAGS ?= -O2 -g

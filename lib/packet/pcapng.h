@@ -40,10 +40,10 @@ struct pcap_frame {
 
 /**
  * pcapng_put_section() - section header block, the start of a file
- * @buf: written as far as the block fits, of @cap bytes; NULL when @cap is 0
+ * @buf: room for the block, of @cap bytes; NULL when @cap is 0
  * @application: name of the program that writes
  *
- * Return: bytes of the block (a multiple of 4). Nothing was written when that is more than @cap.
+ * Return: bytes of the block (a multiple of 4). When that is more than @cap, what is in @buf is of no use.
  */
 size_t pcapng_put_section(void *buf, size_t cap, const char *application);
 
