@@ -44,6 +44,10 @@ enum ofp_port_config {
 
 enum iface_type { IFACE_SYSTEM, IFACE_INTERNAL, IFACE_TAP, IFACE_PATCH, IFACE_DUMMY };
 
+struct patch_counters {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+
 struct iface {
 	char *name;
 	struct port *port;
@@ -57,6 +61,7 @@ struct iface {
 	uint32_t mtu;
 	char *peer_name;              /**< patch: options:peer */
 	struct iface *peer;           /**< patch: NULL while the peer does not exist */
+	struct patch_counters patch;  /**< patch: what went through; written by any thread with relaxed atomics */
 	struct hmap_node ofp_node;    /* in bridge->ifaces, by ofp_port */
 	struct hmap_node name_node;   /* in the switch, by name */
 	struct hmap_node dp_node;     /* in the switch, by datapath and dp_port, while it has one */

@@ -21,7 +21,7 @@ struct bridge;
 struct datapath;
 struct packet;
 struct rule;
-struct xlate_trace; /* switchd/trace.c's listener */
+struct xlate_trace; /* a listener: switchd/pipeline/xlate_trace.h */
 
 /** Depth of resubmits, goto_tables, patch hops and clones; number of resubmits in one translation. As in OVS. */
 #define XLATE_MAX_DEPTH 64
@@ -38,15 +38,20 @@ struct xlate_in {
 	struct xlate_trace *trace;  /**< NULL: nobody listens */
 	/** trace and packet-out only: begin in this bridge with key->in_port as OpenFlow number, instead of looking up the datapath port. */
 	struct bridge *bridge;
+	/** with bridge: the packet has these registers and metadata already (the rest of it is not looked at); NULL: none. */
+	const struct flow_key *metadata;
 };
 
-/** Something that the flow's packets must be credited to: a rule, or an FDB entry to keep fresh. */
+enum xlate_credit_kind { XLATE_CREDIT_RULE, XLATE_CREDIT_FDB, XLATE_CREDIT_PATCH };
+
+/** Something that the flow's packets must be credited to. */
 struct xlate_credit {
-	struct rule *rule;  /**< NULL for the other kind */
-	struct bridge *br;  /**< FDB: entry of (vlan, mac) in br->fdb learnt on in_iface's port stays fresh while the flow is used */
-	uint16_t vlan;
-	uint8_t mac[6];
-	uint16_t in_port;   /**< OpenFlow port number */
+	enum xlate_credit_kind kind;
+	uint16_t port;      /**< OpenFlow port number in br. FDB: where the packets come in; PATCH: the patch port they go out of */
+	uint16_t vlan;      /**< FDB */
+	uint8_t mac[6];     /**< FDB: source address: learnt, or kept fresh, while the flow is used */
+	struct rule *rule;  /**< RULE, else NULL */
+	struct bridge *br;  /**< FDB, PATCH, else NULL */
 };
 
 struct xlate_out {
@@ -61,8 +66,15 @@ struct xlate_out {
 	bool slow_path;             /**< each packet must come to the daemon: install DP_USERSPACE instead */
 	struct xlate_credit *credits; /**< memory given by the caller, XLATE_MAX_RULES of them */
 	size_t n_credits;
+	struct flow_key initial_key;/**< as the pipeline saw it first: with the OpenFlow port number */
 	struct flow_key final_key;  /**< after all rewrites (trace's "Final flow:") */
 };
+
+/** The cookie of a DP_USERSPACE action for DP_TO_CONTROLLER: what a packet-in has to say. */
+static inline uint64_t xlate_controller_cookie(uint8_t reason, uint8_t table, uint16_t max_len)
+{
+	return (uint64_t)reason << 24 | (uint64_t)table << 16 | max_len;
+}
 
 /**
  * xlate_run() - translate

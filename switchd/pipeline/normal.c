@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * NORMAL: a VLAN-aware learning bridge (IEEE 802.1Q), as an action.
+ *
+ * The mask it leaves behind is source and destination address and VLAN: hosts that talk need one megaflow per direction, whatever they
+ * talk about. ARP is looked into when it is broadcast, to know a gratuitous one.
+ */
+#include <string.h>
+
+#include "base/util.h"
+#include "flow/port_names.h"
+#include "switchd/bridge.h"
+#include "switchd/fdb.h"
+#include "switchd/pipeline/vlan.h"
+#include "switchd/pipeline/xlate_ctx.h"
+
+/* Where packets come from that the controller made: every VLAN, nothing learnt. */
+static const struct port no_port = {.name = (char *)"none", .vlan_mode = VLAN_TRUNK, .tag = -1};
+
+/* Destinations that bridges keep for themselves: IEEE 802.1Q's, and those of some vendors, as listed under forward-bpdu. */
+static const struct {
+	uint8_t mac[6];
+	uint8_t last; /* of the range in the last byte */
+} reserved_macs[] = {
+	{{0x01, 0x80, 0xc2, 0x00, 0x00, 0x00}, 0x0f}, /* bridge group, pause, LACP, 802.1X, LLDP ... */
+	{{0x00, 0xe0, 0x2b, 0x00, 0x00, 0x00}, 0x00}, /* Extreme EDP */
+	{{0x00, 0xe0, 0x2b, 0x00, 0x00, 0x04}, 0x04}, /* Extreme EAPS */
+	{{0x00, 0xe0, 0x2b, 0x00, 0x00, 0x06}, 0x06}, {{0x01, 0x00, 0x0c, 0x00, 0x00, 0x00}, 0x00}, /* Cisco ISL */
+	{{0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xc0}, 0xc7},						    /* Cisco CFM */
+	{{0x01, 0x00, 0x0c, 0xcc, 0xcc, 0xcc}, 0xcd}, /* Cisco CDP, VTP ..., PVST+ */
+	{{0x01, 0x00, 0x0c, 0xcd, 0xcd, 0xcd}, 0xcd}, /* Cisco uplink fast */
+};
+
+static bool is_reserved(const uint8_t mac[6])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reserved_macs); i++)
+		if (!memcmp(mac, reserved_macs[i].mac, 5) && mac[5] >= reserved_macs[i].mac[5] &&
+		    mac[5] <= reserved_macs[i].last)
+			return true;
+	return false;
+}
+
+static bool is_gratuitous_arp(struct xlate_ctx *ctx)
+{
+	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	const struct pkt_key *p = &ctx->flow.p;
+
+	if (p->eth_type != BE16_C(0x0806) || memcmp(p->eth_dst, broadcast, sizeof broadcast))
+		return false;
+	XLATE_MASK_ALL(ctx, nw_proto);
+	if (p->nw_proto == 2)
+		return true;
+	if (p->nw_proto != 1)
+		return false;
+	XLATE_MASK_ALL(ctx, nw_src);
+	XLATE_MASK_ALL(ctx, nw_dst);
+	return p->nw_src == p->nw_dst;
+}
+
+static const struct port *input_port(struct xlate_ctx *ctx)
+{
+	uint32_t number = ctx->flow.p.in_port;
+	const struct iface *iface = bridge_iface_by_ofp(ctx->br, (uint16_t)number);
+
+	if (iface)
+		return iface->port;
+	if (number == OFPP_NONE || number == OFPP_CONTROLLER)
+		return &no_port;
+	xlate_warn(ctx, "received packet on unknown port %u", number);
+	xlate_warn(ctx, "no input bundle, dropping");
+	xlate_hint(ctx, DROP_NO_PORT);
+	return NULL;
+}
+
+/* Tag type but no tag behind it: the frame was cut. */
+static bool is_cut_tag(struct xlate_ctx *ctx)
+{
+	if (ctx->flow.p.eth_type != BE16_C(0x8100) || xlate_has_vlan(&ctx->flow.p.vlan[0]))
+		return false;
+	xlate_warn(ctx, "partial VLAN tag, dropping");
+	xlate_hint(ctx, DROP_MALFORMED_VLAN);
+	return true;
+}
+
+static bool may_enter(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *wire)
+{
+	if (is_cut_tag(ctx) || !vlan_may_enter(ctx, in, wire))
+		return false;
+	if (in == &no_port || ctx->br->forward_bpdu || !is_reserved(ctx->flow.p.eth_dst))
+		return true;
+	xlate_detail(ctx, "packet has reserved destination MAC, dropping");
+	xlate_hint(ctx, DROP_RESERVED_MAC);
+	return false;
+}
+
+static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
+{
+	const struct pkt_key *p = &ctx->flow.p;
+	struct xlate_credit credit = {
+		.kind = XLATE_CREDIT_FDB,
+		.br = ctx->br,
+		.port = (uint16_t)p->in_port,
+		.vlan = vlan,
+	};
+	struct fdb_source source = {.vlan = vlan, .port = (struct port *)in, .is_bond = in->bond};
+	bool is_multicast = p->eth_src[0] & 1;
+
+	source.is_gratuitous_arp = is_gratuitous_arp(ctx);
+	if (in == &no_port || is_multicast || (ctx->br->flood_vlans && vlan_bitmap_has(ctx->br->flood_vlans, vlan)))
+		return;
+	memcpy(source.mac, p->eth_src, sizeof source.mac);
+	memcpy(credit.mac, p->eth_src, sizeof credit.mac);
+	if (ctx->in->may_learn)
+		fdb_learn(ctx->br->fdb, &source, ctx->in->now_ms);
+	xlate_add_credit(ctx, &credit);
+}
+
+/* Whichever member of a bond it may be, a port without any has nothing to send by. */
+static void output(struct xlate_ctx *ctx, struct port *out, const struct vlan_stack *inside)
+{
+	struct vlan_key saved[FLOW_MAX_VLANS];
+
+	if (!out->n_ifaces)
+		return;
+	memcpy(saved, ctx->flow.p.vlan, sizeof saved);
+	vlan_egress(ctx, out, inside);
+	xlate_output_iface(ctx, cds_list_first_entry(&out->ifaces, struct iface, port_node));
+	memcpy(ctx->flow.p.vlan, saved, sizeof saved);
+}
+
+static bool is_floodable(const struct port *port)
+{
+	const struct iface *iface;
+
+	cds_list_for_each_entry(iface, &port->ifaces, port_node)
+		if (iface->config & OFPPC_NO_FLOOD)
+			return false;
+	return true;
+}
+
+static void flood(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside)
+{
+	struct port *out;
+
+	xlate_hint(ctx, DROP_NO_DESTINATION);
+	cds_list_for_each_entry(out, &ctx->br->ports, bridge_node)
+		if (out != in && vlan_carries(ctx, out, inside) && is_floodable(out))
+			output(ctx, out, inside);
+}
+
+static void forward(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside)
+{
+	struct port *out = fdb_lookup(ctx->br->fdb, inside->tag[0].vid, ctx->flow.p.eth_dst);
+
+	if (!out) {
+		xlate_detail(ctx, "no learned MAC for destination, flooding");
+		flood(ctx, in, inside);
+	} else if (out == in) {
+		xlate_detail(ctx, "learned port is input port, dropping");
+		xlate_hint(ctx, DROP_SAME_PORT);
+	} else {
+		xlate_detail(ctx, "forwarding to learned port");
+		output(ctx, out, inside);
+	}
+}
+
+void xlate_normal(struct xlate_ctx *ctx)
+{
+	struct vlan_stack wire, inside;
+	const struct port *in;
+
+	XLATE_MASK_ALL(ctx, eth_src);
+	XLATE_MASK_ALL(ctx, eth_dst);
+	vlan_extract(ctx, &wire);
+	in = input_port(ctx);
+	if (!in || !may_enter(ctx, in, &wire))
+		return;
+	vlan_ingress(in, &wire, &inside);
+	ctx->out->used_fdb = true;
+	learn(ctx, in, inside.tag[0].vid);
+	forward(ctx, in, &inside);
+}

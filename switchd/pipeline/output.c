@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Out of the bridge: to a port, to many, to the bridge at the other end of a patch, to the controller.
+ *
+ * Link and administrative state play no part here, as in Open vSwitch: a device that is down drops what it is given, and counts it.
+ */
+#include <string.h>
+
+#include "flow/ofact.h"
+#include "flow/port_names.h"
+#include "switchd/bridge.h"
+#include "switchd/datapath/datapath.h"
+#include "switchd/pipeline/table.h"
+#include "switchd/pipeline/xlate_ctx.h"
+
+/* IEEE 802.1D BPDUs: LLC frames to the bridge group address. */
+static bool is_bpdu(struct xlate_ctx *ctx)
+{
+	static const uint8_t bridge_group[6] = {0x01, 0x80, 0xc2, 0x00, 0x00, 0x00};
+
+	if (ctx->flow.p.eth_type != BE16_C(FLOW_ETH_TYPE_NONE))
+		return false;
+	XLATE_MASK_ALL(ctx, eth_dst);
+	return !memcmp(ctx->flow.p.eth_dst, bridge_group, sizeof bridge_group);
+}
+
+bool xlate_may_receive(struct xlate_ctx *ctx, const struct iface *iface)
+{
+	uint32_t both = OFPPC_NO_RECV | OFPPC_NO_RECV_STP, set = iface->config & both;
+
+	if (!set || (set != both && !(set & (is_bpdu(ctx) ? OFPPC_NO_RECV_STP : OFPPC_NO_RECV))))
+		return true;
+	xlate_warn(ctx, "port %s does not receive (no-receive), dropping", iface->name);
+	xlate_hint(ctx, DROP_PORT_NO_RECV);
+	return false;
+}
+
+static const struct iface *input_iface(const struct xlate_ctx *ctx)
+{
+	return bridge_iface_by_ofp(ctx->br, (uint16_t)ctx->flow.p.in_port);
+}
+
+static bool are_protected(const struct xlate_ctx *ctx, const struct iface *out)
+{
+	const struct iface *in = out->port->is_protected ? input_iface(ctx) : NULL;
+
+	return in && in->port->is_protected;
+}
+
+static bool may_output(struct xlate_ctx *ctx, const struct iface *out)
+{
+	enum drop_reason reason = DROP_NONE;
+
+	if (!out) {
+		xlate_warn(ctx, "Nonexistent output port");
+		reason = DROP_NO_PORT;
+	} else if (out->config & OFPPC_NO_FWD) {
+		xlate_detail(ctx, "OFPPC_NO_FWD set, skipping output");
+		reason = DROP_PORT_NO_FORWARD;
+	} else if (are_protected(ctx, out)) {
+		xlate_warn(ctx, "Flow is between protected ports, skipping output.");
+		reason = DROP_PROTECTED_PORT;
+	}
+	if (reason)
+		xlate_hint(ctx, reason);
+	return !reason;
+}
+
+/* ---- patch ports ---- */
+
+/*
+ * In the peer bridge the packet begins anew: no registers, no metadata, an action set and a stack of its own. What happens there,
+ * errors and `exit` included, ends there, except that what it sent has been sent.
+ */
+static void enter_peer(struct xlate_ctx *ctx, const struct iface *peer)
+{
+	struct xlate_scope scope;
+
+	xlate_scope_begin(ctx, &scope, false);
+	ctx->flow.p.in_port = peer->ofp_port;
+	ctx->flow.metadata = 0;
+	memset(ctx->flow.regs, 0, sizeof ctx->flow.regs);
+	ctx->flow.actset_output = OFPP_UNSET;
+	ctx->br = peer->bridge;
+	ctx->version = tables_version(ctx->br->tables);
+	if (ctx->in->trace)
+		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_BRIDGE, .bridge = ctx->br});
+	if (xlate_may_receive(ctx, peer)) {
+		xlate_table(ctx, peer->ofp_port, 0);
+		xlate_set_execute(ctx);
+	}
+	xlate_event_end(ctx);
+	xlate_scope_end(ctx, &scope);
+}
+
+static void output_patch(struct xlate_ctx *ctx, const struct iface *out)
+{
+	struct flow_key saved_flow = ctx->flow;
+	struct bridge *saved_br = ctx->br;
+	uint64_t saved_version = ctx->version;
+
+	if (!xlate_add_credit(ctx,
+			      &(struct xlate_credit){.kind = XLATE_CREDIT_PATCH, .br = ctx->br, .port = out->ofp_port}))
+		return;
+	enter_peer(ctx, out->peer);
+	ctx->flow = saved_flow;
+	ctx->br = saved_br;
+	ctx->version = saved_version;
+	if (ctx->error)
+		ctx->hint = ctx->error;
+	ctx->error = DROP_NONE;
+	ctx->exit = false;
+}
+
+/* ---- one port ---- */
+
+void xlate_output_iface(struct xlate_ctx *ctx, struct iface *iface)
+{
+	if (!may_output(ctx, iface))
+		return;
+	if (iface->peer) {
+		output_patch(ctx, iface);
+	} else if (iface->dp_port == DP_PORT_NONE) {
+		xlate_warn(ctx, "port %s has no %s", iface->name, iface->type == IFACE_PATCH ? "peer" : "device");
+		xlate_hint(ctx, DROP_NO_PORT);
+	} else {
+		xlate_commit(ctx);
+		dp_actions_put_u32(&ctx->out->actions, DP_OUTPUT, iface->dp_port);
+	}
+}
+
+static void flood(struct xlate_ctx *ctx, bool all)
+{
+	uint32_t in_port = ctx->flow.p.in_port;
+	struct iface *iface;
+	struct port *port;
+
+	cds_list_for_each_entry(port, &ctx->br->ports, bridge_node)
+		cds_list_for_each_entry(iface, &port->ifaces, port_node)
+			if (iface->ofp_port != in_port && (all || !(iface->config & OFPPC_NO_FLOOD)))
+				xlate_output_iface(ctx, iface);
+}
+
+static void output_ordinary(struct xlate_ctx *ctx, uint32_t port)
+{
+	if (port == ctx->flow.p.in_port) {
+		xlate_warn(ctx, "skipping output to input port");
+		xlate_hint(ctx, DROP_SAME_PORT);
+		return;
+	}
+	xlate_output_iface(ctx, bridge_iface_by_ofp(ctx->br, (uint16_t)port));
+}
+
+void xlate_output(struct xlate_ctx *ctx, uint32_t port, uint16_t max_len)
+{
+	switch (port) {
+	case OFPP_IN_PORT:
+		xlate_output_iface(ctx, bridge_iface_by_ofp(ctx->br, (uint16_t)ctx->flow.p.in_port));
+		break;
+	case OFPP_TABLE:
+		xlate_table(ctx, (uint16_t)ctx->flow.p.in_port, 0);
+		break;
+	case OFPP_NORMAL:
+		xlate_normal(ctx);
+		break;
+	case OFPP_FLOOD:
+		flood(ctx, false);
+		break;
+	case OFPP_ALL:
+		flood(ctx, true);
+		break;
+	case OFPP_CONTROLLER:
+		xlate_controller(ctx, ctx->in_action_set ? XLATE_IN_ACTION_SET : XLATE_IN_ACTION, max_len);
+		break;
+	case OFPP_NONE:
+		break;
+	default:
+		output_ordinary(ctx, port);
+		break;
+	}
+}
+
+void xlate_controller(struct xlate_ctx *ctx, enum xlate_packet_in_reason reason, uint16_t max_len)
+{
+	struct dp_userspace *up;
+
+	xlate_commit(ctx);
+	up = dp_actions_put(&ctx->out->actions, DP_USERSPACE, sizeof *up);
+	up->h.arg = DP_TO_CONTROLLER;
+	up->cookie = xlate_controller_cookie((uint8_t)reason, ctx->table, max_len);
+}
