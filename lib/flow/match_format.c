@@ -196,11 +196,24 @@ static void put_l3(const struct printer *p, bool proto_said)
 	put_field(p, "nw_frag", FIELD_IP_FRAG);
 }
 
+/* Type or code: the low byte of a port. All of that byte is an exact match. */
+static void put_icmp(const struct printer *p, const char *name, enum field_id port, be16 mask)
+{
+	union field_value value;
+
+	if (mask != BE16_C(0x00ff)) {
+		put_number(p, name, port, 0);
+		return;
+	}
+	field_get(field_by_id(port), p->key, &value);
+	ds_printf(p->out, "%s=%u,", name, value.b[1]);
+}
+
 static void put_l4(const struct printer *p)
 {
 	if ((p->type == 0x0800 && p->proto == 1) || (p->type == 0x86dd && p->proto == 58)) {
-		put_number(p, "icmp_type", FIELD_TCP_SRC, 0);
-		put_number(p, "icmp_code", FIELD_TCP_DST, 0);
+		put_icmp(p, "icmp_type", FIELD_TCP_SRC, p->mask->p.tp_src);
+		put_icmp(p, "icmp_code", FIELD_TCP_DST, p->mask->p.tp_dst);
 		if (p->type == 0x0800)
 			return;
 		put_field(p, "nd_target", FIELD_ND_TARGET);
