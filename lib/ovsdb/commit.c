@@ -89,11 +89,11 @@ static void apply_all(struct db_txn *txn)
 	struct db *db = txn->db;
 
 	TAILQ_FOREACH(change, &txn->changes, link)
-	apply_refs(change);
+		apply_refs(change);
 	TAILQ_FOREACH(change, &txn->changes, link)
-	apply_row(change);
+		apply_row(change);
 	TAILQ_FOREACH(change, &txn->dropped, link)
-	change->row->change = NULL;
+		change->row->change = NULL;
 	db->txn = NULL;
 	if (TAILQ_EMPTY(&txn->changes))
 		return;

@@ -10,8 +10,7 @@
  * below, so abort only has to drop the overlay. At most one transaction is open at a time. Reading functions take it as
  * @txn and then see its uncommitted changes; with @txn NULL they see what is committed.
  *
- *   begin -> insert / set / delete ... -> prepare -> (the daemon makes the datapath follow the change list) -> commit
- * or abort
+ *   begin -> insert, set, delete ... -> prepare -> the daemon makes the datapath follow -> commit or abort
  *
  * prepare does what RFC 7047 4.1.3 and 5.1 ask at the end of a transaction: strong references must lead somewhere and
  * count, weak ones to dead rows vanish, rows of non-root tables that nothing refers to are collected, indexes are

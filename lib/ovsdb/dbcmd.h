@@ -86,12 +86,12 @@ void dbcmd_output_print(const struct dbcmd_output *out, const struct dbcmd_style
 int dbcmd_style_option(struct dbcmd_style *style, const char *word, struct errtext *err);
 
 /**
- * dbcmd_find_record() - the row that a word names: UUID, unique abbreviation of one (4 characters or more), the name of
- * the row,
- * `.` for the only row; Controller by bridge, Mirror and Flow_Table by name, Port and QoS also through what refers to
- * them
+ * dbcmd_find_record() - the row that a word names
+ * @word: UUID; @name of this transaction; name of the row; `.` for the only row; name of the bridge of a Controller,
+ *	NetFlow, sFlow, IPFIX or AutoAttach, of the port of a QoS; the start of a UUID (4 characters or more)
+ * @may_miss: it is no error when there is none
  *
- * Return: 0, or -ENOENT or -EINVAL with @err; with @may_miss, 0 and *row NULL when there is none.
+ * Return: 0, or -ENOENT or -EINVAL (several match) with @err; with @may_miss, 0 and *row NULL when there is none.
  */
 VSW_MUST_USE int dbcmd_find_record(const struct db_txn *txn, const struct db_table *table, const char *word,
 				   bool may_miss, struct db_row **row, struct errtext *err);

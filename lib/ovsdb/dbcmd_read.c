@@ -86,7 +86,7 @@ static int list_rows(struct dbcmd *cmd, const struct selection *s, struct errtex
 
 	if (!cmd->n_args)
 		DB_FOR_EACH_ROW(row, cmd->table, cmd->txn)
-	put_row(cmd, s, row);
+			put_row(cmd, s, row);
 	for (size_t i = 0; i < cmd->n_args && !rc; i++) {
 		rc = dbcmd_find_record(cmd->txn, cmd->table, cmd->args[i], cmd->if_exists, &row, err);
 		if (!rc && row)
@@ -155,8 +155,7 @@ static int find_rows(struct dbcmd *cmd, const struct selection *s, const struct 
 {
 	struct db_row *row;
 
-	DB_FOR_EACH_ROW(row, cmd->table, cmd->txn)
-	{
+	DB_FOR_EACH_ROW(row, cmd->table, cmd->txn) {
 		int rc = conditions_match(cmd, c, row, err);
 
 		if (rc < 0)

@@ -55,8 +55,7 @@ static int find_by_name(const struct db_table *table, const struct db_txn *txn, 
 		*row = db_find_name(table, txn, word);
 	if (*row || !column || (column->indexed && column->type.key.type == ATOM_STRING))
 		return 0;
-	DB_FOR_EACH_ROW(r, table, txn)
-	{
+	DB_FOR_EACH_ROW(r, table, txn) {
 		const struct datum *d = db_row_get(r, txn, column);
 		struct ds text = DS_INIT;
 		bool match;
@@ -118,8 +117,7 @@ static int find_by_abbrev(const struct db_table *table, const struct db_txn *txn
 	*row = NULL;
 	if (!uuid_is_abbrev(word, MIN_ABBREV))
 		return 0;
-	DB_FOR_EACH_ROW(r, table, txn)
-	{
+	DB_FOR_EACH_ROW(r, table, txn) {
 		if (strncasecmp(uuid_to_text(db_row_uuid(r), text), word, strlen(word)))
 			continue;
 		if (*row)

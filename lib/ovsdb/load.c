@@ -57,8 +57,7 @@ int db_load_row(struct db *db, const char *table_name, const struct uuid *uuid, 
 	row = db_row_new__(table, uuid);
 	row->committed = true;
 	table->n_rows++;
-	json_object_foreach((json_t *)(uintptr_t)columns, name, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)columns, name, value) {
 		int rc = load_column(row, name, value, err);
 
 		if (rc) {
@@ -159,8 +158,7 @@ int db_load_finish(struct db *db, struct errtext *err)
 		if (table->n_rows > table->schema->max_rows)
 			return errtext_set(err, EBADMSG, "table %s has more than %u row(s)", table->schema->name,
 					   table->schema->max_rows);
-		TAILQ_FOREACH(row, &table->rows, link)
-		{
+		TAILQ_FOREACH(row, &table->rows, link) {
 			int rc = finish_row(row, err);
 
 			if (rc)

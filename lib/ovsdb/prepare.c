@@ -3,14 +3,14 @@
  * What RFC 7047 asks of a transaction as a whole (3.2: isRoot, maxRows, indexes, refType; 4.1.3), at the cost of the
  * change.
  *
- *   1. count     every strong reference that appears or vanishes moves the target's strong_delta; a new one must lead
- * somewhere
- *   2. collect   a row of a non-root table whose count is down to 0 goes, and what it referred to is counted again
- *   3. clean     weak references to rows that go, or never were, are taken out; a map pair taken out may hold a strong
- * one: collect again
- *   4. check     deleted rows are not in use, cleaned columns hold enough, indexes are unique, tables not too full,
- * names defined
- *   5. trim      values set to what they were, and rows that came and went, leave the change list
+ *   1. names     every @name that was mentioned was given to a row
+ *   2. count     a strong reference that appears or vanishes moves the target's strong_delta; a new one must lead to a
+ *                row
+ *   3. collect   a row of a non-root table whose count is down to 0 goes, and what it referred to is counted again
+ *   4. clean     weak references to rows that go, or never were, are taken out; a pair of a map may hold a strong one
+ *                as well: collect again
+ *   5. check     deleted rows are not in use, indexes are unique, tables not too full
+ *   6. trim      values set to what they were, and rows that came and went, leave the change list
  *
  * Only rows in `touched` (count or life changed) can become garbage, so only they are looked at.
  */
@@ -46,7 +46,21 @@ static size_t strong_count(const struct db_row *row)
 	return row->n_strong + (size_t)row->strong_delta;
 }
 
-/* ---- 1. count ---- */
+/* ---- 1. names ---- */
+
+static int check_names(const struct db_txn *txn, struct errtext *err)
+{
+	struct db_name *name;
+
+	HMAP_FOR_EACH(name, node, &txn->names)
+		if (!name->defined)
+			return errtext_set(err, ENOENT,
+					   "@%s is used but no command creates it; add -- --id=@%s create ...",
+					   name->name, name->name);
+	return 0;
+}
+
+/* ---- 2. count ---- */
 
 static int dangling(const struct counter *c, const struct db_row *src, const struct base_type *base,
 		    const struct uuid *uuid)
@@ -102,8 +116,7 @@ static int count_all(struct db_txn *txn, struct errtext *err)
 {
 	struct db_change *change;
 
-	TAILQ_FOREACH(change, &txn->changes, link)
-	{
+	TAILQ_FOREACH(change, &txn->changes, link) {
 		int rc = count_row(txn, change, false, err);
 
 		if (rc)
@@ -113,7 +126,7 @@ static int count_all(struct db_txn *txn, struct errtext *err)
 	return 0;
 }
 
-/* ---- 2. collect ---- */
+/* ---- 3. collect ---- */
 
 static bool is_garbage(const struct db_txn *txn, const struct db_row *row)
 {
@@ -137,7 +150,7 @@ static void collect(struct db_txn *txn)
 	}
 }
 
-/* ---- 3. clean ---- */
+/* ---- 4. clean ---- */
 
 static bool leads_nowhere(const struct db_txn *txn, const struct base_type *base, const union atom *atom)
 {
@@ -225,8 +238,7 @@ static int clean_all(struct db_txn *txn, struct errtext *err)
 	struct db_change *change;
 	int cleaned = 0;
 
-	TAILQ_FOREACH(change, &txn->changes, link)
-	{
+	TAILQ_FOREACH(change, &txn->changes, link) {
 		int rc = change->deleted ? clean_referrers(txn, change->row, err) : clean_row(txn, change->row, err);
 
 		if (rc < 0)
@@ -236,19 +248,7 @@ static int clean_all(struct db_txn *txn, struct errtext *err)
 	return cleaned;
 }
 
-/* ---- 4. check ---- */
-
-static int check_names(const struct db_txn *txn, struct errtext *err)
-{
-	struct db_name *name;
-
-	HMAP_FOR_EACH(name, node, &txn->names)
-		if (!name->defined)
-			return errtext_set(err, ENOENT,
-					   "@%s is used but no command creates it; add -- --id=@%s create ...",
-					   name->name, name->name);
-	return 0;
-}
+/* ---- 5. check ---- */
 
 static int check_deleted(const struct db_row *row, struct errtext *err)
 {
@@ -301,8 +301,7 @@ static int check_all(struct db_txn *txn, struct errtext *err)
 	struct db_change *change;
 	int rc = check_names(txn, err);
 
-	TAILQ_FOREACH(change, &txn->changes, link)
-	{
+	TAILQ_FOREACH(change, &txn->changes, link) {
 		if (rc)
 			return rc;
 		if (change->deleted && strong_count(change->row))
@@ -314,7 +313,7 @@ static int check_all(struct db_txn *txn, struct errtext *err)
 	return rc;
 }
 
-/* ---- 5. trim ---- */
+/* ---- 6. trim ---- */
 
 /* Return: does the change still change anything? */
 static bool trim_columns(struct db_change *change)
@@ -355,7 +354,9 @@ int db_txn_prepare(struct db_txn *txn, struct errtext *err)
 	int rc;
 
 	assert(txn->state == TXN_OPEN);
-	rc = count_all(txn, err);
+	rc = check_names(txn, err);
+	if (!rc)
+		rc = count_all(txn, err);
 	while (!rc) {
 		collect(txn);
 		rc = clean_all(txn, err);

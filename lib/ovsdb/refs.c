@@ -182,7 +182,7 @@ struct db_row *db_row_referrer(const struct db_row *row, const struct db_txn *tx
 	if (!txn)
 		return NULL;
 	TAILQ_FOREACH(change, &txn->changes, link)
-	if (change->row->table == table && !change->deleted && row_refers(change->row, true, row))
-		return change->row;
+		if (change->row->table == table && !change->deleted && row_refers(change->row, true, row))
+			return change->row;
 	return NULL;
 }

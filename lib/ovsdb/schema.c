@@ -46,8 +46,7 @@ static int columns_from_json(struct table_schema *table, json_t *json, struct er
 	if (!json_object_size(json))
 		return errtext_set(err, EINVAL, "there are no columns");
 	table->columns = xcalloc(json_object_size(json), sizeof *table->columns);
-	json_object_foreach(json, name, column)
-	{
+	json_object_foreach(json, name, column) {
 		int rc = column_from_json(&table->columns[table->n_columns], name, column, err);
 
 		if (rc)
@@ -69,8 +68,7 @@ static int index_from_json(struct table_schema *table, struct index_schema *inde
 	if (!json_array_size(json))
 		return errtext_set(err, EINVAL, "an index is not a list of columns");
 	index->columns = xcalloc(json_array_size(json), sizeof(struct column_schema *));
-	json_array_foreach(json, i, name)
-	{
+	json_array_foreach(json, i, name) {
 		const char *s = json_string_value(name);
 		const struct column_schema *column = s ? schema_column(table, s) : NULL;
 
@@ -90,8 +88,7 @@ static int indexes_from_json(struct table_schema *table, const json_t *json, str
 	if (!json_array_size(json))
 		return 0;
 	table->indexes = xcalloc(json_array_size(json), sizeof *table->indexes);
-	json_array_foreach(json, i, index)
-	{
+	json_array_foreach(json, i, index) {
 		int rc;
 
 		table->n_indexes++;
@@ -159,8 +156,7 @@ static int tables_from_json(struct schema *schema, json_t *json, struct errtext 
 	if (!json_object_size(json))
 		return errtext_set(err, EINVAL, "schema: there are no tables");
 	schema->tables = xcalloc(json_object_size(json), sizeof *schema->tables);
-	json_object_foreach(json, name, table)
-	{
+	json_object_foreach(json, name, table) {
 		int rc = table_from_json(&schema->tables[schema->n_tables++], name, table, err);
 
 		if (rc)

@@ -13,11 +13,13 @@
  * Only a file that passed is opened for writing.
  *
  * Layout of the file (application_id 0x76737764):
- *   meta(key, value)                        schema name and version, number of the last transaction, sum of all
- * checksums row(tbl, uuid, body, sum)               a row of a table; body is the JSON object of its columns that are
- * not default item(tbl, uuid, col, key, value, sum)   an element of a large set or map of references (Bridge ports), so
- * that adding the 1,000th port writes one element and not a set of 1,000 Beside it: FILE-wal (SQLite's) and FILE.lock
- * (ours: the lock of the one daemon, and the number of the last acknowledged transaction).
+ *   meta   schema name and version, number of the last transaction, sum of all checksums
+ *   row    (tbl, uuid, body, sum): a row of a table; body is the JSON object of its columns that are not default
+ *   item   (tbl, uuid, col, key, value, sum): an element of a large set or map of references (Bridge ports), so that
+ *          adding the 1,000th port writes one element and not a set of 1,000
+ *
+ * Beside it stand FILE-wal (SQLite's) and FILE.lock (ours: the lock of the one daemon, and the number of the last
+ * acknowledged transaction).
  */
 #ifndef OVSDB_STORE_H
 #define OVSDB_STORE_H 1

@@ -260,8 +260,8 @@ static int write_all(struct store *store, struct store_meta *meta, const struct 
 	int rc = run_plain(store, SQL_BEGIN);
 
 	DB_FOR_EACH_CHANGE(change, changes)
-	if (!rc)
-		rc = write_change(store, meta, change);
+		if (!rc)
+			rc = write_change(store, meta, change);
 	if (!rc)
 		rc = write_meta(store, meta);
 	return rc ? rc : run_plain(store, SQL_COMMIT);
@@ -284,8 +284,8 @@ static bool any_persistent(const struct db_change *changes)
 	const struct db_change *change;
 
 	DB_FOR_EACH_CHANGE(change, changes)
-	if (is_persistent(change))
-		return true;
+		if (is_persistent(change))
+			return true;
 	return false;
 }
 

@@ -27,8 +27,7 @@ VSW_MUST_USE int datum_builder_finish(struct datum_builder *b, const struct colu
 				      struct errtext *err);
 
 /**
- * text_word_length() - how far a word of the text form goes: to a separator (one of ":=, []{}!<>") outside double
- * quotes
+ * text_word_length() - bytes up to a separator (one of ":=, []{}!<>") outside double quotes
  * @closed: false when the text ends within quotes
  */
 size_t text_word_length(const char *s, bool *closed);

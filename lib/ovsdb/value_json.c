@@ -159,8 +159,7 @@ int datum_from_json(struct datum *datum, const struct column_type *type, const j
 		return wrong_type(json, "[\"map\", [...]]", err);
 	if (!list)
 		rc = add_key(&b, type, json, names, err);
-	json_array_foreach(list, i, element)
-	{
+	json_array_foreach(list, i, element) {
 		rc = is_map ? add_pair(&b, type, element, names, err) : add_key(&b, type, element, names, err);
 		if (rc)
 			break;
