@@ -28,11 +28,11 @@ struct cls_order {
 };
 
 struct classifier {
-	struct cls_order *order;    /* RCU */
+	struct cls_order *order; /* RCU */
 	struct hmap subtables;
 	struct cls_subtable *dying; /* empty, but still in `order` */
 	bool order_is_old;
-	bool unsettled;             /* some subtable's max_priority may be too high */
+	bool unsettled; /* some subtable's max_priority may be too high */
 	uint64_t next_seq;
 	size_t n_rules;
 	struct trie_pool pool;
@@ -74,7 +74,7 @@ size_t classifier_memory(const struct classifier *cls)
 	size_t n = sizeof *cls + trie_pool_memory(&cls->pool) + (cls->subtables.mask + 1) * sizeof(void *);
 	const struct cls_subtable *st;
 
-	HMAP_FOR_EACH (st, node, &cls->subtables)
+	HMAP_FOR_EACH(st, node, &cls->subtables)
 		n += cls_subtable_memory(st);
 	return n + (cls->order ? order_size(cls->order->n) : 0);
 }
@@ -104,7 +104,7 @@ static struct cls_order *order_new(const struct classifier *cls)
 	struct cls_subtable **sorted = xcalloc(n + 1, sizeof(struct cls_subtable *)), *st;
 	struct cls_order *order = xmalloc(order_size(n));
 
-	HMAP_FOR_EACH (st, node, &cls->subtables)
+	HMAP_FOR_EACH(st, node, &cls->subtables)
 		sorted[i++] = st;
 	qsort(sorted, n, sizeof(struct cls_subtable *), compare_subtables);
 	order->n = n;
@@ -120,7 +120,7 @@ static void settle_priorities(struct classifier *cls)
 {
 	struct cls_subtable *st;
 
-	HMAP_FOR_EACH (st, node, &cls->subtables)
+	HMAP_FOR_EACH(st, node, &cls->subtables)
 		if (cls_subtable_settle(st))
 			cls->order_is_old = true;
 	cls->unsettled = false;
@@ -150,7 +150,7 @@ static struct cls_subtable *subtable_find(const struct classifier *cls, const st
 {
 	struct cls_subtable *st;
 
-	HMAP_FOR_EACH_WITH_HASH (st, node, hash, &cls->subtables)
+	HMAP_FOR_EACH_WITH_HASH(st, node, hash, &cls->subtables)
 		if (cls_subtable_has_mask(st, mask))
 			return st;
 	return NULL;
@@ -366,7 +366,7 @@ struct cls_rule *classifier_overlap(const struct classifier *cls, const struct m
 {
 	const struct cls_subtable *st;
 
-	HMAP_FOR_EACH (st, node, &cls->subtables) {
+	HMAP_FOR_EACH(st, node, &cls->subtables) {
 		struct cls_rule *rule = NULL;
 
 		if (st->max_priority >= priority)
@@ -420,7 +420,7 @@ int classifier_each(const struct classifier *cls, const struct match *match, uin
 	const struct cls_subtable *st;
 	int ret = 0;
 
-	HMAP_FOR_EACH (st, node, &cls->subtables) {
+	HMAP_FOR_EACH(st, node, &cls->subtables) {
 		ret = subtable_each(st, match, version, cb, aux);
 		if (ret)
 			break;

@@ -34,11 +34,11 @@ struct cls_subtable;
 
 /** Embedded by its owner, who frees it no sooner than a grace period after classifier_remove(). */
 struct cls_rule {
-	struct cls_rule *next;         /**< RCU: same masked key, falling priority */
+	struct cls_rule *next;	       /**< RCU: same masked key, falling priority */
 	struct cls_subtable *subtable; /**< where it is; its mask is the rule's mask */
-	const uint64_t *key;           /**< the match's words under that mask; memory of the owner */
+	const uint64_t *key;	       /**< the match's words under that mask; memory of the owner */
 	uint64_t add_version;
-	uint64_t remove_version;       /**< atomic: CLS_VERSION_MAX while alive */
+	uint64_t remove_version; /**< atomic: CLS_VERSION_MAX while alive */
 	uint32_t hash;
 	uint16_t priority;
 };

@@ -76,7 +76,7 @@ void cls_map_fini(struct cls_map *map)
 {
 	if (map->slots)
 		call_rcu(&map->slots->rcu, slots_free);
-	*map = (struct cls_map){ NULL, 0, 0 };
+	*map = (struct cls_map){NULL, 0, 0};
 }
 
 static size_t slots_size(uint32_t cap)
@@ -199,7 +199,7 @@ void cls_set_fini(struct cls_set *set)
 {
 	if (set->cells)
 		call_rcu(&set->cells->rcu, cells_free);
-	*set = (struct cls_set){ NULL, 0, 0 };
+	*set = (struct cls_set){NULL, 0, 0};
 }
 
 size_t cls_set_memory(const struct cls_set *set)

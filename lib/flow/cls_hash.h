@@ -20,8 +20,8 @@ struct cls_cells;
 /** Lists of rules of one masked key, found by its hash. Zero-initialise. */
 struct cls_map {
 	struct cls_slots *slots; /* RCU */
-	size_t n;                /* lists */
-	size_t n_used;           /* slots that are not empty: n and the tombstones */
+	size_t n;		 /* lists */
+	size_t n_used;		 /* slots that are not empty: n and the tombstones */
 };
 
 /** cls_map_fini() - the lists must be gone; frees the array after a grace period. */

@@ -14,19 +14,24 @@ struct unit {
 	uint16_t ofs, n;
 };
 
-#define UNIT(FIELD) { offsetof(struct flow_key, FIELD), sizeof(((struct flow_key *)0)->FIELD) }
+#define UNIT(FIELD) \
+	{ \
+		offsetof(struct flow_key, FIELD), sizeof(((struct flow_key *)0)->FIELD) \
+	}
 
 static const struct unit units[] = {
-	UNIT(p.in_port), UNIT(p.recirc_id), UNIT(p.eth_dst), UNIT(p.eth_src), UNIT(p.vlan[0]), UNIT(p.vlan[1]),
-	UNIT(p.eth_type), UNIT(p.nw_src), UNIT(p.nw_dst), UNIT(p.nw_proto), UNIT(p.nw_tos), UNIT(p.nw_ttl),
-	UNIT(p.nw_frag), UNIT(p.mpls_lse), UNIT(p.tp_src), UNIT(p.tp_dst), UNIT(p.tcp_flags), UNIT(p.ct_mark),
-	UNIT(p.ct_zone), UNIT(p.ct_state), UNIT(p.ipv6_src), UNIT(p.ipv6_dst), UNIT(p.ipv6_label), UNIT(p.arp_sha),
-	UNIT(p.arp_tha), UNIT(p.nd_target), UNIT(p.ct_label), UNIT(p.pkt_mark), UNIT(p.dp_hash), UNIT(p.tun_id),
-	UNIT(p.tun_src), UNIT(p.tun_dst), UNIT(p.tun_ipv6_src), UNIT(p.tun_ipv6_dst), UNIT(p.tun_flags),
-	UNIT(p.tun_tos), UNIT(p.tun_ttl), UNIT(p.tun_tp_src), UNIT(p.tun_tp_dst), UNIT(metadata), UNIT(regs[0]),
-	UNIT(regs[1]), UNIT(regs[2]), UNIT(regs[3]), UNIT(regs[4]), UNIT(regs[5]), UNIT(regs[6]), UNIT(regs[7]),
-	UNIT(regs[8]), UNIT(regs[9]), UNIT(regs[10]), UNIT(regs[11]), UNIT(regs[12]), UNIT(regs[13]), UNIT(regs[14]),
-	UNIT(regs[15]), UNIT(actset_output), UNIT(conj_id),
+	UNIT(p.in_port),   UNIT(p.recirc_id),	UNIT(p.eth_dst),      UNIT(p.eth_src),	    UNIT(p.vlan[0]),
+	UNIT(p.vlan[1]),   UNIT(p.eth_type),	UNIT(p.nw_src),	      UNIT(p.nw_dst),	    UNIT(p.nw_proto),
+	UNIT(p.nw_tos),	   UNIT(p.nw_ttl),	UNIT(p.nw_frag),      UNIT(p.mpls_lse),	    UNIT(p.tp_src),
+	UNIT(p.tp_dst),	   UNIT(p.tcp_flags),	UNIT(p.ct_mark),      UNIT(p.ct_zone),	    UNIT(p.ct_state),
+	UNIT(p.ipv6_src),  UNIT(p.ipv6_dst),	UNIT(p.ipv6_label),   UNIT(p.arp_sha),	    UNIT(p.arp_tha),
+	UNIT(p.nd_target), UNIT(p.ct_label),	UNIT(p.pkt_mark),     UNIT(p.dp_hash),	    UNIT(p.tun_id),
+	UNIT(p.tun_src),   UNIT(p.tun_dst),	UNIT(p.tun_ipv6_src), UNIT(p.tun_ipv6_dst), UNIT(p.tun_flags),
+	UNIT(p.tun_tos),   UNIT(p.tun_ttl),	UNIT(p.tun_tp_src),   UNIT(p.tun_tp_dst),   UNIT(metadata),
+	UNIT(regs[0]),	   UNIT(regs[1]),	UNIT(regs[2]),	      UNIT(regs[3]),	    UNIT(regs[4]),
+	UNIT(regs[5]),	   UNIT(regs[6]),	UNIT(regs[7]),	      UNIT(regs[8]),	    UNIT(regs[9]),
+	UNIT(regs[10]),	   UNIT(regs[11]),	UNIT(regs[12]),	      UNIT(regs[13]),	    UNIT(regs[14]),
+	UNIT(regs[15]),	   UNIT(actset_output), UNIT(conj_id),
 };
 
 static unsigned int count_differences(const struct match *match, const struct flow_key *key)
@@ -86,7 +91,7 @@ static int near_consider(void *near_, struct cls_rule *rule)
 size_t classifier_near_misses(const struct classifier *cls, uint64_t version, const struct flow_key *key,
 			      struct cls_rule **rules, size_t n)
 {
-	struct near near = { .key = key, .rules = rules, .room = n };
+	struct near near = {.key = key, .rules = rules, .room = n};
 	static const struct match any;
 
 	classifier_each(cls, &any, version, near_consider, &near);

@@ -21,9 +21,9 @@
 _Static_assert(WORD(p.eth_type) == 3 && WORD(p.nw_src) == 4 && WORD(p.tp_src) == 6, "words belong to one stage each");
 
 #define WORDS_L2 (WORD_BIT(p.eth_dst) | WORD_BIT(p.eth_src[2]) | WORD_BIT(p.eth_type))
-#define WORDS_L3                                                                                                       \
-	(WORD_BIT(p.nw_src) | WORD_BIT(p.nw_proto) | WORD_BIT(p.ipv6_src) | WORD_BIT(p.ipv6_src[8]) |                  \
-	 WORD_BIT(p.ipv6_dst) | WORD_BIT(p.ipv6_dst[8]) | WORD_BIT(p.ipv6_label) | WORD_BIT(p.arp_tha[2]) |            \
+#define WORDS_L3 \
+	(WORD_BIT(p.nw_src) | WORD_BIT(p.nw_proto) | WORD_BIT(p.ipv6_src) | WORD_BIT(p.ipv6_src[8]) | \
+	 WORD_BIT(p.ipv6_dst) | WORD_BIT(p.ipv6_dst[8]) | WORD_BIT(p.ipv6_label) | WORD_BIT(p.arp_tha[2]) | \
 	 WORD_BIT(p.nd_target) | WORD_BIT(p.nd_target[8]))
 #define WORDS_L4 WORD_BIT(p.tp_src)
 
@@ -34,7 +34,10 @@ static const uint64_t stage_words[CLS_N_STAGES] = {
 	[CLS_STAGE_L4] = WORDS_L4,
 };
 
-#define TRIE_FIELD(FIELD, STAGE) { offsetof(struct flow_key, FIELD), sizeof(((struct flow_key *)0)->FIELD), STAGE }
+#define TRIE_FIELD(FIELD, STAGE) \
+	{ \
+		offsetof(struct flow_key, FIELD), sizeof(((struct flow_key *)0)->FIELD), STAGE \
+	}
 
 const struct cls_trie_field cls_trie_fields[CLS_N_TRIES] = {
 	[CLS_TRIE_NW_SRC] = TRIE_FIELD(p.nw_src, CLS_STAGE_L3),

@@ -20,7 +20,13 @@ enum cls_stage { CLS_STAGE_METADATA, CLS_STAGE_L2, CLS_STAGE_L3, CLS_STAGE_L4, C
 
 /** Fields with a prefix trie, shared by all subtables of a classifier. */
 enum cls_trie_id {
-	CLS_TRIE_NW_SRC, CLS_TRIE_NW_DST, CLS_TRIE_IPV6_SRC, CLS_TRIE_IPV6_DST, CLS_TRIE_TP_SRC, CLS_TRIE_TP_DST, CLS_N_TRIES
+	CLS_TRIE_NW_SRC,
+	CLS_TRIE_NW_DST,
+	CLS_TRIE_IPV6_SRC,
+	CLS_TRIE_IPV6_DST,
+	CLS_TRIE_TP_SRC,
+	CLS_TRIE_TP_DST,
+	CLS_N_TRIES
 };
 
 /** What one lookup knows of each trie; filled in when first needed. */
@@ -31,21 +37,21 @@ struct cls_trie_view {
 };
 
 struct cls_subtable {
-	struct hmap_node node;              /* classifier.subtables, by hash of the mask */
+	struct hmap_node node; /* classifier.subtables, by hash of the mask */
 	struct cls_subtable *next_dying;
 	struct rcu_head rcu;
-	uint64_t seq;                       /* age, orders equal priorities */
+	uint64_t seq; /* age, orders equal priorities */
 	size_t n_rules;
-	size_t n_removed;                   /* since max_priority was last computed from scratch */
-	size_t n_max;                       /* rules of max_priority; 0: max_priority is only an upper bound */
+	size_t n_removed; /* since max_priority was last computed from scratch */
+	size_t n_max;	  /* rules of max_priority; 0: max_priority is only an upper bound */
 	uint16_t max_priority;
 	uint8_t n_words;
-	uint8_t stage_end[CLS_N_STAGES];    /* words before it belong to this stage or an earlier one */
-	uint8_t trie_plen[CLS_N_TRIES];     /* leading bits of the field that the mask has; 0: trie not used */
+	uint8_t stage_end[CLS_N_STAGES]; /* words before it belong to this stage or an earlier one */
+	uint8_t trie_plen[CLS_N_TRIES];	 /* leading bits of the field that the mask has; 0: trie not used */
 	struct cls_map rules;
 	struct cls_set partial[CLS_N_STAGES - 1]; /* used where a later stage has words */
-	uint8_t word[FLOW_KEY_WORDS];       /* indexes into struct flow_key */
-	uint64_t mask[FLOW_KEY_WORDS];      /* of these words */
+	uint8_t word[FLOW_KEY_WORDS];		  /* indexes into struct flow_key */
+	uint64_t mask[FLOW_KEY_WORDS];		  /* of these words */
 };
 
 /** cls_mask_hash() - to find the subtable of a mask. */

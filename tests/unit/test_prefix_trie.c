@@ -28,7 +28,7 @@ static uint32_t rnd(uint32_t n)
 /* Few distinct values, so that prefixes nest and repeat. */
 static void random_bytes(uint8_t *bytes, size_t n)
 {
-	static const uint8_t values[] = { 0x00, 0x01, 0x80, 0xff, 0xfe, 0x0a };
+	static const uint8_t values[] = {0x00, 0x01, 0x80, 0xff, 0xfe, 0x0a};
 
 	memset(bytes, 0, 16);
 	for (size_t i = 0; i < n; i++)
@@ -72,7 +72,7 @@ static void check_key(const struct prefix_trie *trie, const struct owned *owned,
 static void run_random(size_t n_bytes)
 {
 	struct trie_pool pool;
-	struct prefix_trie trie = { NULL };
+	struct prefix_trie trie = {NULL};
 	struct owned owned[200];
 	struct trie_key key;
 	size_t n = 0;
@@ -107,7 +107,7 @@ static void run_random(size_t n_bytes)
 
 static void test_random(void **state)
 {
-	static const size_t widths[] = { 2, 4, 16 };
+	static const size_t widths[] = {2, 4, 16};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(widths); i++)
@@ -116,9 +116,9 @@ static void test_random(void **state)
 
 static void test_few_bits(void **state)
 {
-	static const uint8_t ten[4] = { 10 }, dns[4] = { 8, 8, 8, 8 }, other[4] = { 192, 168, 0, 1 };
+	static const uint8_t ten[4] = {10}, dns[4] = {8, 8, 8, 8}, other[4] = {192, 168, 0, 1};
 	struct trie_pool pool;
-	struct prefix_trie trie = { NULL };
+	struct prefix_trie trie = {NULL};
 	struct trie_result result;
 	struct trie_key key;
 
@@ -151,9 +151,9 @@ static void test_few_bits(void **state)
 /* Nodes given back are used again: a prefix that comes and goes does not make the pool grow. */
 static void test_pool_bounded(void **state)
 {
-	static const uint8_t a[4] = { 10, 1, 2, 3 }, b[4] = { 10, 1, 2, 4 };
+	static const uint8_t a[4] = {10, 1, 2, 3}, b[4] = {10, 1, 2, 4};
 	struct trie_pool pool;
-	struct prefix_trie trie = { NULL };
+	struct prefix_trie trie = {NULL};
 	struct trie_key key_a, key_b;
 	size_t before;
 
