@@ -23,12 +23,11 @@ static void table_init(void)
 			table[k][byte] = table[k - 1][byte] >> 8 ^ table[0][table[k - 1][byte] & 0xff];
 }
 
-uint32_t crc32c(uint32_t crc, const void *data, size_t n)
+uint32_t crc32c_add(uint32_t crc, const void *data, size_t n)
 {
 	const uint8_t *p = data;
 
 	pthread_once(&table_once, table_init);
-	crc = ~crc;
 	for (; n >= 8; p += 8, n -= 8) {
 		uint32_t low =
 			crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
@@ -38,5 +37,5 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t n)
 	}
 	for (; n; p++, n--)
 		crc = crc >> 8 ^ table[0][(crc ^ *p) & 0xff];
-	return ~crc;
+	return crc;
 }

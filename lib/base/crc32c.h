@@ -7,9 +7,14 @@
 #include <stdint.h>
 
 /**
- * crc32c() - checksum of @n bytes
- * @crc: 0, or what the bytes before these gave
+ * crc32c_add() - continue a CRC-32C register over @n bytes
+ * @crc: ~0 to begin; the checksum is the complement of the last register
  */
-uint32_t crc32c(uint32_t crc, const void *data, size_t n);
+uint32_t crc32c_add(uint32_t crc, const void *data, size_t n);
+/** crc32c() - checksum of @n bytes, as host integer. */
+static inline uint32_t crc32c(const void *data, size_t n)
+{
+	return ~crc32c_add(~0u, data, n);
+}
 
 #endif

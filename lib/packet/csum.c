@@ -44,28 +44,6 @@ uint32_t csum_pseudo_ipv6(const uint8_t src[16], const uint8_t dst[16], uint8_t 
 	return csum_add_be32(sum, cpu_to_be32(len));
 }
 
-uint32_t crc32c_add(uint32_t crc, const void *data, size_t n)
-{
-	/* The register after each of the 16 values of 4 bits. */
-	static const uint32_t table[16] = {
-		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
-	};
-	const uint8_t *p = data;
-
-	while (n--) {
-		crc ^= *p++;
-		crc = (crc >> 4) ^ table[crc & 15];
-		crc = (crc >> 4) ^ table[crc & 15];
-	}
-	return crc;
-}
-
-uint32_t crc32c(const void *data, size_t n)
-{
-	return ~crc32c_add(~0u, data, n);
-}
-
 /* Product of two polynomials modulo CRC32c's; bit 31 is x^0. */
 static uint32_t crc32c_multiply(uint32_t a, uint32_t b)
 {

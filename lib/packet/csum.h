@@ -13,6 +13,7 @@
 #ifndef PACKET_CSUM_H
 #define PACKET_CSUM_H 1
 
+#include "base/crc32c.h"
 #include "vsw/types.h"
 
 /**
@@ -99,13 +100,6 @@ uint32_t csum_pseudo_ipv4(be32 src, be32 dst, uint8_t proto, uint32_t len);
 /** csum_pseudo_ipv6() - likewise (RFC 8200 8.1). */
 uint32_t csum_pseudo_ipv6(const uint8_t src[16], const uint8_t dst[16], uint8_t proto, uint32_t len);
 
-/**
- * crc32c_add() - continue a CRC32c register over @n bytes
- * @crc: ~0 to begin; the checksum is the complement of the last register
- */
-uint32_t crc32c_add(uint32_t crc, const void *data, size_t n);
-/** crc32c() - CRC32c of @n bytes, as host integer; SCTP stores it little-endian. */
-uint32_t crc32c(const void *data, size_t n);
 /**
  * crc32c_add_zeros() - continue a CRC32c register over @n zero bytes, in O(log n)
  *

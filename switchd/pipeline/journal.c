@@ -34,7 +34,7 @@ static int fail(const struct journal *j, const char *what, int code, struct errt
 
 static size_t format_commit(char *out, uint64_t seq, const char *lines, size_t len)
 {
-	return (size_t)snprintf(out, COMMIT_MAX, COMMIT "%" PRIu64 " %zu %08x\n", seq, len, crc32c(0, lines, len));
+	return (size_t)snprintf(out, COMMIT_MAX, COMMIT "%" PRIu64 " %zu %08x\n", seq, len, crc32c(lines, len));
 }
 
 /* All of it at one offset. Return: 0 or negative errno. */
