@@ -200,7 +200,7 @@ static bool do_stack_pop(struct xlate_ctx *ctx, const struct ofact *a)
 	uint8_t value[16];
 
 	if (!xlate_stack_pop(ctx, value)) {
-		xlate_warn(ctx, "stack underflow");
+		xlate_error(ctx, "stack underflow");
 		return true;
 	}
 	subfield_mask_set(sf, &ctx->wc);

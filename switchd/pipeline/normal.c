@@ -66,7 +66,7 @@ static const struct port *input_port(struct xlate_ctx *ctx)
 		return iface->port;
 	if (number == OFPP_NONE || number == OFPP_CONTROLLER)
 		return &no_port;
-	xlate_warn(ctx, "received packet on unknown port %u", number);
+	xlate_error(ctx, "received packet on unknown port %u", number);
 	xlate_warn(ctx, "no input bundle, dropping");
 	xlate_hint(ctx, DROP_NO_PORT);
 	return NULL;

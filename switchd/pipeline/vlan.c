@@ -50,9 +50,8 @@ static bool trunks(const struct port *port, uint16_t vid)
 
 static bool refuse(struct xlate_ctx *ctx, const char *fmt, uint16_t vid, const struct port *port)
 {
-	/* Only of packets that really came is this an error; the question alone may be asked. */
-	if (ctx->in->packet)
-		xlate_warn(ctx, fmt, vid, port->name);
+	if (ctx->in->trace)
+		xlate_report__(ctx, XLATE_EV_ERROR, fmt, vid, port->name, port->tag);
 	xlate_warn(ctx, "disallowed VLAN VID for this input port, dropping");
 	xlate_hint(ctx, DROP_VLAN_NOT_ALLOWED);
 	return false;
@@ -60,26 +59,22 @@ static bool refuse(struct xlate_ctx *ctx, const char *fmt, uint16_t vid, const s
 
 bool vlan_may_enter(struct xlate_ctx *ctx, const struct port *port, const struct vlan_stack *wire)
 {
+	static const char access[] =
+		"dropping VLAN %u tagged packet received on port %s configured as VLAN %d access port";
+	static const char trunk[] = "dropping VLAN %u packet received on port %s not configured for trunking it";
+	static const char tunnel[] = "dropping VLAN %u packet received on dot1q-tunnel port %s that excludes this VLAN";
 	uint16_t vid = wire->tag[0].vid;
 
 	switch (port->vlan_mode) {
 	case VLAN_ACCESS:
-		if (!vid)
-			return true;
-		return refuse(ctx, "VLAN %u tagged packet received on access port %s", vid, port);
+		return !vid || refuse(ctx, access, vid, port);
 	case VLAN_NATIVE_TAGGED:
 	case VLAN_NATIVE_UNTAGGED:
-		if (!vid || trunks(port, vid))
-			return true;
-		return refuse(ctx, "VLAN %u packet received on port %s that does not trunk it", vid, port);
+		return !vid || trunks(port, vid) || refuse(ctx, trunk, vid, port);
 	case VLAN_TRUNK:
-		if (trunks(port, vid))
-			return true;
-		return refuse(ctx, "VLAN %u packet received on port %s that does not trunk it", vid, port);
+		return trunks(port, vid) || refuse(ctx, trunk, vid, port);
 	case VLAN_DOT1Q_TUNNEL:
-		if (vlan_bitmap_has(port->cvlans, vid))
-			return true;
-		return refuse(ctx, "VLAN %u packet received on dot1q-tunnel port %s that excludes it", vid, port);
+		return vlan_bitmap_has(port->cvlans, vid) || refuse(ctx, tunnel, vid, port);
 	}
 	return false;
 }

@@ -70,6 +70,8 @@ void xlate_report__(struct xlate_ctx *ctx, enum xlate_event_kind kind, const cha
 void xlate_event(struct xlate_ctx *ctx, const struct xlate_event *event);
 #define xlate_detail(CTX, ...) ((CTX)->in->trace ? xlate_report__(CTX, XLATE_EV_DETAIL, __VA_ARGS__) : (void)0)
 #define xlate_warn(CTX, ...) ((CTX)->in->trace ? xlate_report__(CTX, XLATE_EV_WARN, __VA_ARGS__) : (void)0)
+/** xlate_error() - something that should not have been tried; the translation goes on. */
+#define xlate_error(CTX, ...) ((CTX)->in->trace ? xlate_report__(CTX, XLATE_EV_ERROR, __VA_ARGS__) : (void)0)
 static inline void xlate_event_end(struct xlate_ctx *ctx)
 {
 	if (ctx->in->trace)

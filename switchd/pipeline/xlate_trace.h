@@ -24,7 +24,7 @@ enum xlate_event_kind {
 	XLATE_EV_ACTION,     /**< @ofact; NULL: there are none, "drop" */
 	XLATE_EV_DETAIL,     /**< @text: what was found out */
 	XLATE_EV_WARN,       /**< @text: why something was not done */
-	XLATE_EV_ERROR,      /**< @text: why the whole translation failed */
+	XLATE_EV_ERROR,      /**< @text: a mistake in the rules or the configuration, or why the whole translation failed */
 };
 
 struct xlate_event {
