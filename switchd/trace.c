@@ -27,12 +27,15 @@
 
 /* ---- the listener: events become a tree ---- */
 
+struct level {
+	json_t *steps;			/* borrowed */
+	const struct port_names *names; /* of the bridge the packet is in; NULL: numbers */
+};
+
 struct listener {
 	struct xlate_trace trace;
-	const struct port_names *names; /* of the bridge the packet is in; NULL: numbers */
-	bool use_names;
-	json_t *steps[MAX_LEVELS]; /* the open arrays, outermost first; borrowed */
-	unsigned int level;	   /* open ones, also those beyond MAX_LEVELS */
+	struct level levels[MAX_LEVELS]; /* outermost first */
+	unsigned int level;		 /* the innermost open one, maybe beyond MAX_LEVELS */
 };
 
 static void append(struct listener *l, json_t *node)
@@ -53,7 +56,7 @@ static void open_level(struct listener *l, json_t *node, const struct bridge *br
 	struct level inner = {.steps = json_array(), .names = names_now(l)};
 
 	if (br)
-		inner.names = l->use_names ? &br->port_names : NULL;
+		inner.names = l->trace.use_names ? &br->port_names : NULL;
 	json_object_set_new(node, "steps", inner.steps);
 	append(l, node);
 	if (++l->level < MAX_LEVELS)
@@ -274,7 +277,7 @@ int trace_run(struct bridge *br, const char *flow_text, const uint8_t *packet, s
 	rcu_read_lock();
 	error = take_flow(job, br, flow_text, packet, packet_len, options->generate, err);
 	if (!error) {
-		job->listener.use_names = options->names;
+		job->listener.trace.use_names = options->names;
 		*result = make_result(br, job, translate(br, job), options->names);
 	}
 	rcu_read_unlock();

@@ -88,12 +88,13 @@ void xlate_set_clear(struct xlate_ctx *ctx)
 
 static void report_set(struct xlate_ctx *ctx)
 {
+	const struct port_names *names = ctx->in->trace->use_names ? &ctx->br->port_names : NULL;
 	struct ds s = DS_INIT;
 
 	for (size_t i = ctx->set_span.start; i < ctx->set_span.end; i++) {
 		if (s.len)
 			ds_put_char(&s, ',');
-		ofacts_format(ctx->set[i], ctx->set[i]->len, &ctx->br->port_names, &s);
+		ofacts_format(ctx->set[i], ctx->set[i]->len, names, &s);
 	}
 	xlate_detail(ctx, "action set is: %s", ds_cstr(&s));
 	ds_fini(&s);

@@ -45,7 +45,8 @@ static void run_miss(struct xlate_ctx *ctx)
 		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_ACTION});
 }
 
-static void visit(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table)
+/* @is_entry: the packet enters the bridge here, so its action set is executed when all else is done. */
+static void visit(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table, bool is_entry)
 {
 	const struct rule *old_rule = ctx->rule;
 	uint8_t old_table = ctx->table;
@@ -64,6 +65,8 @@ static void visit(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table)
 		run_rule(ctx, rule);
 	else
 		run_miss(ctx);
+	if (is_entry)
+		xlate_set_execute(ctx);
 	xlate_event_end(ctx);
 	ctx->table = old_table;
 	ctx->rule = old_rule;
@@ -80,7 +83,7 @@ static bool within_limits(struct xlate_ctx *ctx)
 	return false;
 }
 
-void xlate_table(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table)
+static void resubmit(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table, bool is_entry)
 {
 	bool deeper = table <= ctx->table;
 
@@ -88,11 +91,21 @@ void xlate_table(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table)
 		return;
 	ctx->n_resubmits++;
 	ctx->depth += deeper;
-	visit(ctx, in_port, table);
+	visit(ctx, in_port, table, is_entry);
 	ctx->depth -= deeper;
+}
+
+void xlate_table(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table)
+{
+	resubmit(ctx, in_port, table, false);
+}
+
+void xlate_enter_peer(struct xlate_ctx *ctx)
+{
+	resubmit(ctx, (uint16_t)ctx->flow.p.in_port, 0, true);
 }
 
 void xlate_enter(struct xlate_ctx *ctx)
 {
-	visit(ctx, (uint16_t)ctx->flow.p.in_port, 0);
+	visit(ctx, (uint16_t)ctx->flow.p.in_port, 0, true);
 }

@@ -85,10 +85,8 @@ static void enter_peer(struct xlate_ctx *ctx, const struct iface *peer)
 	ctx->version = tables_version(ctx->br->tables);
 	if (ctx->in->trace)
 		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_BRIDGE, .bridge = ctx->br});
-	if (xlate_may_receive(ctx, peer)) {
-		xlate_table(ctx, peer->ofp_port, 0);
-		xlate_set_execute(ctx);
-	}
+	if (xlate_may_receive(ctx, peer))
+		xlate_enter_peer(ctx);
 	xlate_event_end(ctx);
 	xlate_scope_end(ctx, &scope);
 }

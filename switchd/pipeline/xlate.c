@@ -136,10 +136,8 @@ static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 	ctx->version = tables_version(ctx->br->tables);
 	if (ctx->in->trace)
 		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_BRIDGE, .bridge = ctx->br});
-	if (!entry || xlate_may_receive(ctx, entry)) {
+	if (!entry || xlate_may_receive(ctx, entry))
 		xlate_enter(ctx);
-		xlate_set_execute(ctx);
-	}
 	xlate_event_end(ctx);
 }
 

@@ -89,8 +89,10 @@ bool xlate_add_credit(struct xlate_ctx *ctx, const struct xlate_credit *credit);
 
 /** xlate_table() - look up in @table as if received on @in_port, run the rule, come back. */
 void xlate_table(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table);
-/** xlate_enter() - begin in table 0 of the current bridge, without the limits' bookkeeping of a resubmit. */
+/** xlate_enter() - a packet came into the current bridge: table 0, and in the end the action set. */
 void xlate_enter(struct xlate_ctx *ctx);
+/** xlate_enter_peer() - likewise by a patch port, which counts as a resubmit. */
+void xlate_enter_peer(struct xlate_ctx *ctx);
 
 /* ---- action.c ---- */
 

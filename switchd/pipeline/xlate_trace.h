@@ -6,6 +6,7 @@
 #ifndef SWITCHD_PIPELINE_XLATE_TRACE_H
 #define SWITCHD_PIPELINE_XLATE_TRACE_H 1
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vsw/flow_key.h"
@@ -41,6 +42,7 @@ struct xlate_event {
 /** Embedded by the listener (switchd/trace.c). What an event points to is valid during the call only. */
 struct xlate_trace {
 	void (*event)(struct xlate_trace *self, const struct xlate_event *event);
+	bool use_names; /**< texts have port names instead of numbers */
 };
 
 #endif
