@@ -159,6 +159,10 @@ const struct command commands[] = {
 	  ANY_ARGS, { WORD_CHOICE }, "off err warn info dbg reopen", NULL, cmd_log },
 	{ "version", "", "versions of vsw and of the daemon", GROUP_LOOK, 0, 0, { WORD_END }, NULL, NULL, cmd_version },
 
+	{ "topo", "up|down|status|test FILE | exec FILE HOST COMMAND...", "namespaces, links and bridges from a file",
+	  GROUP_LAB, 1, ANY_ARGS, { WORD_CHOICE, WORD_FILE, WORD_ANY }, "up down status test exec",
+	  OPTIONS({ "--private", NULL, "up, test: a daemon of its own even if one is running", 0 },
+		  { "--datapath", "TYPE", "up, test: datapath of the private daemon", 0 }), cmd_topo },
 	{ "dummy", "receive PORT HEX|FLOW", "hand a frame to a port of type=dummy", GROUP_LAB, 3, 3,
 	  { WORD_CHOICE, WORD_PORT, WORD_ANY }, "receive", NULL, cmd_dummy },
 	{ "time", "stop | warp MS", "stop the clock of the daemon, or move it on", GROUP_LAB, 1, 2,

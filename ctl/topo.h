@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Topologies: a file that describes hosts, switches and links (vsw-topology(5)), and what `vsw topo` makes of it.
+ *
+ * topo_parse.c      file -> struct topo; complains with file, line and what was expected
+ * topo_state.c      what was made, on disk before it is made: `down` needs nothing else
+ * topo_up.c         namespaces, links, the daemon, bridges, flows, programs
+ * topo_down.c       all of it away again, also after a crash half-way
+ * topo_check.c      the `expect` list: topo_ping.c, topo_tcp.c
+ *
+ * A host is a network namespace; a switch is a bridge of one daemon. That daemon is the one of the run folder when it runs, else a
+ * private one with a namespace, a run folder and a database of its own, which lives and dies with the topology.
+ */
+#ifndef CTL_TOPO_H
+#define CTL_TOPO_H 1
+
+#include <jansson.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/errtext.h"
+#include "base/util.h"
+#include "os/rtnl.h"
+
+/** A network device of a host. */
+struct topo_iface {
+	const char *name;
+	struct rtnl_prefix *addrs;
+	size_t n_addrs;
+	uint8_t mac[6];
+	bool has_mac;
+	bool linked;		/**< a link ends here */
+	const char *parent;	/**< of a VLAN device, else NULL */
+	uint16_t vid, protocol; /**< of a VLAN device; 0x8100 or 0x88a8 */
+	uint32_t mtu;		/**< 0: the kernel's, or the link's */
+};
+
+struct topo_route {
+	struct rtnl_prefix to, via;
+	bool has_via;
+	const char *dev; /**< or NULL */
+};
+
+struct topo_host {
+	const char *name;
+	struct topo_iface *ifaces; /**< a VLAN device stands behind its parent */
+	size_t n_ifaces;
+	struct topo_route *routes;
+	size_t n_routes;
+	json_t *programs; /**< list of lists of words, or NULL */
+	bool forward;	  /**< it routes */
+};
+
+struct topo_port {
+	const char *name;
+	json_t *columns; /**< or NULL */
+	bool linked;
+};
+
+struct topo_switch {
+	const char *name;
+	json_t *settings; /**< columns of the bridge, or NULL */
+	json_t *flows;	  /**< list of texts, or NULL */
+	struct topo_port *ports;
+	size_t n_ports;
+};
+
+/** Where a link ends: exactly one of `host` and `sw` is set; indexes, because arrays move while the file is read. */
+struct topo_end {
+	bool is_switch;
+	size_t node;	     /**< in topo.hosts or topo.switches */
+	char name[IFNAMSIZ]; /**< device of the host, port of the switch */
+};
+
+struct topo_link {
+	struct topo_end ends[2];
+	uint32_t mtu; /**< 0: the kernel's */
+};
+
+enum topo_expect_kind { EXPECT_PING, EXPECT_TCP, EXPECT_THROUGHPUT };
+
+/** What is to be reached: an address, and what it is called in messages. */
+struct topo_target {
+	size_t host; /**< in topo.hosts, or SIZE_MAX for an address outside */
+	struct rtnl_prefix addr;
+	char *label; /**< owned */
+};
+
+struct topo_expect {
+	enum topo_expect_kind kind;
+	bool reaches; /**< what is expected */
+	size_t *from; /**< indexes of hosts */
+	size_t n_from;
+	struct topo_target *to;
+	size_t n_to;
+	uint16_t port; /**< TCP */
+	uint32_t size; /**< ping: bytes of the IP packet; 0: the usual */
+	double mbps;   /**< throughput: at least this */
+	double seconds;
+};
+
+struct topo {
+	char *name; /**< file name without folder and .json */
+	const char *description;
+	struct topo_host *hosts;
+	size_t n_hosts;
+	struct topo_switch *switches;
+	size_t n_switches;
+	struct topo_link *links;
+	size_t n_links;
+	struct topo_expect *expects;
+	size_t n_expects;
+	json_t *root; /* the strings above belong to it */
+};
+
+/** topo_parse() - read a file. Return: 0 or -errno with @err; topo_free() after success. */
+VSW_MUST_USE int topo_parse(const char *file, struct topo **topo, struct errtext *err);
+/** topo_free() - takes NULL. */
+void topo_free(struct topo *topo);
+
+/** topo_name_of_file() - "topologies/two-hosts.json" -> "two-hosts"; free() it. */
+char *topo_name_of_file(const char *file);
+/** topo_name_ok() - may a topology, a host be called so? */
+bool topo_name_ok(const char *name);
+/** topo_find_host(), topo_find_switch() - Return: index, or SIZE_MAX. */
+size_t topo_find_host(const struct topo *topo, const char *name);
+size_t topo_find_switch(const struct topo *topo, const char *name);
+/** topo_host_iface() - Return: NULL when there is none. */
+struct topo_iface *topo_host_iface(const struct topo_host *host, const char *name);
+
+#endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Taking a topology down. The state names what may be there; each step takes away what is there and does not mind what is not, so it
+ * works after a crash at any point of `up` or of an earlier `down`.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/daemon.h"
+#include "ctl/rpc.h"
+#include "ctl/topo_run.h"
+#include "os/netns.h"
+
+/* How long programs may take to end by themselves. */
+#define PATIENCE_MS 2000
+
+/* Is the bridge there, and made by this topology? */
+static bool owns_bridge(const struct topo_run *run, struct rpc *rpc, const char *bridge)
+{
+	json_t *result = NULL, *ids;
+	const char *owner;
+	bool owns;
+
+	if (rpc_call(rpc, "db/run",
+		     json_pack("{s:[[s, s]], s:s}", "commands", "br-get-external-id", bridge, "format", "json"),
+		     &result, NULL))
+		return false;
+	ids = json_object_get(json_array_get(json_object_get(result, "commands"), 0), "external_ids");
+	owner = json_string_value(json_object_get(ids, "vsw-topo"));
+	owns = owner && !strcmp(owner, run->prefix);
+	json_decref(result);
+	return owns;
+}
+
+/* Delete our bridges from a daemon that is not ours, in one transaction. */
+static int delete_bridges(const struct topo_run *run, struct errtext *err)
+{
+	json_t *list = json_array(), *name, *result = NULL;
+	struct rpc *rpc;
+	size_t i;
+	int error = rpc_open(&rpc, run->daemon_rundir, TOPO_TIMEOUT_MS, err);
+
+	if (error) {
+		json_decref(list);
+		return error;
+	}
+	json_array_foreach(run->bridges, i, name) if (owns_bridge(run, rpc, json_string_value(name)))
+		json_array_append_new(list, json_pack("[s, s, O]", "--if-exists", "del-br", name));
+	if (json_array_size(list))
+		error = rpc_call(rpc, "db/run", json_pack("{s:O}", "commands", list), &result, err);
+	json_decref(result);
+	json_decref(list);
+	rpc_close(rpc);
+	return error;
+}
+
+/* The namespace of the daemon that has our devices: its process is behind the socket. Return: descriptor, or -1 for this one. */
+static int daemon_namespace(const struct topo_run *run)
+{
+	json_t *status = NULL;
+	struct rpc *rpc;
+	int fd = -1;
+
+	if (rpc_open(&rpc, run->daemon_rundir, TOPO_TIMEOUT_MS, NULL))
+		return -1;
+	if (!rpc_call(rpc, "status", json_pack("{s:s}", "format", "json"), &status, NULL))
+		fd = netns_open_pid((int)json_integer_value(json_object_get(status, "pid")));
+	json_decref(status);
+	rpc_close(rpc);
+	return MAX(fd, -1);
+}
+
+/* Devices go with the namespaces at their other ends, but only some time later: this way they are gone when we return. */
+static void delete_devices(const struct topo_run *run)
+{
+	char alias[128];
+	struct rtnl *rtnl = NULL;
+	json_t *name;
+	size_t i;
+	int netns = json_array_size(run->devices) ? daemon_namespace(run) : -1;
+
+	snprintf(alias, sizeof alias, "vsw-topo %s", run->prefix);
+	if (json_array_size(run->devices) && !rtnl_open(&rtnl, netns))
+		json_array_foreach(run->devices, i, name)
+		{
+			struct rtnl_link link;
+
+			if (!rtnl_get_link(rtnl, json_string_value(name), &link) && !strcmp(link.alias, alias) &&
+			    rtnl_delete_link(rtnl, link.ifindex))
+				fprintf(stderr, "vsw: cannot delete %s\n", json_string_value(name));
+		}
+	rtnl_close(rtnl);
+	if (netns >= 0)
+		close(netns);
+}
+
+static int delete_namespaces(const struct topo_run *run, struct errtext *err)
+{
+	int error = 0;
+
+	netns_kill((const char *const *)run->namespaces, run->n_namespaces, PATIENCE_MS);
+	for (size_t i = 0; i < run->n_namespaces; i++) {
+		int e = netns_delete(run->namespaces[i], err);
+
+		error = error ? error : e;
+	}
+	return error;
+}
+
+void topo_run_forget(struct topo_run *run)
+{
+	for (size_t i = 0; i < run->n_namespaces; i++)
+		free(run->namespaces[i]);
+	free(run->namespaces);
+	run->namespaces = NULL;
+	run->n_namespaces = 0;
+}
+
+int topo_down(struct topo_run *run, struct errtext *err)
+{
+	int error = 0, e;
+
+	if (!topo_run_is_up(run))
+		return 0;
+	/* An orderly end first; one that does not answer is ended with everything else in its namespace. */
+	if (run->is_private) {
+		if (daemon_stop(run->daemon_rundir, TOPO_TIMEOUT_MS, NULL))
+			fprintf(stderr, "vsw: the private vsw-switchd does not end by itself\n");
+	} else {
+		error = delete_bridges(run, err);
+		delete_devices(run);
+	}
+	e = delete_namespaces(run, error ? NULL : err);
+	error = error ? error : e;
+	if (error)
+		return error;
+	topo_run_remove(run);
+	topo_run_forget(run);
+	return 0;
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Links of a topology file. An end is "NODE" or "NODE:NAME"; names that are left out are made up here:
+ *   of a host     its next interface that has no link yet, or a new ethN
+ *   of a switch   the other node's name, or NODE-IFACE when that is taken; of a patch port OWN-OTHER
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/topo_parse.h"
+
+/* Any port of any switch: they share one daemon, and names of ports are unique there. */
+static struct topo_port *find_port(const struct topo *topo, const char *name, size_t *owner)
+{
+	for (size_t i = 0; i < topo->n_switches; i++)
+		for (size_t j = 0; j < topo->switches[i].n_ports; j++)
+			if (!strcmp(topo->switches[i].ports[j].name, name)) {
+				*owner = i;
+				return &topo->switches[i].ports[j];
+			}
+	return NULL;
+}
+
+/* May a link end at port @name of switch @sw? */
+static bool port_is_free(const struct topo *topo, size_t sw, const char *name)
+{
+	size_t owner;
+	const struct topo_port *port = find_port(topo, name, &owner);
+
+	if (topo_find_switch(topo, name) != SIZE_MAX || !topo_ifname_ok(name))
+		return false;
+	return !port || (owner == sw && !port->linked);
+}
+
+/* Read "NODE" or "NODE:NAME" at the reader's place. The name stays "" when it is not given. */
+static void parse_end(struct json_reader *r, const struct topo *topo, struct topo_end *end, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	char *node = xstrndup(text, colon ? (size_t)(colon - text) : strlen(text));
+
+	end->node = topo_find_host(topo, node);
+	if (end->node == SIZE_MAX) {
+		end->node = topo_find_switch(topo, node);
+		end->is_switch = true;
+	}
+	if (end->node == SIZE_MAX)
+		json_reader_fail(r, "there is no host or switch called '%s'", node);
+	else if (colon && !topo_ifname_ok(colon + 1))
+		json_reader_fail(r, "'%s' cannot be the name of %s (1 to %d letters, digits, '.', '-', '_')", colon + 1,
+				 end->is_switch ? "a port" : "a network device", IFNAMSIZ - 1);
+	else if (colon)
+		snprintf(end->name, sizeof end->name, "%s", colon + 1);
+	free(node);
+}
+
+/* The next interface without a link, or a new ethN. */
+static void make_up_iface_name(const struct topo_host *host, struct topo_end *end)
+{
+	for (size_t i = 0; i < host->n_ifaces; i++) {
+		const struct topo_iface *iface = &host->ifaces[i];
+
+		if (!iface->linked && !iface->parent && strcmp(iface->name, "lo")) {
+			snprintf(end->name, sizeof end->name, "%s", iface->name);
+			return;
+		}
+	}
+	for (unsigned int n = 0; !end->name[0] || topo_host_iface(host, end->name); n++)
+		snprintf(end->name, sizeof end->name, "eth%u", n);
+}
+
+/* The interface of a host where a link ends; made if it is not there. */
+static void attach_host(struct json_reader *r, struct topo *topo, struct topo_end *end)
+{
+	struct topo_host *host = &topo->hosts[end->node];
+	struct topo_iface *iface;
+
+	if (!end->name[0])
+		make_up_iface_name(host, end);
+	iface = topo_host_iface(host, end->name);
+	if (!iface)
+		iface = topo_host_new_iface(host, end->name);
+	if (iface->linked)
+		json_reader_fail(r, "interface '%s' of %s has a link already", end->name, host->name);
+	else if (iface->parent || !strcmp(end->name, "lo"))
+		json_reader_fail(r, "'%s' of %s is not a device that a link can end at", end->name, host->name);
+	iface->linked = true;
+}
+
+/* A name for the port at @end that leads to @other. */
+static void make_up_port_name(struct json_reader *r, const struct topo *topo, struct topo_end *end,
+			      const struct topo_end *other)
+{
+	const char *own = topo->switches[end->node].name;
+	const char *node = other->is_switch ? topo->switches[other->node].name : topo->hosts[other->node].name;
+	char name[200];
+
+	if (other->is_switch) {
+		snprintf(name, sizeof name, "%s-%s", own, node);
+	} else {
+		snprintf(name, sizeof name, "%s", node);
+		if (!port_is_free(topo, end->node, name))
+			snprintf(name, sizeof name, "%s-%s", node, other->name);
+	}
+	if (port_is_free(topo, end->node, name))
+		snprintf(end->name, sizeof end->name, "%.*s", IFNAMSIZ - 1, name);
+	else
+		json_reader_fail(r, "the port towards %s needs a name: \"%s:NAME\"", node, own);
+}
+
+static void attach_switch(struct json_reader *r, struct topo *topo, struct topo_end *end, const struct topo_end *other)
+{
+	struct topo_port *port;
+	size_t owner;
+
+	if (!end->name[0])
+		make_up_port_name(r, topo, end, other);
+	if (r->error)
+		return;
+	if (!port_is_free(topo, end->node, end->name)) {
+		json_reader_fail(r, "the name '%s' is taken: by another link, a port of another switch, or a switch",
+				 end->name);
+		return;
+	}
+	port = find_port(topo, end->name, &owner);
+	if (port && json_object_get(port->columns, "type"))
+		json_reader_fail(r, "port '%s' has a 'type': a link cannot end there", end->name);
+	if (!port)
+		port = topo_switch_new_port(&topo->switches[end->node], end->name);
+	port->linked = true;
+}
+
+static void attach(struct json_reader *r, struct topo *topo, struct topo_link *link)
+{
+	struct topo_end *a = &link->ends[0], *b = &link->ends[1];
+
+	if (a->is_switch == b->is_switch && a->node == b->node) {
+		json_reader_fail(r, "both ends are at the same place");
+		return;
+	}
+	/* Hosts first: a port may be called after the interface that it leads to. */
+	if (!a->is_switch)
+		attach_host(r, topo, a);
+	if (!b->is_switch)
+		attach_host(r, topo, b);
+	if (a->is_switch)
+		attach_switch(r, topo, a, b);
+	if (b->is_switch && !r->error)
+		attach_switch(r, topo, b, a);
+	if (a->is_switch && b->is_switch && link->mtu)
+		json_reader_fail_at(r, "mtu", "switches are linked by patch ports, which have no MTU");
+}
+
+static void parse_ends(struct json_reader *r, struct topo *topo, struct topo_link *link, const json_t *ends)
+{
+	if (json_array_size(ends) != 2 || !json_is_string(json_array_get(ends, 0)) ||
+	    !json_is_string(json_array_get(ends, 1))) {
+		json_reader_fail(r, "expected two ends: [\"h1\", \"br0\"] or [\"h1:eth0\", \"br0:h1\"]");
+		return;
+	}
+	for (size_t i = 0; i < 2 && !r->error; i++) {
+		json_reader_enter_index(r, i);
+		parse_end(r, topo, &link->ends[i], json_string_value(json_array_get(ends, i)));
+		json_reader_leave(r);
+	}
+}
+
+static void parse_link(struct json_reader *r, struct topo *topo, struct topo_link *link, const json_t *value)
+{
+	if (json_is_array(value)) {
+		parse_ends(r, topo, link, value);
+	} else if (json_reader_object(r, value, "ends mtu")) {
+		json_t *ends = json_reader_array(r, value, "ends", true);
+
+		link->mtu = (uint32_t)json_reader_int(r, value, "mtu", 68, 65535, 0);
+		json_reader_enter(r, "ends");
+		if (ends)
+			parse_ends(r, topo, link, ends);
+		json_reader_leave(r);
+	}
+	if (!r->error)
+		attach(r, topo, link);
+}
+
+void topo_parse_links(struct json_reader *r, struct topo *topo, const json_t *links)
+{
+	topo->links = xcalloc(json_array_size(links), sizeof *topo->links);
+	json_reader_enter(r, "links");
+	for (size_t i = 0; i < json_array_size(links) && !r->error; i++) {
+		json_reader_enter_index(r, i);
+		parse_link(r, topo, &topo->links[topo->n_links++], json_array_get(links, i));
+		json_reader_leave(r);
+	}
+	json_reader_leave(r);
+}
