@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "ovsdb/db.h"
 #include "ovsdb/db_impl.h"
-#include "ovsdb/store.h"
+#include "ovsdb/db_store.h"
 
 LOG_MODULE(ovsdb);
 
@@ -107,7 +107,7 @@ int db_txn_commit(struct db_txn *txn, struct errtext *err)
 
 	assert(txn->state != TXN_FAILED || rc);
 	if (!rc && txn->db->store && !TAILQ_EMPTY(&txn->changes))
-		rc = store_write(txn->db->store, TAILQ_FIRST(&txn->changes), err);
+		rc = db_store_write(txn->db->store, TAILQ_FIRST(&txn->changes), err);
 	if (rc)
 		return rc;
 	if (txn->comment)

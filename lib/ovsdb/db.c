@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 #include "ovsdb/db_impl.h"
-#include "ovsdb/store.h"
+#include "ovsdb/db_store.h"
 
 /* ---- the database ---- */
 
-struct db *db_new(const struct schema *schema, struct store *store)
+struct db *db_new(const struct schema *schema, struct db_store *store)
 {
 	struct db *db = xzalloc(sizeof *db);
 
@@ -50,7 +50,7 @@ void db_free(struct db *db)
 	db_txn_abort(db->txn);
 	for (size_t i = 0; i < db->schema->n_tables; i++)
 		table_fini(&db->tables[i]);
-	store_close(db->store);
+	db_store_close(db->store);
 	free(db->tables);
 	free(db);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration database: typed rows in memory, changed by transactions, kept on disk by a store (ovsdb/store.h).
+ * The configuration database: typed rows in memory, changed by transactions, kept on disk by a store (ovsdb/db_store.h).
  *
  * One thread uses it, the main loop of the daemon. A struct db_row is the identity of a row: the pointer stays the same
  * from the moment the row is inserted until its deletion was committed (or its insertion aborted), however often its
@@ -38,13 +38,13 @@ struct db_change;
 struct db_row;
 struct db_table;
 struct db_txn;
-struct store;
+struct db_store;
 
 /* ---- the database and its tables ---- */
 
 /** db_new() - an empty database. @schema must outlive it. @store: where commits go, owned from now on; NULL: memory
  * only. */
-struct db *db_new(const struct schema *schema, struct store *store);
+struct db *db_new(const struct schema *schema, struct db_store *store);
 /** db_free() - takes NULL; closes the store. An open transaction is aborted. */
 void db_free(struct db *db);
 

@@ -24,7 +24,7 @@ TAILQ_HEAD(db_change_list, db_change);
 
 struct db {
 	const struct schema *schema;
-	struct store *store;	 /**< owned; may be NULL */
+	struct db_store *store;	 /**< owned; may be NULL */
 	struct db_table *tables; /**< by index of their schema */
 	struct db_txn *txn;	 /**< the open one, or NULL */
 	struct db_observer *observers;

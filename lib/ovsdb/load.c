@@ -10,7 +10,7 @@
 
 #include "ovsdb/db.h"
 #include "ovsdb/db_impl.h"
-#include "ovsdb/store.h"
+#include "ovsdb/db_store.h"
 
 static int load_column(struct db_row *row, const char *name, const json_t *json, struct errtext *err)
 {
@@ -187,14 +187,14 @@ static int ensure_root(struct db *db, struct errtext *err)
 
 int db_open(struct db **dbp, const char *path, struct errtext *err)
 {
-	struct store *store;
+	struct db_store *store;
 	struct db *db;
-	int rc = store_open(&store, path, schema_vswitch(), err);
+	int rc = db_store_open(&store, path, schema_vswitch(), err);
 
 	if (rc)
 		return rc;
 	db = db_new(schema_vswitch(), store);
-	rc = store_load(store, db, err);
+	rc = db_store_load(store, db, err);
 	if (!rc)
 		rc = ensure_root(db, err);
 	if (rc)

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ovsdb/store_impl.h"
+#include "ovsdb/db_store_impl.h"
 
 /* A configuration of this size is none. */
 #define MAX_FILE_BYTES (1u << 30)
@@ -327,7 +327,7 @@ static int check_row(sqlite3_stmt *q, void *total, char *why, size_t n)
 	const char *table = text_of(q, 0), *uuid = text_of(q, 1), *body = text_of(q, 2);
 	uint64_t sum = (uint64_t)sqlite3_column_int64(q, 3);
 
-	if (!table || !uuid || !body || store_row_sum(table, uuid, body) != sum)
+	if (!table || !uuid || !body || db_store_row_sum(table, uuid, body) != sum)
 		return bad_row(q, why, n);
 	*(uint64_t *)total += sum;
 	return 0;
@@ -338,7 +338,7 @@ static int check_item(sqlite3_stmt *q, void *total, char *why, size_t n)
 	const char *table = text_of(q, 0), *uuid = text_of(q, 1), *column = text_of(q, 2), *key = text_of(q, 3);
 	uint64_t sum = (uint64_t)sqlite3_column_int64(q, 5);
 
-	if (!table || !uuid || !column || !key || store_item_sum(table, uuid, column, key, text_of(q, 4)) != sum)
+	if (!table || !uuid || !column || !key || db_store_item_sum(table, uuid, column, key, text_of(q, 4)) != sum)
 		return bad_row(q, why, n);
 	*(uint64_t *)total += sum;
 	return 0;
@@ -352,7 +352,7 @@ static bool copy_text(char *dst, size_t size, const char *src)
 	return true;
 }
 
-int store_meta_read(sqlite3 *db, struct store_meta *meta)
+int db_store_meta_read(sqlite3 *db, struct db_store_meta *meta)
 {
 	sqlite3_stmt *q = NULL;
 	bool ok;
@@ -364,18 +364,18 @@ int store_meta_read(sqlite3 *db, struct store_meta *meta)
 	if (ok) {
 		meta->seq = (uint64_t)sqlite3_column_int64(q, 3);
 		meta->total = (uint64_t)sqlite3_column_int64(q, 4);
-		ok = store_meta_sum(meta) == (uint64_t)sqlite3_column_int64(q, 5);
+		ok = db_store_meta_sum(meta) == (uint64_t)sqlite3_column_int64(q, 5);
 	}
 	sqlite3_finalize(q);
 	return ok ? 0 : -EBADMSG;
 }
 
-static int check_content(sqlite3 *db, struct store_meta *meta, char *why, size_t n)
+static int check_content(sqlite3 *db, struct db_store_meta *meta, char *why, size_t n)
 {
 	uint64_t total = 0;
 	int rc;
 
-	if (store_meta_read(db, meta)) {
+	if (db_store_meta_read(db, meta)) {
 		snprintf(why, n, "its table meta fails its checksum");
 		return -EBADMSG;
 	}
@@ -391,7 +391,7 @@ static int check_content(sqlite3 *db, struct store_meta *meta, char *why, size_t
 
 /* ---- log ---- */
 
-static int check_log(const char *path, const struct store_lock *lock, const struct store_meta *meta,
+static int check_log(const char *path, const struct db_store_lock *lock, const struct db_store_meta *meta,
 		     struct errtext *err)
 {
 	if (strcmp(lock->id, meta->id) || meta->seq >= lock->seq)
@@ -403,7 +403,7 @@ static int check_log(const char *path, const struct store_lock *lock, const stru
 			   path, meta->seq, lock->seq, path, meta->seq, path);
 }
 
-static int judge(const char *path, sqlite3 *db, const struct store_lock *lock, struct store_meta *meta,
+static int judge(const char *path, sqlite3 *db, const struct db_store_lock *lock, struct db_store_meta *meta,
 		 struct errtext *err)
 {
 	char why[160] = "";
@@ -413,8 +413,8 @@ static int judge(const char *path, sqlite3 *db, const struct store_lock *lock, s
 	return check_log(path, lock, meta, err);
 }
 
-int store_image_open(const char *path, const struct store_lock *lock, sqlite3 **db, uint8_t **memory,
-		     struct store_meta *meta, struct errtext *err)
+int db_store_image_open(const char *path, const struct db_store_lock *lock, sqlite3 **db, uint8_t **memory,
+			struct db_store_meta *meta, struct errtext *err)
 {
 	char *log_path = xasprintf("%s-wal", path);
 	struct bytes image = {NULL, 0}, log = {NULL, 0};

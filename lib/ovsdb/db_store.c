@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The database file: opening, creating, loading, closing (see store.h for the promises and the layout). Writing is in
- * store_write.c.
+ * The database file: opening, creating, loading, closing (see db_store.h for the promises and the layout). Writing is in
+ * db_store_write.c.
  *
  * The connection keeps the file locked for itself (locking_mode=EXCLUSIVE), which also spares SQLite its shared-memory
  * index. Until a file was judged and loaded without a complaint, closing leaves its log alone.
  */
-#include "ovsdb/store.h"
+#include "ovsdb/db_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #include "base/ds.h"
 #include "base/log.h"
 #include "ovsdb/db.h"
-#include "ovsdb/store_impl.h"
+#include "ovsdb/db_store_impl.h"
 
 LOG_MODULE(ovsdb_store);
 
@@ -38,7 +38,7 @@ static const char *const statement_sql[N_SQL] = {
 
 /* ---- errors ---- */
 
-int store_errno__(sqlite3 *db, int code)
+int db_store_errno__(sqlite3 *db, int code)
 {
 	switch (code & 0xff) {
 	case SQLITE_FULL:
@@ -75,14 +75,14 @@ static int sync_folder(const char *path)
 }
 
 /* An empty database under a temporary name; the caller gives it its own once it is whole. */
-static int build_empty(const char *path, const struct schema *schema, struct store_meta *meta, struct errtext *err)
+static int build_empty(const char *path, const struct schema *schema, struct db_store_meta *meta, struct errtext *err)
 {
 	const struct uuid id = uuid_random();
 	sqlite3 *db = NULL;
 	char *sql;
 	int rc;
 
-	*meta = (struct store_meta){.seq = 0};
+	*meta = (struct db_store_meta){.seq = 0};
 	snprintf(meta->schema, sizeof meta->schema, "%s", schema->name);
 	snprintf(meta->version, sizeof meta->version, "%s", schema->version);
 	uuid_to_text(&id, meta->id);
@@ -91,12 +91,13 @@ static int build_empty(const char *path, const struct schema *schema, struct sto
 		"BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d; %s; %s; %s; "
 		"INSERT INTO meta VALUES(0,%Q,%Q,%Q,0,0,%lld); COMMIT",
 		STORE_PAGE_SIZE, STORE_APPLICATION_ID, STORE_FORMAT, STORE_SQL_ITEM, STORE_SQL_META, STORE_SQL_ROW,
-		meta->schema, meta->version, meta->id, (long long)store_meta_sum(meta));
+		meta->schema, meta->version, meta->id, (long long)db_store_meta_sum(meta));
 	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (!rc)
 		rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
 	if (rc)
-		rc = errtext_set(err, store_errno__(db, rc), "cannot create database %s: %s", path, sqlite3_errmsg(db));
+		rc = errtext_set(err, db_store_errno__(db, rc), "cannot create database %s: %s", path,
+				 sqlite3_errmsg(db));
 	sqlite3_free(sql);
 	sqlite3_close(db);
 	return rc;
@@ -111,7 +112,7 @@ static void remove_with_log(const char *path)
 	free(log);
 }
 
-static int create(struct store *store, struct errtext *err)
+static int create(struct db_store *store, struct errtext *err)
 {
 	char *temporary = xasprintf("%s.new", store->path);
 	int rc;
@@ -133,17 +134,17 @@ static int count_wal_pages(void *store, sqlite3 *db, const char *name, int n_pag
 {
 	(void)db;
 	(void)name;
-	((struct store *)store)->n_wal_pages = n_pages;
+	((struct db_store *)store)->n_wal_pages = n_pages;
 	return SQLITE_OK;
 }
 
 /* Open the judged file for writing, and see that it is still the one that was judged. */
-static int open_for_writing(struct store *store, struct errtext *err)
+static int open_for_writing(struct db_store *store, struct errtext *err)
 {
 	static const char setup[] =
 		"PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; "
 		"PRAGMA trusted_schema=OFF; BEGIN IMMEDIATE; COMMIT";
-	struct store_meta meta;
+	struct db_store_meta meta;
 	int rc = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
 	if (!rc)
@@ -153,17 +154,17 @@ static int open_for_writing(struct store *store, struct errtext *err)
 					NULL);
 	if (rc)
 		return errtext_set(
-			err, store_errno__(store->db, rc), "cannot open database %s for writing: %s", store->path,
+			err, db_store_errno__(store->db, rc), "cannot open database %s for writing: %s", store->path,
 			(rc & 0xff) == SQLITE_BUSY ? "another program has it open" : sqlite3_errmsg(store->db));
-	if (store_meta_read(store->db, &meta) || meta.seq != store->meta.seq || meta.total != store->meta.total)
+	if (db_store_meta_read(store->db, &meta) || meta.seq != store->meta.seq || meta.total != store->meta.total)
 		return errtext_set(err, EBUSY, "database %s changed while it was being read; try again", store->path);
 	sqlite3_wal_hook(store->db, count_wal_pages, store);
 	return 0;
 }
 
-static int open_existing(struct store *store, struct errtext *err)
+static int open_existing(struct db_store *store, struct errtext *err)
 {
-	int rc = store_image_open(store->path, &store->lock, &store->image, &store->image_memory, &store->meta, err);
+	int rc = db_store_image_open(store->path, &store->lock, &store->image, &store->image_memory, &store->meta, err);
 
 	if (!rc && strcmp(store->meta.schema, store->schema->name))
 		rc = errtext_set(err, EPROTO, "database %s has schema %s, expected %s. It is kept as it is",
@@ -174,7 +175,7 @@ static int open_existing(struct store *store, struct errtext *err)
 	return rc;
 }
 
-static bool log_without_file(const struct store *store)
+static bool log_without_file(const struct db_store *store)
 {
 	char *log = xasprintf("%s-wal", store->path);
 	struct stat st;
@@ -184,7 +185,7 @@ static bool log_without_file(const struct store *store)
 	return there;
 }
 
-static int open_or_create(struct store *store, struct errtext *err)
+static int open_or_create(struct db_store *store, struct errtext *err)
 {
 	struct stat st;
 	int rc;
@@ -204,11 +205,11 @@ static int open_or_create(struct store *store, struct errtext *err)
 	if (!rc)
 		rc = open_for_writing(store, err);
 	if (!rc)
-		store_lock_note(&store->lock, store->meta.id, store->meta.seq);
+		db_store_lock_note(&store->lock, store->meta.id, store->meta.seq);
 	return rc;
 }
 
-static void drop_image(struct store *store)
+static void drop_image(struct db_store *store)
 {
 	sqlite3_close(store->image);
 	free(store->image_memory);
@@ -217,7 +218,7 @@ static void drop_image(struct store *store)
 }
 
 /* After any refusal the file must stay as it is: SQLite tidies up the log when it closes, unless told not to. */
-static void keep_log(struct store *store)
+static void keep_log(struct db_store *store)
 {
 	int on = 1;
 
@@ -227,7 +228,7 @@ static void keep_log(struct store *store)
 	sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 }
 
-static void store_free(struct store *store)
+static void db_store_free(struct db_store *store)
 {
 	if (store->image) /* judged, not loaded */
 		keep_log(store);
@@ -235,41 +236,41 @@ static void store_free(struct store *store)
 	for (size_t i = 0; i < N_SQL; i++)
 		sqlite3_finalize(store->sql[i]);
 	sqlite3_close(store->db);
-	store_lock_drop(&store->lock);
+	db_store_lock_drop(&store->lock);
 	free(store->path);
 	free(store);
 }
 
-int store_open(struct store **storep, const char *path, const struct schema *schema, struct errtext *err)
+int db_store_open(struct db_store **storep, const char *path, const struct schema *schema, struct errtext *err)
 {
-	struct store *store = xzalloc(sizeof *store);
+	struct db_store *store = xzalloc(sizeof *store);
 	int rc;
 
 	store->path = xstrdup(path);
 	store->schema = schema;
-	rc = store_lock_take(&store->lock, path, err);
+	rc = db_store_lock_take(&store->lock, path, err);
 	if (!rc)
 		rc = open_or_create(store, err);
 	if (rc)
-		store_free(store);
+		db_store_free(store);
 	else
 		*storep = store;
 	return rc;
 }
 
-void store_close(struct store *store)
+void db_store_close(struct db_store *store)
 {
 	if (!store)
 		return;
-	store_free(store);
+	db_store_free(store);
 }
 
-uint64_t store_seqno(const struct store *store)
+uint64_t db_store_seqno(const struct db_store *store)
 {
 	return store->meta.seq;
 }
 
-const char *store_path(const struct store *store)
+const char *db_store_path(const struct db_store *store)
 {
 	return store->path;
 }
@@ -300,7 +301,7 @@ static int load_item(struct db *db, sqlite3_stmt *q, struct errtext *err)
 			    (const char *)sqlite3_column_text(q, 3), (const char *)sqlite3_column_text(q, 4), err);
 }
 
-static int load_each(struct store *store, struct db *db, const char *sql,
+static int load_each(struct db_store *store, struct db *db, const char *sql,
 		     int (*load)(struct db *, sqlite3_stmt *, struct errtext *), struct errtext *err)
 {
 	sqlite3_stmt *q = NULL;
@@ -316,7 +317,7 @@ static int load_each(struct store *store, struct db *db, const char *sql,
 	return rc;
 }
 
-int store_load(struct store *store, struct db *db, struct errtext *err)
+int db_store_load(struct db_store *store, struct db *db, struct errtext *err)
 {
 	int rc = 0;
 

@@ -24,7 +24,7 @@
 #include <sqlite3.h>
 
 #include "ovsdb/db.h"
-#include "ovsdb/store.h"
+#include "ovsdb/db_store.h"
 
 static char folder[64], path[80];
 static struct errtext err;
@@ -68,7 +68,7 @@ static void spit(const char *name, struct bytes b)
 	FILE *f = fopen(name, "wb");
 
 	assert_non_null(f);
-	assert_int_equal(fwrite(b.data, 1, b.n, f), b.n);
+	assert_int_equal(b.n ? fwrite(b.data, 1, b.n, f) : 0, b.n);
 	assert_int_equal(fclose(f), 0);
 }
 
@@ -445,7 +445,7 @@ static void test_unknown_column(void **state)
 	json_t *json = json_loads(schema_vswitch_text(), 0, NULL), *table;
 	struct schema *smaller;
 	struct db *db = open_db();
-	struct store *store;
+	struct db_store *store;
 
 	(void)state;
 	populate(db, 1);
@@ -453,9 +453,9 @@ static void test_unknown_column(void **state)
 	table = json_object_get(json_object_get(json, "tables"), "Port");
 	assert_int_equal(json_object_del(json_object_get(table, "columns"), "tag"), 0);
 	assert_int_equal(schema_from_json(&smaller, json, &err), 0);
-	assert_int_equal(store_open(&store, path, smaller, &err), 0);
+	assert_int_equal(db_store_open(&store, path, smaller, &err), 0);
 	db = db_new(smaller, store);
-	assert_int_equal(store_load(store, db, &err), -EPROTO);
+	assert_int_equal(db_store_load(store, db, &err), -EPROTO);
 	assert_non_null(strstr(err.text, "table Port: unknown column \"tag\"; this file is from another version"));
 	db_free(db);
 	schema_free(smaller);
@@ -496,33 +496,34 @@ static size_t flip_bytes(const char *suffix, size_t limit, size_t step, unsigned
 {
 	char *victim = xstrdup(beside(suffix));
 	struct bytes main = slurp(path), wal = slurp(beside("-wal")), lock = slurp(beside(".lock"));
-	struct bytes good = slurp(victim);
+	struct bytes file = slurp(victim);
 	size_t n_refused = 0;
 
-	for (size_t at = 0; at < MIN(limit, good.n); at += step) {
-		struct bytes bad = good, after;
+	for (size_t at = 0; at < MIN(limit, file.n); at += step) {
+		struct bytes after;
 		char what;
 
-		good.data[at] ^= mask;
-		spit(victim, bad);
+		file.data[at] ^= mask;
+		spit(victim, file);
 		what = try_open(content);
 		after = slurp(victim);
-		if (what == 'r')
-			n_refused++;
-		if ((what != 's' && what != 'r') || (what == 'r' && !same(after, bad)))
+		if ((what != 's' && what != 'r') || (what == 'r' && !same(after, file)))
 			fail_msg("byte %zu of %s: %c%s", at, victim, what,
-				 same(after, bad) ? "" : ", and the file changed");
+				 same(after, file) ? "" : ", and the file changed");
 		free(after.data);
-		good.data[at] ^= mask;
-		spit(path, main);
-		if (wal.n)
+		file.data[at] ^= mask;
+		n_refused += what == 'r';
+		if (what == 's') {
+			spit(path, main);
 			spit(beside("-wal"), wal);
-		spit(beside(".lock"), lock);
+			spit(beside(".lock"), lock);
+		}
 	}
+	spit(victim, file);
 	free(main.data);
 	free(wal.data);
 	free(lock.data);
-	free(good.data);
+	free(file.data);
 	free(victim);
 	return n_refused;
 }
@@ -539,8 +540,8 @@ static void test_flipped_bytes(void **state)
 	db_free(db);
 	n = flip_bytes("", 4096, 1, 0xff, content); /* each byte of a page */
 	assert_true(n > 100);
-	n = flip_bytes("", SIZE_MAX, 13, 0x01, content); /* and samples of all */
-	assert_true(n > 100);
+	n = flip_bytes("", SIZE_MAX, 29, 0x01, content); /* and samples of all */
+	assert_true(n > 50);
 	free(content);
 }
 
@@ -587,8 +588,8 @@ static void test_flipped_bytes_in_the_log(void **state)
 	(void)state;
 	content[copy.n] = '\0';
 	assert_true(wal.n > 4096);
-	n = flip_bytes("-wal", SIZE_MAX, 37, 0x10, content);
-	assert_true(n > wal.n / 37 / 2);
+	n = flip_bytes("-wal", SIZE_MAX, 61, 0x10, content);
+	assert_true(n > wal.n / 61 / 2);
 	free(copy.data);
 	free(wal.data);
 	free(content);
@@ -716,7 +717,7 @@ static void test_kill(void **state)
 	print_message("seed %u\n", seed);
 	populate(db, 0);
 	db_free(db);
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < 25; i++) {
 		int acknowledged = run_and_kill(&seed);
 
 		check_prefix(acknowledged);

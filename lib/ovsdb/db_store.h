@@ -2,7 +2,7 @@
 /*
  * The database on disk: one SQLite file in WAL mode, synchronous=FULL.
  *
- * What is promised: store_write() returned 0 = the transaction survives kill -9 and power loss, whole. Anything else =
+ * What is promised: db_store_write() returned 0 = the transaction survives kill -9 and power loss, whole. Anything else =
  * nothing of it is there. A file that is damaged, foreign, of another schema or in use is refused and not touched by a
  * single byte.
  *
@@ -21,8 +21,8 @@
  * Beside it stand FILE-wal (SQLite's) and FILE.lock (ours: the lock of the one daemon, and the number of the last
  * acknowledged transaction).
  */
-#ifndef OVSDB_STORE_H
-#define OVSDB_STORE_H 1
+#ifndef OVSDB_DB_STORE_H
+#define OVSDB_DB_STORE_H 1
 
 #include <stdint.h>
 
@@ -32,33 +32,34 @@
 struct db;
 struct db_change;
 struct schema;
-struct store;
+struct db_store;
 
 /**
- * store_open() - lock, judge and open the file, creating it if there is none
+ * db_store_open() - lock, judge and open the file, creating it if there is none
  * @path: copied
  * @schema: must outlive the store
  *
  * Return: 0; or -errno with @err: -EBUSY in use by another process, -EBADMSG damaged, -EMEDIUMTYPE not one of ours,
  * -EPROTO newer or unknown schema, or what the system said. The file is as it was then.
  */
-VSW_MUST_USE int store_open(struct store **store, const char *path, const struct schema *schema, struct errtext *err);
+VSW_MUST_USE int db_store_open(struct db_store **store, const char *path, const struct schema *schema,
+			       struct errtext *err);
 
-/** store_load() - give the rows found by store_open() to an empty database; once. Return: 0 or -errno with @err. */
-VSW_MUST_USE int store_load(struct store *store, struct db *db, struct errtext *err);
+/** db_store_load() - give the rows found by db_store_open() to an empty database; once. Return: 0 or -errno with @err. */
+VSW_MUST_USE int db_store_load(struct db_store *store, struct db *db, struct errtext *err);
 
 /**
- * store_write() - make the changes durable, all or none; ephemeral columns are left out
+ * db_store_write() - make the changes durable, all or none; ephemeral columns are left out
  *
  * Return: 0 when they are on disk, also when there was nothing to write; -ENOSPC disk full, -EIO, ... with @err.
  */
-VSW_MUST_USE int store_write(struct store *store, const struct db_change *changes, struct errtext *err);
+VSW_MUST_USE int db_store_write(struct db_store *store, const struct db_change *changes, struct errtext *err);
 
-/** store_seqno() - number of the last transaction on disk. */
-uint64_t store_seqno(const struct store *store);
-const char *store_path(const struct store *store);
+/** db_store_seqno() - number of the last transaction on disk. */
+uint64_t db_store_seqno(const struct db_store *store);
+const char *db_store_path(const struct db_store *store);
 
-/** store_close() - move the log into the main file, unlock; takes NULL. */
-void store_close(struct store *store);
+/** db_store_close() - move the log into the main file, unlock; takes NULL. */
+void db_store_close(struct db_store *store);
 
 #endif

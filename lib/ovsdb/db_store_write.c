@@ -14,16 +14,16 @@
 #include "base/ds.h"
 #include "base/log.h"
 #include "ovsdb/db.h"
-#include "ovsdb/store.h"
-#include "ovsdb/store_impl.h"
+#include "ovsdb/db_store.h"
+#include "ovsdb/db_store_impl.h"
 
 LOG_MODULE(ovsdb_write);
 
 #define WAL_PAGES_MAX 1000
 
-static int write_error(const struct store *store, struct errtext *err)
+static int write_error(const struct db_store *store, struct errtext *err)
 {
-	int code = store_errno__(store->db, sqlite3_extended_errcode(store->db));
+	int code = db_store_errno__(store->db, sqlite3_extended_errcode(store->db));
 
 	if (code == ENOSPC)
 		return errtext_set(
@@ -72,7 +72,7 @@ static int run(sqlite3_stmt *q, uint64_t *sum)
 	return step == SQLITE_DONE ? SQLITE_OK : end ? end : SQLITE_ERROR;
 }
 
-static int run_plain(struct store *store, enum statement which)
+static int run_plain(struct db_store *store, enum statement which)
 {
 	uint64_t unused;
 
@@ -96,7 +96,7 @@ static char *body_of(const struct db_change *change, const struct table_schema *
 	return text;
 }
 
-static int forget_row(struct store *store, struct store_meta *meta, const char *table, const char *uuid)
+static int forget_row(struct db_store *store, struct db_store_meta *meta, const char *table, const char *uuid)
 {
 	sqlite3_stmt *q = store->sql[SQL_ROW_GET];
 	uint64_t sum;
@@ -108,12 +108,12 @@ static int forget_row(struct store *store, struct store_meta *meta, const char *
 	return rc;
 }
 
-static int put_row(struct store *store, struct store_meta *meta, const struct db_change *change,
+static int put_row(struct db_store *store, struct db_store_meta *meta, const struct db_change *change,
 		   const struct table_schema *table, const char *uuid)
 {
 	sqlite3_stmt *q = store->sql[SQL_ROW_PUT];
 	char *body = body_of(change, table);
-	uint64_t sum = store_row_sum(table->name, uuid, body), unused;
+	uint64_t sum = db_store_row_sum(table->name, uuid, body), unused;
 	int rc = forget_row(store, meta, table->name, uuid);
 
 	if (!rc) {
@@ -126,7 +126,7 @@ static int put_row(struct store *store, struct store_meta *meta, const struct db
 	return rc;
 }
 
-static int delete_row(struct store *store, struct store_meta *meta, const char *table, const char *uuid)
+static int delete_row(struct db_store *store, struct db_store_meta *meta, const char *table, const char *uuid)
 {
 	uint64_t unused;
 	int rc = forget_row(store, meta, table, uuid);
@@ -139,8 +139,8 @@ static int delete_row(struct store *store, struct store_meta *meta, const char *
 
 /* What writing one column's elements needs. */
 struct item_writer {
-	struct store *store;
-	struct store_meta *meta;
+	struct db_store *store;
+	struct db_store_meta *meta;
 	const struct column_schema *column;
 	const char *table, *uuid;
 };
@@ -148,7 +148,7 @@ struct item_writer {
 static int put_item(const struct item_writer *w, const char *key, const char *value)
 {
 	sqlite3_stmt *q = w->store->sql[SQL_ITEM_PUT];
-	uint64_t sum = store_item_sum(w->table, w->uuid, w->column->name, key, value), unused;
+	uint64_t sum = db_store_item_sum(w->table, w->uuid, w->column->name, key, value), unused;
 
 	bind_texts(q, 5, (const char *const[]){w->table, w->uuid, w->column->name, key, value});
 	sqlite3_bind_int64(q, 6, (sqlite3_int64)sum);
@@ -204,8 +204,8 @@ static int write_items(const struct item_writer *w, const struct datum *old, con
 	return rc;
 }
 
-static int write_columns(struct store *store, struct store_meta *meta, const struct db_change *change, const char *uuid,
-			 const struct table_schema *table, bool *body)
+static int write_columns(struct db_store *store, struct db_store_meta *meta, const struct db_change *change,
+			 const char *uuid, const struct table_schema *table, bool *body)
 {
 	int rc = 0;
 
@@ -226,7 +226,7 @@ static int write_columns(struct store *store, struct store_meta *meta, const str
 	return rc;
 }
 
-static int write_change(struct store *store, struct store_meta *meta, const struct db_change *change)
+static int write_change(struct db_store *store, struct db_store_meta *meta, const struct db_change *change)
 {
 	const struct table_schema *table = db_table_schema(db_change_table(change));
 	char uuid[UUID_LEN + 1];
@@ -242,7 +242,7 @@ static int write_change(struct store *store, struct store_meta *meta, const stru
 	return put_row(store, meta, change, table, uuid);
 }
 
-static int write_meta(struct store *store, const struct store_meta *meta)
+static int write_meta(struct db_store *store, const struct db_store_meta *meta)
 {
 	sqlite3_stmt *q = store->sql[SQL_META_PUT];
 	uint64_t unused;
@@ -250,11 +250,11 @@ static int write_meta(struct store *store, const struct store_meta *meta)
 	bind_texts(q, 3, (const char *const[]){meta->schema, meta->version, meta->id});
 	sqlite3_bind_int64(q, 4, (sqlite3_int64)meta->seq);
 	sqlite3_bind_int64(q, 5, (sqlite3_int64)meta->total);
-	sqlite3_bind_int64(q, 6, (sqlite3_int64)store_meta_sum(meta));
+	sqlite3_bind_int64(q, 6, (sqlite3_int64)db_store_meta_sum(meta));
 	return run(q, &unused);
 }
 
-static int write_all(struct store *store, struct store_meta *meta, const struct db_change *changes)
+static int write_all(struct db_store *store, struct db_store_meta *meta, const struct db_change *changes)
 {
 	const struct db_change *change;
 	int rc = run_plain(store, SQL_BEGIN);
@@ -289,7 +289,7 @@ static bool any_persistent(const struct db_change *changes)
 	return false;
 }
 
-static void tidy_log(struct store *store)
+static void tidy_log(struct db_store *store)
 {
 	if (store->n_wal_pages < WAL_PAGES_MAX)
 		return;
@@ -297,9 +297,9 @@ static void tidy_log(struct store *store)
 		log_warn_rl("%s: the log stays long: %s", store->path, sqlite3_errmsg(store->db));
 }
 
-int store_write(struct store *store, const struct db_change *changes, struct errtext *err)
+int db_store_write(struct db_store *store, const struct db_change *changes, struct errtext *err)
 {
-	struct store_meta meta = store->meta;
+	struct db_store_meta meta = store->meta;
 	int rc;
 
 	if (!any_persistent(changes))
@@ -313,7 +313,7 @@ int store_write(struct store *store, const struct db_change *changes, struct err
 		return rc;
 	}
 	store->meta = meta;
-	store_lock_note(&store->lock, meta.id, meta.seq);
+	db_store_lock_note(&store->lock, meta.id, meta.seq);
 	tidy_log(store);
 	return 0;
 }

@@ -4,7 +4,7 @@
  * changed byte always changes the result), and a final mix, so that sums of sums stay good. Part of the file format:
  * never change it.
  */
-#include "ovsdb/store_impl.h"
+#include "ovsdb/db_store_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static uint64_t mix(uint64_t h)
 	return h ^ (h >> 33);
 }
 
-uint64_t store_sum(size_t n, const char *const parts[])
+uint64_t db_store_sum(size_t n, const char *const parts[])
 {
 	uint64_t h = 0xcbf29ce484222325ull;
 
@@ -35,11 +35,11 @@ uint64_t store_sum(size_t n, const char *const parts[])
 	return mix(h);
 }
 
-uint64_t store_meta_sum(const struct store_meta *meta)
+uint64_t db_store_meta_sum(const struct db_store_meta *meta)
 {
 	char seq[24], total[24];
 
 	snprintf(seq, sizeof seq, "%" PRIu64, meta->seq);
 	snprintf(total, sizeof total, "%" PRIu64, meta->total);
-	return store_sum(6, (const char *const[]){"meta", meta->schema, meta->version, meta->id, seq, total});
+	return db_store_sum(6, (const char *const[]){"meta", meta->schema, meta->version, meta->id, seq, total});
 }

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "ovsdb/store_impl.h"
+#include "ovsdb/db_store_impl.h"
 
 LOG_MODULE(ovsdb_lock);
 
@@ -29,11 +29,11 @@ static uint64_t line_sum(const char *id, uint64_t seq)
 	char text[24];
 
 	snprintf(text, sizeof text, "%" PRIu64, seq);
-	return store_sum(3, (const char *const[]){"lock", id, text});
+	return db_store_sum(3, (const char *const[]){"lock", id, text});
 }
 
 /* What the last holder left. Return: its pid, 0 when unknown. */
-static int read_line(struct store_lock *lock)
+static int read_line(struct db_store_lock *lock)
 {
 	char line[LINE_LEN + 1] = "", id[UUID_LEN + 1];
 	ssize_t n = pread(lock->fd, line, LINE_LEN, 0);
@@ -55,12 +55,12 @@ static int read_line(struct store_lock *lock)
 	return pid;
 }
 
-static int take_failed(struct store_lock *lock, const char *path, int code, struct errtext *err)
+static int take_failed(struct db_store_lock *lock, const char *path, int code, struct errtext *err)
 {
 	int pid = read_line(lock);
 	char by[32] = "";
 
-	store_lock_drop(lock);
+	db_store_lock_drop(lock);
 	if (code != EAGAIN && code != EACCES)
 		return errtext_set(err, code, "%s.lock: cannot lock: %s", path, strerror(code));
 	if (pid > 0)
@@ -71,13 +71,13 @@ static int take_failed(struct store_lock *lock, const char *path, int code, stru
 			   path, by);
 }
 
-int store_lock_take(struct store_lock *lock, const char *db_path, struct errtext *err)
+int db_store_lock_take(struct db_store_lock *lock, const char *db_path, struct errtext *err)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char *path = xasprintf("%s.lock", db_path);
 	int rc = 0;
 
-	*lock = (struct store_lock){.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640)};
+	*lock = (struct db_store_lock){.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640)};
 	if (lock->fd < 0)
 		rc = errtext_set(err, errno, "cannot open %s: %s", path, strerror(errno));
 	else if (fcntl(lock->fd, F_OFD_SETLK, &whole))
@@ -88,7 +88,7 @@ int store_lock_take(struct store_lock *lock, const char *db_path, struct errtext
 	return rc;
 }
 
-void store_lock_note(struct store_lock *lock, const char *id, uint64_t seq)
+void db_store_lock_note(struct db_store_lock *lock, const char *id, uint64_t seq)
 {
 	char line[LINE_LEN + 1];
 	int n = snprintf(line, sizeof line, "vsw-lock pid=%d id=%s seq=%" PRIu64 " sum=%016" PRIx64, (int)getpid(), id,
@@ -100,7 +100,7 @@ void store_lock_note(struct store_lock *lock, const char *id, uint64_t seq)
 		log_warn_rl("cannot write the database's lock file: %s", strerror(errno));
 }
 
-void store_lock_drop(struct store_lock *lock)
+void db_store_lock_drop(struct db_store_lock *lock)
 {
 	if (lock->fd >= 0)
 		close(lock->fd);
