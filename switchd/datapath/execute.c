@@ -13,7 +13,7 @@
 enum {
 	ARENA_SIZE = 2 << 20,
 	/* Room in front of and behind a copy; as much as a received frame has. */
-	COPY_SIZE_MAX = PACKET_HEADROOM + PACKET_MAX_LEN,
+	COPY_SIZE_MAX = EXECUTE_RESERVE + PACKET_HEADROOM + PACKET_MAX_LEN,
 };
 
 /* Address space for the deepest list; the kernel gives memory to the pages that are used. */
@@ -64,17 +64,17 @@ bool execute_is_crowded(const struct execute *x)
 /* Makes @p a packet of the same content in other memory. */
 static void move_to(struct packet *p, uint8_t *mem, size_t size)
 {
-	uint8_t *data = mem + PACKET_HEADROOM;
+	uint8_t *data = mem + EXECUTE_RESERVE + PACKET_HEADROOM;
 
 	memcpy(data, p->data, p->len);
 	p->data = data;
 	p->headroom = PACKET_HEADROOM;
-	p->tailroom = (uint32_t)(size - PACKET_HEADROOM) - p->len;
+	p->tailroom = (uint32_t)(size - EXECUTE_RESERVE - PACKET_HEADROOM) - p->len;
 }
 
 static bool move_to_arena(struct execute *x, struct packet *p)
 {
-	size_t size = ROUND_UP((size_t)PACKET_HEADROOM + p->len, 64);
+	size_t size = ROUND_UP((size_t)EXECUTE_RESERVE + PACKET_HEADROOM + p->len, 64);
 
 	if (size > sizeof x->scratch->arena - x->scratch->used)
 		return false;

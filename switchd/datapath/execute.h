@@ -31,10 +31,15 @@
 /** Recirculations of one packet. */
 #define EXECUTE_MAX_RECIRC 8
 
+/** Bytes in front of every packet's headroom that the datapath may write when it sends (a virtio_net_hdr). */
+#define EXECUTE_RESERVE 16
+
+struct waiting;
+
 struct verdict {
-	bool forwarded;  /**< a copy was sent, or consumed by an explicit action */
-	bool waiting;    /**< a copy waits for translation, and will be counted when that is done */
-	uint16_t reason; /**< enum drop_reason: the first thing that went wrong */
+	bool forwarded;          /**< a copy was sent, or consumed by an explicit action */
+	uint16_t reason;         /**< enum drop_reason: the first thing that went wrong */
+	struct waiting *waiting; /**< a copy waits for the daemon (waiting.h) and will decide */
 };
 
 struct execute;

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/afpacket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/errtext.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "os/tc_drop.h"
+#include "vsw/types.h"
+
+LOG_MODULE(afpacket);
+
+enum {
+	RECEIVE_BUFFER = 16 << 20, /* a burst of some 10,000 small frames while we are not scheduled */
+	SEND_BUFFER = 4 << 20,
+	VLAN_TAG_LEN = 4,
+};
+
+struct afpacket {
+	int fd;
+	int ifindex;
+	struct tc_drop drop;
+	uint64_t n_missed;
+};
+
+/* One frame's memory: reserve, headroom, the header as the kernel writes it in front of the frame, the frame. */
+struct frame_buffer {
+	uint8_t front[AFPACKET_RESERVE + AFPACKET_HEADROOM];
+	uint8_t frame[AFPACKET_MAX_LEN];
+};
+
+union control {
+	char bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	struct cmsghdr align;
+};
+
+struct afpacket_buffers {
+	struct mmsghdr msgs[AFPACKET_BATCH];
+	struct iovec iovs[AFPACKET_BATCH];
+	union control controls[AFPACKET_BATCH];
+	struct frame_buffer frames[AFPACKET_BATCH];
+};
+
+/* ---- opening ---- */
+
+static int set_option(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+/* Larger buffers where we may, else what we get. */
+static void set_buffer_sizes(int fd)
+{
+	if (set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER))
+		set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+	if (set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER))
+		set_option(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+}
+
+static int configure(int fd)
+{
+	int error = set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+
+	if (!error)
+		error = set_option(fd, SOL_PACKET, PACKET_AUXDATA, 1);
+	if (!error)
+		error = set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+	set_buffer_sizes(fd);
+	return error;
+}
+
+static int bind_to(int fd, int ifindex)
+{
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = (VSW_FORCE uint16_t)cpu_to_be16(ETH_P_ALL),
+		.sll_ifindex = ifindex,
+	};
+
+	return bind(fd, (const struct sockaddr *)&addr, sizeof addr) < 0 ? -errno : 0;
+}
+
+static int set_promiscuous(int fd, int ifindex, int option)
+{
+	struct packet_mreq request = { .mr_ifindex = ifindex, .mr_type = PACKET_MR_PROMISC };
+
+	return setsockopt(fd, SOL_PACKET, option, &request, sizeof request) < 0 ? -errno : 0;
+}
+
+static void keep_from_host(struct afpacket *port, const char *name)
+{
+	static bool told;
+	int error = tc_drop_attach(&port->drop, port->ifindex);
+
+	if (!error)
+		return;
+	/* It works without, but the host answers, too, to what passes through: worth one line, not one per port. */
+	if (!told)
+		log_warn("%s: frames received here also reach this host's own network stack: no clsact filter possible (%s)", name,
+			 strerror(-error));
+	told = true;
+}
+
+static int open_error(int error, const char *name, struct errtext *err)
+{
+	switch (-error) {
+	case EPERM:
+	case EACCES:
+		return errtext_set(err, -error, "%s: no permission for packet sockets; run as root or give CAP_NET_RAW and CAP_NET_ADMIN",
+				   name);
+	case ENODEV:
+	case ENXIO:
+		return errtext_set(err, ENODEV, "%s: no such network device; `ip link` lists them", name);
+	default:
+		return errtext_set(err, -error, "%s: cannot attach to the device: %s", name, strerror(-error));
+	}
+}
+
+int afpacket_open(int ifindex, const char *name, struct afpacket **portp, struct errtext *err)
+{
+	struct afpacket *port;
+	int error, fd;
+
+	*portp = NULL;
+	if (ifindex <= 0)
+		return open_error(-ENODEV, name, err);
+	/* Protocol 0: nothing is received before bind_to() has named the device. */
+	fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return open_error(-errno, name, err);
+	port = xzalloc(sizeof *port);
+	port->fd = fd;
+	port->ifindex = ifindex;
+	error = configure(fd);
+	if (!error)
+		error = bind_to(fd, ifindex);
+	if (!error)
+		error = set_promiscuous(fd, ifindex, PACKET_ADD_MEMBERSHIP);
+	if (error) {
+		afpacket_close(port);
+		return open_error(error, name, err);
+	}
+	keep_from_host(port, name);
+	*portp = port;
+	return 0;
+}
+
+void afpacket_detach(struct afpacket *port)
+{
+	tc_drop_detach(&port->drop);
+	set_promiscuous(port->fd, port->ifindex, PACKET_DROP_MEMBERSHIP);
+}
+
+void afpacket_close(struct afpacket *port)
+{
+	if (!port)
+		return;
+	tc_drop_detach(&port->drop);
+	close(port->fd);
+	free(port);
+}
+
+int afpacket_fd(const struct afpacket *port)
+{
+	return port->fd;
+}
+
+uint64_t afpacket_missed(struct afpacket *port)
+{
+	struct tpacket_stats stats;
+	socklen_t len = sizeof stats;
+
+	/* Reading resets the kernel's counters. */
+	if (!getsockopt(port->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len))
+		port->n_missed += stats.tp_drops;
+	return port->n_missed;
+}
+
+/* ---- receiving ---- */
+
+struct afpacket_buffers *afpacket_buffers_new(void)
+{
+	struct afpacket_buffers *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (b == MAP_FAILED)
+		abort();
+	for (size_t i = 0; i < AFPACKET_BATCH; i++) {
+		b->iovs[i].iov_base = b->frames[i].frame - sizeof(struct virtio_net_hdr);
+		b->iovs[i].iov_len = sizeof(struct virtio_net_hdr) + AFPACKET_MAX_LEN;
+		b->msgs[i].msg_hdr = (struct msghdr){
+			.msg_iov = &b->iovs[i],
+			.msg_iovlen = 1,
+			.msg_control = &b->controls[i],
+			.msg_controllen = sizeof b->controls[i],
+		};
+	}
+	return b;
+}
+
+void afpacket_buffers_free(struct afpacket_buffers *b)
+{
+	if (b)
+		munmap(b, sizeof *b);
+}
+
+static const struct tpacket_auxdata *auxdata_of(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(struct tpacket_auxdata)))
+			return (const void *)CMSG_DATA(c);
+	return NULL;
+}
+
+/* Puts the tag that the kernel took out back into the frame, behind the addresses. */
+static void restore_vlan(struct afpacket_frame *f, uint16_t tpid, uint16_t tci)
+{
+	if (f->len < 2 * ETH_ALEN)
+		return;
+	f->data -= VLAN_TAG_LEN;
+	f->headroom -= VLAN_TAG_LEN;
+	f->len += VLAN_TAG_LEN;
+	f->orig_len += VLAN_TAG_LEN;
+	memmove(f->data, f->data + VLAN_TAG_LEN, 2 * ETH_ALEN);
+	f->data[12] = (uint8_t)(tpid >> 8);
+	f->data[13] = (uint8_t)tpid;
+	f->data[14] = (uint8_t)(tci >> 8);
+	f->data[15] = (uint8_t)tci;
+	if (f->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		f->vnet.csum_start += VLAN_TAG_LEN;
+	if (f->vnet.hdr_len)
+		f->vnet.hdr_len += VLAN_TAG_LEN;
+}
+
+static void fill_frame(struct afpacket_frame *f, uint8_t *data, size_t len, const struct tpacket_auxdata *aux)
+{
+	f->data = data;
+	f->len = (uint32_t)len;
+	f->headroom = AFPACKET_HEADROOM;
+	f->tailroom = AFPACKET_MAX_LEN - (uint32_t)len;
+	f->orig_len = aux ? MAX(aux->tp_len, f->len) : f->len;
+	memcpy(&f->vnet, data - sizeof f->vnet, sizeof f->vnet);
+	if (aux && aux->tp_status & TP_STATUS_VLAN_VALID)
+		restore_vlan(f, aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid : ETH_P_8021Q, aux->tp_vlan_tci);
+}
+
+int afpacket_recv(struct afpacket *port, struct afpacket_buffers *b, struct afpacket_frame *frames)
+{
+	int n = recvmmsg(port->fd, b->msgs, AFPACKET_BATCH, MSG_DONTWAIT, NULL);
+	int n_frames = 0;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < n; i++) {
+		struct mmsghdr *m = &b->msgs[i];
+
+		if (m->msg_len >= sizeof(struct virtio_net_hdr))
+			fill_frame(&frames[n_frames++], b->frames[i].frame, m->msg_len - sizeof(struct virtio_net_hdr),
+				   auxdata_of(&m->msg_hdr));
+		m->msg_hdr.msg_controllen = sizeof b->controls[i];
+		m->msg_hdr.msg_flags = 0;
+	}
+	return n_frames;
+}
+
+/* ---- sending ---- */
+
+/*
+ * The first of @n frames was refused. A full send buffer is not waited for: one slow device would hold up all ports of its thread,
+ * and the buffer is a long queue already.
+ *
+ * Return: how many frames are given up.
+ */
+static size_t refused(int error, size_t n)
+{
+	switch (error) {
+	case EINTR:
+		return 0;
+	case EAGAIN: /* what holds for the socket and the device holds for the others, too */
+	case ENETDOWN:
+	case ENXIO:
+	case ENODEV:
+		return n;
+	default:
+		return 1;
+	}
+}
+
+size_t afpacket_send(struct afpacket *port, const struct iovec *frames, size_t n, int *errors)
+{
+	struct mmsghdr msgs[AFPACKET_BATCH];
+	size_t done = 0, n_sent = 0;
+
+	assert(n <= AFPACKET_BATCH);
+	for (size_t i = 0; i < n; i++)
+		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = (struct iovec *)(uintptr_t)&frames[i], .msg_iovlen = 1 };
+	memset(errors, 0, n * sizeof *errors);
+	while (done < n) {
+		int sent = sendmmsg(port->fd, msgs + done, (unsigned int)(n - done), MSG_DONTWAIT);
+
+		if (sent >= 0) {
+			done += (size_t)sent;
+			n_sent += (size_t)sent;
+			continue;
+		}
+		int error = errno;
+		size_t given_up = refused(error, n - done);
+
+		for (size_t i = 0; i < given_up; i++)
+			errors[done++] = error;
+	}
+	return n_sent;
+}

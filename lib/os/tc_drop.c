@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "os/tc_drop.h"
+
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <netlink/netlink.h>
+#include <netlink/route/act/gact.h>
+#include <netlink/route/classifier.h>
+#include <netlink/route/cls/matchall.h>
+#include <netlink/route/qdisc.h>
+#include <netlink/route/tc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "base/util.h"
+
+LOG_MODULE(tc_drop);
+
+/* Ours among the filters of the hook. */
+enum { DROP_PRIORITY = 1, DROP_HANDLE = 0x767377 /* "vsw" */ };
+
+#define INGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
+#define EGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[256];
+	int n;
+
+	(void)level;
+	n = vsnprintf(line, sizeof line, fmt, args);
+	if (n > 0 && (size_t)n < sizeof line && line[n - 1] == '\n')
+		line[n - 1] = '\0';
+	log_dbg("libbpf: %s", line);
+	return n;
+}
+
+/* The program's descriptor, or -errno. Loaded once, used for all devices, closed with the process. */
+static int program_fd;
+
+static void load_program(void)
+{
+	static const struct bpf_insn drop_all[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	libbpf_set_print(quiet);
+	program_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vsw_drop", "Apache-2.0", drop_all, ARRAY_SIZE(drop_all), NULL);
+	if (program_fd < 0)
+		log_info("BPF is not available (error %d): trying a matchall filter", -program_fd);
+}
+
+static int attach_bpf(struct tc_drop *td)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = td->ifindex, .attach_point = BPF_TC_INGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = DROP_HANDLE, .priority = DROP_PRIORITY, .flags = BPF_TC_F_REPLACE);
+	int error;
+
+	pthread_once(&once, load_program);
+	if (program_fd < 0)
+		return program_fd;
+	error = bpf_tc_hook_create(&hook);
+	if (error && error != -EEXIST)
+		return error;
+	td->made_hook = !error;
+	opts.prog_fd = program_fd;
+	error = bpf_tc_attach(&hook, &opts);
+	td->is_bpf = !error;
+	return error;
+}
+
+/* ---- the other way: netlink ---- */
+
+static struct nl_sock *route_socket(void)
+{
+	struct nl_sock *sock = nl_socket_alloc();
+
+	if (sock && nl_connect(sock, NETLINK_ROUTE)) {
+		nl_socket_free(sock);
+		sock = NULL;
+	}
+	return sock;
+}
+
+static struct rtnl_qdisc *clsact(int ifindex)
+{
+	struct rtnl_qdisc *qdisc = rtnl_qdisc_alloc();
+
+	if (!qdisc)
+		return NULL;
+	rtnl_tc_set_ifindex(TC_CAST(qdisc), ifindex);
+	rtnl_tc_set_parent(TC_CAST(qdisc), TC_H_CLSACT);
+	rtnl_tc_set_handle(TC_CAST(qdisc), TC_H_MAKE(TC_H_CLSACT, 0));
+	rtnl_tc_set_kind(TC_CAST(qdisc), "clsact");
+	return qdisc;
+}
+
+static struct rtnl_cls *filter_of(int ifindex)
+{
+	struct rtnl_cls *cls = rtnl_cls_alloc();
+
+	if (!cls)
+		return NULL;
+	rtnl_tc_set_ifindex(TC_CAST(cls), ifindex);
+	rtnl_tc_set_parent(TC_CAST(cls), INGRESS);
+	rtnl_tc_set_handle(TC_CAST(cls), DROP_HANDLE);
+	rtnl_cls_set_prio(cls, DROP_PRIORITY);
+	rtnl_cls_set_protocol(cls, ETH_P_ALL);
+	return cls;
+}
+
+static int add_matchall(struct nl_sock *sock, int ifindex)
+{
+	struct rtnl_cls *cls = filter_of(ifindex);
+	struct rtnl_act *act = rtnl_act_alloc();
+	int error = -NLE_NOMEM;
+
+	if (cls && act && !rtnl_tc_set_kind(TC_CAST(act), "gact") && !rtnl_tc_set_kind(TC_CAST(cls), "matchall")) {
+		rtnl_gact_set_action(act, TC_ACT_SHOT);
+		rtnl_mall_append_action(cls, act);
+		error = rtnl_cls_add(sock, cls, NLM_F_CREATE);
+	}
+	rtnl_act_put(act);
+	rtnl_cls_put(cls);
+	return error;
+}
+
+static int attach_matchall(struct tc_drop *td)
+{
+	struct nl_sock *sock = route_socket();
+	struct rtnl_qdisc *qdisc = clsact(td->ifindex);
+	int error = sock && qdisc ? 0 : -NLE_NOMEM;
+
+	if (!error && !td->made_hook) {
+		error = rtnl_qdisc_add(sock, qdisc, NLM_F_CREATE | NLM_F_EXCL);
+		td->made_hook = !error;
+		if (error == -NLE_EXIST)
+			error = 0;
+	}
+	if (!error)
+		error = add_matchall(sock, td->ifindex);
+	td->is_matchall = !error;
+	rtnl_qdisc_put(qdisc);
+	nl_socket_free(sock);
+	return error == -NLE_PERM ? -EPERM : error ? -ENOENT : 0;
+}
+
+int tc_drop_attach(struct tc_drop *td, int ifindex)
+{
+	*td = (struct tc_drop){ .ifindex = ifindex };
+	return attach_bpf(td) ? attach_matchall(td) : 0;
+}
+
+/* ---- leaving ---- */
+
+/* Filters of anybody at one end of the hook; 1 when it cannot be told. */
+static int n_filters(struct nl_sock *sock, int ifindex, uint32_t parent)
+{
+	struct nl_cache *cache;
+	int n;
+
+	if (rtnl_cls_alloc_cache(sock, ifindex, parent, &cache))
+		return 1;
+	n = nl_cache_nitems(cache);
+	nl_cache_free(cache);
+	return n;
+}
+
+static void delete_matchall(struct nl_sock *sock, int ifindex)
+{
+	struct rtnl_cls *cls = filter_of(ifindex);
+
+	if (cls && !rtnl_tc_set_kind(TC_CAST(cls), "matchall"))
+		rtnl_cls_delete(sock, cls, 0);
+	rtnl_cls_put(cls);
+}
+
+static void delete_hook_if_empty(struct nl_sock *sock, int ifindex)
+{
+	struct rtnl_qdisc *qdisc;
+
+	if (n_filters(sock, ifindex, INGRESS) || n_filters(sock, ifindex, EGRESS))
+		return;
+	qdisc = clsact(ifindex);
+	if (qdisc)
+		rtnl_qdisc_delete(sock, qdisc);
+	rtnl_qdisc_put(qdisc);
+}
+
+void tc_drop_detach(struct tc_drop *td)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = td->ifindex, .attach_point = BPF_TC_INGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = DROP_HANDLE, .priority = DROP_PRIORITY);
+	struct nl_sock *sock = td->is_matchall || td->made_hook ? route_socket() : NULL;
+
+	if (td->is_bpf)
+		bpf_tc_detach(&hook, &opts);
+	if (td->is_matchall && sock)
+		delete_matchall(sock, td->ifindex);
+	if (td->made_hook && sock)
+		delete_hook_if_empty(sock, td->ifindex);
+	nl_socket_free(sock);
+	*td = (struct tc_drop){ 0 };
+}

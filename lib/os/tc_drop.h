@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeps what a network device receives from the host's own stack: a filter on its clsact ingress hook drops everything. Packet
+ * sockets see the frames before that hook, so a switch that reads them there is the only one who does.
+ *
+ * The filter is a two-instruction BPF program, or, where BPF is not allowed, `matchall` with `action drop`. It has a handle and a
+ * priority of its own; filters of others on the same hook stay. One left behind by a process that was killed is replaced. Leaving,
+ * we take the hook itself along if it was ours and nobody else has put anything there.
+ */
+#ifndef OS_TC_DROP_H
+#define OS_TC_DROP_H 1
+
+#include <stdbool.h>
+
+struct tc_drop {
+	int ifindex;
+	bool is_bpf, is_matchall; /**< which filter is in place; neither: none */
+	bool made_hook;           /**< the clsact qdisc is ours */
+};
+
+/**
+ * tc_drop_attach() - put the filter in place
+ *
+ * Return: 0, or -errno when the host can do neither (-ENOENT: kernel without clsact; -EPERM). @td is then good for tc_drop_detach().
+ */
+int tc_drop_attach(struct tc_drop *td, int ifindex);
+/** tc_drop_detach() - no effect when nothing is attached, or the device is gone. */
+void tc_drop_detach(struct tc_drop *td);
+
+#endif

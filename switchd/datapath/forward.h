@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The forwarding engine that `user` and `dummy` share: what one thread does with packets, whatever its ports are made of.
+ *
+ * A batch of packets from one port goes through in two passes. First each is parsed and looked up, and the flows are credited, one
+ * credit for each run of packets of the same flow; packets without a flow, and those whose flow has packets waiting, are put
+ * into the port's queue. Then the actions run, outputs collect, and one flush sends them. All of this is one RCU read-side section.
+ * At the end the port's counters get the whole batch at once, under their lock, so that they add up for whoever reads them.
+ *
+ * The queues are served in between by the same thread, one packet per port in turn, a bounded number per call. A packet is looked up
+ * again first: the flow that its predecessor brought may be there. Otherwise the upcall function translates it, outside of the
+ * read-side section. If its actions make it wait again (a recirculation without a flow) it goes to the front of the
+ * queue: its flow's later packets are behind it.
+ */
+#ifndef SWITCHD_DATAPATH_FORWARD_H
+#define SWITCHD_DATAPATH_FORWARD_H 1
+
+#include <pthread.h>
+#include <urcu/list.h>
+
+#include "switchd/datapath/cache.h"
+#include "switchd/datapath/datapath.h"
+#include "switchd/datapath/execute.h"
+#include "switchd/datapath/waiting.h"
+
+#define FORWARD_BATCH 32
+/** Waiting packets that one call of forward_waiting() serves. */
+#define FORWARD_MAX_SERVED 4096
+/** Packets of the daemon's own that may wait for a thread. */
+#define FORWARD_MAX_POSTED 4096
+
+struct forwarder;
+
+/** What all threads of a datapath share. */
+struct forward_shared {
+	/** The port of this number if the thread of @f serves it, else NULL; in a read-side section. */
+	struct forward_port *(*find_port)(struct forwarder *f, uint32_t port_no);
+	struct cache *cache;
+	dp_upcall_fn *upcall;
+	void *aux;
+	unsigned int queue_limit; /**< packets per port that may wait */
+};
+
+/** The part of a port that forwarding knows; embedded in the datapath's own struct. */
+struct forward_port {
+	uint32_t port_no;
+	pthread_mutex_t lock;           /**< guards stats; taken once per batch */
+	struct dp_port_stats stats;
+	/* Of the thread that serves the port alone: */
+	struct waiting_queue queue;
+	struct cds_list_head node;      /**< in forwarder.waiting_ports while the queue is not empty */
+	bool is_listed;
+};
+
+/** One thread's engine. */
+struct forwarder {
+	const struct forward_shared *shared;
+	struct execute x;
+	struct waiting_pool pool;
+	struct cds_list_head waiting_ports;
+	int64_t now_ms;               /**< read once per batch or upcall */
+	uint64_t n_misses, n_lost;    /**< read by others, relaxed */
+
+	/* The packet at hand. */
+	struct forward_port *port;    /**< it came from */
+	uint32_t hash;                /**< of its flow */
+	struct waiting **again;       /**< while a queue is served: end of the list of what must wait again */
+
+	/* The batch at hand. */
+	struct packet packets[FORWARD_BATCH];
+	struct verdict verdicts[FORWARD_BATCH];
+	struct cache_flow *flows[FORWARD_BATCH];
+	uint32_t hashes[FORWARD_BATCH];
+	struct pkt_key keys[FORWARD_BATCH];
+
+	pthread_mutex_t posted_lock;
+	struct forward_job *posted, **posted_tail; /**< guarded by posted_lock, as is: */
+	unsigned int n_posted;
+	struct forward_port own_port; /**< stands for packets of the daemon's that come from no port */
+
+	uint64_t reply[DP_ACTIONS_MAX / 8];
+	struct cache_exact exact;
+};
+
+/** forward_recirc() and forward_userspace() - the callbacks that a datapath's struct execute_ops takes from here. */
+void forward_recirc(struct execute *x, struct packet *p, bool held);
+void forward_userspace(struct execute *x, const struct packet *p, uint32_t reason, uint64_t cookie);
+
+/**
+ * forwarder_new() - one thread's engine
+ * @ops: with output() and flush() of the datapath, and the two above
+ * @size: of the datapath's own struct, whose first member it is
+ */
+struct forwarder *forwarder_new(const struct forward_shared *shared, const struct execute_ops *ops, size_t size);
+void forwarder_free(struct forwarder *f);
+
+/** forward_port_init() - zero counters, empty queue. */
+void forward_port_init(struct forward_port *port, uint32_t port_no);
+void forward_port_fini(struct forward_port *port);
+void forward_port_stats(struct forward_port *port, struct dp_port_stats *stats);
+/** forward_port_sent() - count copies that left through the port, and those that its device did not take. */
+void forward_port_sent(struct forward_port *port, uint64_t n_packets, uint64_t n_bytes, uint64_t n_dropped);
+
+/**
+ * forward_batch() - forward the first @n of f->packets, received on @port
+ *
+ * They have bytes, headroom and offload state; the rest is set here.
+ */
+void forward_batch(struct forwarder *f, struct forward_port *port, size_t n);
+
+/**
+ * forward_waiting() - serve the queues of this thread's ports
+ * @n_upcalls: how often the daemon may be asked
+ *
+ * Packets that have a flow by now are cheap and not bounded by it (but by FORWARD_MAX_SERVED): were they, a flow that arrives faster
+ * than its queue is served would never get back to the fast path.
+ *
+ * Return: whether packets still wait.
+ */
+bool forward_waiting(struct forwarder *f, unsigned int n_upcalls);
+
+/**
+ * forward_post() - have the thread of @f run actions on a packet of the daemon's
+ * @p: copied, as are the actions
+ *
+ * From any thread. Return: 0 (wake the thread then), or -ENOBUFS: it has FORWARD_MAX_POSTED of them to do already.
+ */
+int forward_post(struct forwarder *f, const struct packet *p, const void *actions, size_t len);
+/** forward_posted() - run what was posted, in the thread of @f. */
+void forward_posted(struct forwarder *f);
+
+/** forward_port_purge() - forget what waits; the port is going away. */
+void forward_port_purge(struct forwarder *f, struct forward_port *port);
+
+#endif

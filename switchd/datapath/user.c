@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switchd/datapath/user.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <urcu.h>
+
+#include "base/util.h"
+
+enum { DEFAULT_MAX_THREADS = 4, DEFAULT_QUEUE = 512, DEFAULT_MAX_FLOWS = 200000 };
+
+/* ---- life ---- */
+
+static void user_close(struct datapath *datapath);
+
+static struct forward_port *find_port(struct forwarder *f, uint32_t port_no)
+{
+	struct user_thread *t = container_of(f, struct user_thread, f);
+	struct user_port *port = port_no < DP_MAX_PORTS ? rcu_dereference(t->dp->ports[port_no]) : NULL;
+
+	return port && port->thread == t ? &port->fp : NULL;
+}
+
+static unsigned int n_threads_for(const struct dp_config *config)
+{
+	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (config->n_threads)
+		return MIN(config->n_threads, USER_MAX_THREADS);
+	return n_cpus < 1 ? 1 : (unsigned int)MIN(n_cpus, DEFAULT_MAX_THREADS);
+}
+
+static int user_open(const struct dp_config *config, struct datapath **datapath, struct errtext *err)
+{
+	struct user_dp *dp = xzalloc(sizeof *dp);
+	unsigned int n = n_threads_for(config);
+
+	dp->dp.ops = &datapath_user;
+	dp->ports = xcalloc(DP_MAX_PORTS, sizeof(struct user_port *));
+	dp->shared = (struct forward_shared){
+		.find_port = find_port,
+		.cache = cache_new(config->max_flows ? config->max_flows : DEFAULT_MAX_FLOWS),
+		.upcall = config->upcall,
+		.aux = config->aux,
+		.queue_limit = config->upcall_queue ? config->upcall_queue : DEFAULT_QUEUE,
+	};
+	for (; dp->n_threads < n; dp->n_threads++) {
+		struct user_thread *t = user_thread_start(dp, dp->n_threads);
+
+		if (!t) {
+			int error = errno;
+
+			user_close(&dp->dp);
+			return errtext_set(err, error, "cannot start forwarding thread %u of %u: %s", dp->n_threads, n,
+					   strerror(error));
+		}
+		dp->threads[dp->n_threads] = t;
+	}
+	*datapath = &dp->dp;
+	return 0;
+}
+
+static int user_port_del(struct datapath *datapath, uint32_t port_no);
+
+static void user_close(struct datapath *datapath)
+{
+	struct user_dp *dp = user_dp_of(datapath);
+
+	for (uint32_t i = 0; i < DP_MAX_PORTS; i++)
+		if (dp->ports[i])
+			user_port_del(datapath, i);
+	for (unsigned int i = 0; i < dp->n_threads; i++)
+		user_thread_stop(dp->threads[i]);
+	cache_free(dp->shared.cache); /* waits for what was to be freed after a grace period, ports included */
+	free(dp->ports);
+	free(dp);
+}
+
+/* ---- ports ---- */
+
+static struct user_port *port_new(struct user_dp *dp, uint32_t port_no, struct afpacket *socket)
+{
+	struct user_port *port = xzalloc(sizeof *port + dp->n_threads * sizeof port->pending[0]);
+
+	forward_port_init(&port->fp, port_no);
+	port->dp = dp;
+	port->socket = socket;
+	port->thread = dp->threads[dp->next_thread++ % dp->n_threads];
+	for (unsigned int i = 0; i < dp->n_threads; i++)
+		port->pending[i].tail = &port->pending[i].head;
+	return port;
+}
+
+void user_port_free(struct user_port *port)
+{
+	afpacket_close(port->socket);
+	forward_port_fini(&port->fp);
+	free(port);
+}
+
+/* The number wished for if it is free, else the lowest free one (0 only when wished for). */
+static uint32_t choose_number(const struct user_dp *dp, uint32_t requested)
+{
+	if (requested < DP_MAX_PORTS && !dp->ports[requested])
+		return requested;
+	for (uint32_t i = 1; i < DP_MAX_PORTS; i++)
+		if (!dp->ports[i])
+			return i;
+	return DP_PORT_NONE;
+}
+
+static int user_port_add(struct datapath *datapath, const struct dp_port_spec *spec, uint32_t *port_no, struct errtext *err)
+{
+	struct user_dp *dp = user_dp_of(datapath);
+	uint32_t number = choose_number(dp, spec->requested);
+	struct afpacket *socket;
+	struct user_port *port;
+	int error;
+
+	if (!strcmp(spec->type, "dummy"))
+		return errtext_set(err, EINVAL, "%s: dummy ports need a bridge with datapath_type=dummy", spec->name);
+	if (number == DP_PORT_NONE)
+		return errtext_set(err, ENOSPC, "%s: all %u port numbers are in use", spec->name, DP_MAX_PORTS);
+	error = afpacket_open(spec->ifindex, spec->name, &socket, err);
+	if (error)
+		return error;
+	port = port_new(dp, number, socket);
+	rcu_assign_pointer(dp->ports[number], port);
+	error = user_thread_add_port(port->thread, port);
+	if (error) {
+		user_port_del(datapath, number);
+		return errtext_set(err, -error, "%s: cannot watch the device: %s", spec->name, strerror(-error));
+	}
+	*port_no = number;
+	return 0;
+}
+
+static int user_port_del(struct datapath *datapath, uint32_t port_no)
+{
+	struct user_dp *dp = user_dp_of(datapath);
+	struct user_port *port = port_no < DP_MAX_PORTS ? dp->ports[port_no] : NULL;
+
+	if (!port)
+		return -ENOENT;
+	rcu_assign_pointer(dp->ports[port_no], NULL);
+	afpacket_detach(port->socket);
+	user_thread_del_port(port->thread, port);
+	return 0;
+}
+
+static int user_port_stats(struct datapath *datapath, uint32_t port_no, struct dp_port_stats *stats)
+{
+	struct user_dp *dp = user_dp_of(datapath);
+	struct user_port *port = port_no < DP_MAX_PORTS ? dp->ports[port_no] : NULL;
+
+	if (!port)
+		return -ENOENT;
+	forward_port_stats(&port->fp, stats);
+	stats->rx_missed = afpacket_missed(port->socket);
+	return 0;
+}
+
+/* ---- flows ---- */
+
+static int user_flow_put(struct datapath *datapath, const struct dp_flow_put *flow)
+{
+	int error = execute_supports(flow->actions, flow->actions_len);
+
+	return error ? error : cache_put(user_dp_of(datapath)->shared.cache, flow);
+}
+
+static int user_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
+{
+	return cache_del(user_dp_of(datapath)->shared.cache, id, stats);
+}
+
+static int user_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
+{
+	return cache_stats(user_dp_of(datapath)->shared.cache, id, stats);
+}
+
+static size_t user_flow_dump(struct datapath *datapath, uint64_t *cursor, struct dp_flow *flows, size_t n)
+{
+	return cache_dump(user_dp_of(datapath)->shared.cache, cursor, flows, n);
+}
+
+static void user_flow_invalidate_all(struct datapath *datapath)
+{
+	cache_invalidate_all(user_dp_of(datapath)->shared.cache);
+}
+
+/* In the thread of the port that the packet counts for; any, when it comes from none. */
+static int user_execute(struct datapath *datapath, struct packet *packet, const void *actions, size_t actions_len)
+{
+	struct user_dp *dp = user_dp_of(datapath);
+	struct user_thread *t = dp->threads[0];
+	struct user_port *port;
+	int error = execute_supports(actions, actions_len);
+
+	if (error)
+		return error;
+	rcu_read_lock();
+	port = packet->in_port < DP_MAX_PORTS ? rcu_dereference(dp->ports[packet->in_port]) : NULL;
+	if (port)
+		t = port->thread;
+	rcu_read_unlock();
+	error = forward_post(&t->f, packet, actions, actions_len);
+	if (!error)
+		user_thread_wake(t);
+	return error;
+}
+
+static uint64_t relaxed(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static void user_stats(struct datapath *datapath, struct dp_stats *stats)
+{
+	struct user_dp *dp = user_dp_of(datapath);
+
+	*stats = (struct dp_stats){
+		.n_flows = cache_n_flows(dp->shared.cache),
+		.n_masks = cache_n_masks(dp->shared.cache),
+	};
+	for (unsigned int i = 0; i < dp->n_threads; i++) {
+		const struct forwarder *f = &dp->threads[i]->f;
+
+		stats->cache_hits += relaxed(&f->exact.exact_hits);
+		stats->hits += relaxed(&f->exact.exact_hits) + relaxed(&f->exact.mega_hits);
+		stats->misses += relaxed(&f->n_misses);
+		stats->lost += relaxed(&f->n_lost);
+	}
+}
+
+const struct datapath_ops datapath_user = {
+	.type = "user",
+	.open = user_open,
+	.close = user_close,
+	.port_add = user_port_add,
+	.port_del = user_port_del,
+	.port_stats = user_port_stats,
+	.flow_put = user_flow_put,
+	.flow_del = user_flow_del,
+	.flow_stats = user_flow_stats,
+	.flow_dump = user_flow_dump,
+	.flow_invalidate_all = user_flow_invalidate_all,
+	.execute = user_execute,
+	.stats = user_stats,
+};

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switchd/datapath/user.h"
+
+#include <errno.h>
+#include <urcu.h>
+
+#include "base/util.h"
+
+_Static_assert(AFPACKET_RESERVE <= EXECUTE_RESERVE, "every packet has room for the header");
+_Static_assert((int)PACKET_F_CSUM_PARTIAL == VIRTIO_NET_HDR_F_NEEDS_CSUM, "the flags are virtio's");
+
+static struct user_thread *thread_of(struct execute *x)
+{
+	return container_of(x, struct user_thread, f.x);
+}
+
+static enum drop_reason drop_of(int error)
+{
+	switch (error) {
+	case ENOBUFS:
+	case EAGAIN:
+		return DROP_TX_QUEUE_FULL;
+	case EMSGSIZE:
+		return DROP_TOO_BIG;
+	case ENETDOWN:
+		return DROP_PORT_DOWN;
+	case ENXIO:
+	case ENODEV:
+		return DROP_NO_PORT;
+	default:
+		return DROP_TX_ERROR;
+	}
+}
+
+static void note_result(struct verdict *verdict, int error)
+{
+	if (!error)
+		verdict->forwarded = true;
+	else if (!verdict->reason)
+		verdict->reason = (uint16_t)drop_of(error);
+}
+
+/* Sends the first frames of the list, a batch at most. Return: the rest of it. */
+static struct user_frame *send_batch(struct user_port *port, struct user_frame *first)
+{
+	struct iovec iovs[AFPACKET_BATCH];
+	int errors[AFPACKET_BATCH];
+	uint64_t n_bytes = 0;
+	struct user_frame *frame = first;
+	size_t n = 0, n_sent;
+
+	do {
+		iovs[n++] = frame->iov;
+		frame = frame->next;
+	} while (frame && n < AFPACKET_BATCH);
+	n_sent = afpacket_send(port->socket, iovs, n, errors);
+	frame = first;
+	for (size_t i = 0; i < n; i++, frame = frame->next) {
+		note_result(frame->verdict, errors[i]);
+		if (!errors[i])
+			n_bytes += frame->iov.iov_len - sizeof(struct virtio_net_hdr);
+	}
+	forward_port_sent(&port->fp, n_sent, n_bytes, n - n_sent);
+	return frame;
+}
+
+static void flush(struct execute *x)
+{
+	struct user_thread *t = thread_of(x);
+
+	for (unsigned int i = 0; i < t->n_pending_ports; i++) {
+		struct user_port *port = t->pending_ports[i];
+		struct user_pending *pending = &port->pending[t->index];
+		struct user_frame *frame = pending->head;
+
+		while (frame)
+			frame = send_batch(port, frame);
+		pending->head = NULL;
+		pending->tail = &pending->head;
+	}
+	t->n_pending_ports = t->n_frames = 0;
+}
+
+static struct virtio_net_hdr vnet_of(const struct packet *p)
+{
+	struct virtio_net_hdr vnet = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+
+	if (p->flags & PACKET_F_CSUM_PARTIAL) {
+		vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		vnet.csum_start = p->csum_start;
+		vnet.csum_offset = p->csum_offset;
+	}
+	if (packet_is_gso(p)) {
+		vnet.gso_type = p->gso_type;
+		vnet.gso_size = p->gso_size;
+		vnet.hdr_len = p->hdr_len;
+	}
+	return vnet;
+}
+
+static void output(struct execute *x, const struct packet *p, uint32_t port_no)
+{
+	struct user_thread *t = thread_of(x);
+	struct user_port *port = port_no < DP_MAX_PORTS ? rcu_dereference(t->dp->ports[port_no]) : NULL;
+	struct virtio_net_hdr vnet = vnet_of(p);
+	struct user_pending *pending;
+	struct user_frame *frame;
+
+	if (unlikely(!port)) {
+		execute_drop(x, DROP_NO_PORT);
+		return;
+	}
+	if (t->n_frames == USER_MAX_PENDING)
+		flush(x);
+	frame = &t->frames[t->n_frames++];
+	*frame = (struct user_frame){
+		.iov = afpacket_put_vnet(p->data, p->len, &vnet),
+		.verdict = x->verdict,
+	};
+	pending = &port->pending[t->index];
+	if (!pending->head)
+		t->pending_ports[t->n_pending_ports++] = port;
+	*pending->tail = frame;
+	pending->tail = &frame->next;
+}
+
+const struct execute_ops user_tx_ops = {
+	.output_refers = true,
+	.output = output,
+	.flush = flush,
+	.recirc = forward_recirc,
+	.userspace = forward_userspace,
+};
