@@ -102,6 +102,7 @@ struct bridge {
 	struct hmap ifaces;           /* by ofp_port */
 	struct iface *local;
 	struct port_names port_names; /**< for text; container_of() */
+	uint16_t next_ofp;            /**< where the search for a free OpenFlow port number begins */
 	struct hmap_node node;
 };
 
@@ -132,7 +133,7 @@ struct iface *iface_by_name(const char *name);
 struct iface *iface_by_dp_port(const struct datapath *dp, uint32_t dp_port);
 struct iface *bridge_iface_by_ofp(const struct bridge *br, uint16_t ofp_port);
 
-/** port_trunks_vlan() - whether a trunk port carries VLAN @vid. */
+/** vlan_bitmap_has() - is VLAN @vid in the set? Every one is in NULL. */
 static inline bool vlan_bitmap_has(const uint64_t *bitmap, unsigned int vid)
 {
 	return !bitmap || (bitmap[vid / 64] >> (vid % 64) & 1);

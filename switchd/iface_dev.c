@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switchd/iface_dev.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "switchd/bridge_config.h"
+#include "switchd/datapath/datapath.h"
+#include "switchd/iface_veth.h"
+
+LOG_MODULE(port);
+
+static struct netdev_monitor *monitor;
+static void (*report_fn)(struct iface *iface);
+static struct hmap by_ifindex = { .buckets = &by_ifindex.one };
+static struct hmap by_outer = { .buckets = &by_outer.one };
+
+struct netdev_port *iface_dev_new(void)
+{
+	return xzalloc(sizeof(struct netdev_port));
+}
+
+static void wanted_fini(struct iface_settings *s)
+{
+	free((char *)s->name);
+	free((char *)s->peer);
+	free((char *)s->stream);
+	free((char *)s->pstream);
+	*s = (struct iface_settings){ 0 };
+}
+
+static char *dup_or_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void set_wanted(struct netdev_port *dev, const struct iface_settings *settings)
+{
+	struct iface_settings old = dev->wanted;
+
+	dev->wanted = *settings;
+	dev->wanted.name = dup_or_null(settings->name);
+	dev->wanted.peer = dup_or_null(settings->peer);
+	dev->wanted.stream = dup_or_null(settings->stream);
+	dev->wanted.pstream = dup_or_null(settings->pstream);
+	wanted_fini(&old);
+}
+
+void iface_dev_free(struct netdev_port *dev)
+{
+	wanted_fini(&dev->wanted);
+	free(dev->error);
+	free(dev);
+}
+
+void iface_dev_report(struct iface *iface)
+{
+	if (report_fn)
+		report_fn(iface);
+}
+
+/* Keep or clear the sentence about why the interface does not work. */
+static void set_error(struct iface *iface, const char *text)
+{
+	struct netdev_port *dev = iface->dev;
+
+	if (text && (!dev->error || strcmp(text, dev->error) != 0))
+		log_warn("port %s: %s", iface->name, text);
+	free(dev->error);
+	dev->error = dup_or_null(text);
+}
+
+/* ---- the datapath's side ---- */
+
+static int attach(struct iface *iface, int ifindex, struct errtext *err)
+{
+	struct datapath *dp = iface->bridge->dp;
+	struct dp_port_spec spec = {
+		.name = iface->name,
+		.type = iface_type_name(ifindex ? iface->type : IFACE_DUMMY),
+		.ifindex = ifindex,
+		.stream = iface->dev->wanted.stream,
+		.pstream = iface->dev->wanted.pstream,
+		.requested = DP_PORT_NONE,
+	};
+	uint32_t number;
+	int error = dp->ops->port_add(dp, &spec, &number, err);
+
+	if (error)
+		return error;
+	iface->dev->ifindex = ifindex;
+	if (ifindex)
+		hmap_insert(&by_ifindex, &iface->dev->by_ifindex, hash_u64((uint64_t)ifindex, 0));
+	switch_wrlock();
+	iface->dp_port = number;
+	hmap_insert(&vswitch.dp_ports, &iface->dp_node, hash_u64(number, 0));
+	switch_wrunlock();
+	switch_changed();
+	return 0;
+}
+
+static void set_outer(struct iface *iface, int ifindex)
+{
+	struct netdev_port *dev = iface->dev;
+
+	if (dev->outer_ifindex)
+		hmap_remove(&by_outer, &dev->by_outer);
+	dev->outer_ifindex = ifindex;
+	if (ifindex)
+		hmap_insert(&by_outer, &dev->by_outer, hash_u64((uint64_t)ifindex, 0));
+}
+
+static void detach(struct iface *iface)
+{
+	struct datapath *dp = iface->bridge->dp;
+	uint32_t number = iface->dp_port;
+
+	set_outer(iface, 0);
+	if (number == DP_PORT_NONE)
+		return;
+	switch_wrlock();
+	hmap_remove(&vswitch.dp_ports, &iface->dp_node);
+	iface->dp_port = DP_PORT_NONE;
+	iface->link_up = iface->admin_up = false;
+	switch_wrunlock();
+	switch_changed();
+	if (iface->dev->ifindex)
+		hmap_remove(&by_ifindex, &iface->dev->by_ifindex);
+	iface->dev->ifindex = 0;
+	dp->ops->port_del(dp, number);
+}
+
+/* What is known of the device, into the struct that translation reads. @visible: the device that people see. */
+static void take_state(struct iface *iface, const struct netdev_info *visible)
+{
+	bool changed = iface->link_up != visible->link_up || iface->admin_up != visible->admin_up;
+
+	switch_wrlock();
+	iface->link_up = visible->link_up;
+	iface->admin_up = visible->admin_up;
+	iface->mtu = visible->mtu;
+	memcpy(iface->mac, visible->mac, sizeof iface->mac);
+	if (iface->ofp_port == OFPP_LOCAL)
+		memcpy(iface->bridge->mac, visible->mac, sizeof iface->bridge->mac);
+	switch_wrunlock();
+	if (changed)
+		switch_changed();
+}
+
+/* ---- kinds of devices ---- */
+
+static int open_system(struct iface *iface, struct netdev_info *info, struct errtext *err)
+{
+	struct netdev_info master;
+	int error = netdev_get(iface->name, info);
+
+	if (error == -ENODEV)
+		return errtext_set(err, ENODEV, "no such network device; `ip link` lists them; use type=tap to create one");
+	if (error)
+		return errtext_set(err, -error, "the kernel does not tell about the device: %s", strerror(-error));
+	if (info->is_loopback)
+		return errtext_set(err, EINVAL, "the loopback device cannot be a port");
+	if (!info->has_mac)
+		return errtext_set(err, EINVAL, "the device has no Ethernet address; a port must be an Ethernet device");
+	if (strncmp(info->alias, IFACE_ALIAS_PREFIX, strlen(IFACE_ALIAS_PREFIX)) == 0)
+		return errtext_set(err, EBUSY, "the device is the %s", info->alias);
+	if (info->master_ifindex && !netdev_get_by_index(info->master_ifindex, &master))
+		return errtext_set(err, EBUSY, "the device belongs to %s (%s); `ip link set %s nomaster` frees it", master.name,
+				   master.kind[0] ? master.kind : "device", iface->name);
+	return 0;
+}
+
+static int open_tap(struct iface *iface, struct netdev_info *info, struct errtext *err)
+{
+	int error = netdev_get(iface->name, info);
+	char alias[256];
+
+	if (!error && strcmp(info->kind, "tun") != 0)
+		return errtext_set(err, EEXIST, "there is a network device of that name that is no TAP; leave out type=tap to use it");
+	if (!error)
+		return 0;
+	error = netdev_add_tap(iface->name);
+	if (!error)
+		error = netdev_get(iface->name, info);
+	if (error)
+		return errtext_set(err, -error, "a TAP device cannot be made: %s%s", strerror(-error),
+				   error == -ENOENT ? " (/dev/net/tun)" : "");
+	iface_alias(alias, sizeof alias, iface->name, "TAP");
+	error = netdev_set_alias(info->ifindex, alias);
+	if (!error)
+		error = netdev_set_up(info->ifindex, true);
+	return error ? errtext_set(err, -error, "a TAP device cannot be set up: %s", strerror(-error)) : 0;
+}
+
+/* Find or make the device, check it, attach its datapath side. */
+static int open_device(struct iface *iface, struct errtext *err)
+{
+	struct netdev_info info = { 0 }, outer = { 0 };
+	int error;
+
+	switch (iface->type) {
+	case IFACE_SYSTEM:
+		error = open_system(iface, &info, err);
+		outer = info;
+		break;
+	case IFACE_TAP:
+		error = open_tap(iface, &info, err);
+		outer = info;
+		break;
+	default:
+		error = iface_veth_open(iface->name, iface->dev->wanted.has_mac ? iface->dev->wanted.mac : iface->bridge->mac,
+					iface->ofp_port == OFPP_LOCAL || iface->dev->wanted.has_mac, &info, &outer, err);
+		break;
+	}
+	if (!error)
+		error = attach(iface, info.ifindex, err);
+	if (error)
+		return error;
+	if (iface->type == IFACE_INTERNAL)
+		set_outer(iface, outer.ifindex);
+	take_state(iface, outer.ifindex ? &outer : &info);
+	return 0;
+}
+
+/* A dummy port is always up, and as it is asked to be. */
+static int open_dummy(struct iface *iface, struct errtext *err)
+{
+	const struct iface_settings *wanted = &iface->dev->wanted;
+	struct netdev_info state = { .link_up = true, .admin_up = true, .mtu = wanted->mtu_request ? wanted->mtu_request : 1500 };
+	uint32_t h = hash_string(iface->name, 0);
+	int error = attach(iface, 0, err);
+
+	if (error)
+		return error;
+	memcpy(state.mac, (const uint8_t[]){ 0x0a, 0x56, (uint8_t)(h >> 24), (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h }, 6);
+	if (wanted->has_mac)
+		memcpy(state.mac, wanted->mac, sizeof state.mac);
+	else if (iface->ofp_port == OFPP_LOCAL)
+		memcpy(state.mac, iface->bridge->mac, sizeof state.mac);
+	take_state(iface, &state);
+	return 0;
+}
+
+/* MTU and MAC as asked for. The monitor will tell what came of it. */
+static int apply_wishes(struct iface *iface, struct errtext *err)
+{
+	const struct iface_settings *wanted = &iface->dev->wanted;
+	int visible = iface->dev->outer_ifindex ? iface->dev->outer_ifindex : iface->dev->ifindex;
+	struct netdev_info now;
+	int error = 0;
+
+	if (!visible || netdev_get_by_index(visible, &now))
+		return 0;
+	if (wanted->mtu_request && now.mtu != wanted->mtu_request) {
+		error = netdev_set_mtu(visible, wanted->mtu_request);
+		if (!error && iface->type == IFACE_INTERNAL && visible != iface->dev->ifindex)
+			error = netdev_set_mtu(iface->dev->ifindex, wanted->mtu_request);
+		if (error)
+			return errtext_set(err, -error, "the device does not take an MTU of %u (mtu_request): %s", wanted->mtu_request,
+					   strerror(-error));
+	}
+	if (wanted->has_mac && iface->type != IFACE_SYSTEM && memcmp(now.mac, wanted->mac, 6) != 0) {
+		error = netdev_set_mac(visible, wanted->mac);
+		if (error)
+			return errtext_set(err, -error, "the device does not take that MAC address: %s", strerror(-error));
+	}
+	if (!netdev_get_by_index(visible, &now))
+		take_state(iface, &now);
+	return 0;
+}
+
+/* A bridge is of one world: devices or dummies. */
+static int check_world(const struct iface *iface, struct errtext *err)
+{
+	bool dummy_dp = iface->bridge->dp->ops == &datapath_dummy;
+
+	if (iface->ofp_port == OFPP_LOCAL || iface->type == IFACE_PATCH || dummy_dp == (iface->type == IFACE_DUMMY))
+		return 0;
+	if (dummy_dp)
+		return errtext_set(err, EINVAL, "bridge %s has datapath_type=dummy: its ports must have type=dummy or type=patch",
+				   iface->bridge->name);
+	return errtext_set(err, EINVAL, "type=dummy needs a bridge with datapath_type=dummy");
+}
+
+static int open_any(struct iface *iface, struct errtext *err)
+{
+	int error = check_world(iface, err);
+
+	if (error || iface->type == IFACE_PATCH)
+		return error;
+	if (iface->bridge->dp->ops == &datapath_dummy)
+		return open_dummy(iface, err);
+	error = netdev_name_check(iface->name, err);
+	if (!error)
+		error = open_device(iface, err);
+	return error ? error : apply_wishes(iface, err);
+}
+
+int iface_dev_open(struct iface *iface, const struct iface_settings *settings, struct errtext *err)
+{
+	struct errtext why = { 0 };
+	int error;
+
+	if (settings != &iface->dev->wanted)
+		set_wanted(iface->dev, settings);
+	error = open_any(iface, &why);
+	set_error(iface, error ? why.text : NULL);
+	iface_dev_report(iface);
+	return error ? errtext_set(err, -error, "%s", why.text) : 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+int iface_dev_set(struct iface *iface, const struct iface_settings *settings, struct errtext *err)
+{
+	const struct iface_settings *was = &iface->dev->wanted;
+	bool reopen = !same_text(was->stream, settings->stream) || !same_text(was->pstream, settings->pstream);
+	int error;
+
+	set_wanted(iface->dev, settings);
+	if (reopen)
+		iface_dev_close(iface);
+	if (iface->dp_port == DP_PORT_NONE)
+		return iface_dev_open(iface, &iface->dev->wanted, err);
+	error = apply_wishes(iface, err);
+	iface_dev_report(iface);
+	return error;
+}
+
+void iface_dev_close(struct iface *iface)
+{
+	detach(iface);
+}
+
+void iface_dev_destroy(const char *name, enum iface_type type)
+{
+	struct netdev_info info;
+	char alias[256];
+
+	if (type == IFACE_INTERNAL)
+		iface_veth_destroy(name);
+	if (type != IFACE_TAP || netdev_get(name, &info))
+		return;
+	iface_alias(alias, sizeof alias, name, "TAP");
+	if (!strcmp(info.alias, alias) && netdev_delete(info.ifindex))
+		log_warn("port %s: its TAP device cannot be removed", name);
+}
+
+/* ---- what the kernel tells ---- */
+
+static struct iface *iface_by_ifindex(int ifindex, bool outer)
+{
+	struct netdev_port *dev;
+	struct hmap *map = outer ? &by_outer : &by_ifindex;
+	struct hmap_node *node = hmap_first_with_hash(map, hash_u64((uint64_t)ifindex, 0));
+
+	for (; node; node = hmap_skip__(node->next, node->hash)) {
+		dev = outer ? container_of(node, struct netdev_port, by_outer) : container_of(node, struct netdev_port, by_ifindex);
+		if ((outer ? dev->outer_ifindex : dev->ifindex) == ifindex)
+			return iface_by_name(dev->wanted.name);
+	}
+	return NULL;
+}
+
+/* The device left: say how, and make ours anew. */
+static void device_gone(struct iface *iface, const struct netdev_event *event)
+{
+	struct errtext why;
+
+	iface_dev_close(iface);
+	if (event->kind == NETDEV_GONE && event->moved)
+		errtext_set(&why, ENODEV, "its network device was moved to another network namespace (nsid %d); the port works again when the device is back",
+			    event->new_netnsid);
+	else if (event->kind == NETDEV_GONE)
+		errtext_set(&why, ENODEV, "its network device is gone; the port works again when the device is back");
+	else
+		errtext_set(&why, ENODEV, "its network device was renamed to %s; the port works again when the name is back", event->info.name);
+	set_error(iface, why.text);
+	iface_dev_report(iface);
+	if (iface->type == IFACE_INTERNAL || (iface->type == IFACE_TAP && !event->moved))
+		iface_dev_open(iface, &iface->dev->wanted, &why);
+}
+
+/* An event of the outer end of a pair. A move only takes it out of sight. */
+static void outer_event(struct iface *iface, const struct netdev_event *event)
+{
+	if (event->kind == NETDEV_GONE) {
+		set_outer(iface, 0);
+		if (event->moved)
+			log_info("port %s: its device lives in another network namespace now", iface->name);
+	} else {
+		take_state(iface, &event->info);
+	}
+	iface_dev_report(iface);
+}
+
+static void attached_event(struct iface *iface, const struct netdev_event *event)
+{
+	bool renamed = event->kind == NETDEV_CHANGED && iface->type != IFACE_INTERNAL && strcmp(event->info.name, iface->name) != 0;
+
+	if (event->kind == NETDEV_GONE || renamed) {
+		device_gone(iface, event);
+	} else if (!iface->dev->outer_ifindex) {
+		take_state(iface, &event->info);
+		iface_dev_report(iface);
+	}
+}
+
+/* A device that no port has: is one waiting for it? */
+static void unknown_event(const struct netdev_event *event)
+{
+	struct iface *iface = event->kind == NETDEV_CHANGED ? iface_by_name(event->info.name) : NULL;
+	struct errtext err;
+
+	if (!iface || iface->bridge->dp->ops == &datapath_dummy)
+		return;
+	if (iface->dp_port == DP_PORT_NONE && iface->type != IFACE_PATCH) {
+		if (!iface_dev_open(iface, &iface->dev->wanted, &err))
+			log_info("port %s: its network device is back", iface->name);
+	} else if (iface->type == IFACE_INTERNAL && !iface->dev->outer_ifindex && iface_veth_is_outer(iface->name, &event->info)) {
+		set_outer(iface, event->info.ifindex);
+		take_state(iface, &event->info);
+		iface_dev_report(iface);
+	}
+}
+
+static void handle_event(const struct netdev_event *event)
+{
+	struct iface *iface = iface_by_ifindex(event->info.ifindex, true);
+
+	if (iface) {
+		outer_event(iface, event);
+		return;
+	}
+	iface = iface_by_ifindex(event->info.ifindex, false);
+	if (iface)
+		attached_event(iface, event);
+	/* A rename may also be the answer to somebody else's prayer. */
+	if (!iface || (event->kind == NETDEV_CHANGED && strcmp(iface->name, event->info.name) != 0))
+		unknown_event(event);
+}
+
+static void present(void *aux, const struct netdev_info *info)
+{
+	struct netdev_event event = { .kind = NETDEV_CHANGED, .info = *info };
+
+	(void)aux;
+	handle_event(&event);
+}
+
+/* Events were lost: ask about every device that we have, then tell about every one that there is. */
+static void resync(void)
+{
+	struct iface *iface;
+
+	log_warn_rl("the kernel lost device events; looking at every device again");
+	HMAP_FOR_EACH(iface, name_node, &vswitch.ifaces) {
+		struct netdev_event gone = { .kind = NETDEV_GONE, .new_netnsid = -1 };
+		struct netdev_info info;
+
+		gone.info.ifindex = iface->dev->outer_ifindex;
+		if (gone.info.ifindex && netdev_get_by_index(gone.info.ifindex, &info) == -ENODEV)
+			handle_event(&gone);
+		gone.info.ifindex = iface->dev->ifindex;
+		if (gone.info.ifindex && netdev_get_by_index(gone.info.ifindex, &info) == -ENODEV)
+			handle_event(&gone);
+	}
+	if (netdev_each(present, NULL))
+		log_warn("the list of devices cannot be read");
+}
+
+static void on_event(void *aux, const struct netdev_event *event)
+{
+	(void)aux;
+	if (event->kind == NETDEV_RESYNC)
+		resync();
+	else
+		handle_event(event);
+	switch_publish();
+}
+
+int iface_dev_start(struct loop *loop, void (*report)(struct iface *iface))
+{
+	report_fn = report;
+	return netdev_monitor_new(loop, on_event, NULL, &monitor);
+}
+
+void iface_dev_stop(void)
+{
+	netdev_monitor_free(monitor);
+	monitor = NULL;
+	report_fn = NULL;
+}
+
+int iface_dev_stats(const struct iface *iface, struct netdev_stats *stats)
+{
+	struct datapath *dp = iface->bridge->dp;
+	struct dp_port_stats counted;
+	struct netdev_info info;
+
+	*stats = (struct netdev_stats){ 0 };
+	if (iface->dev->ifindex) {
+		if (netdev_get_by_index(iface->dev->ifindex, &info))
+			return -ENODEV;
+		*stats = info.stats;
+		return 0;
+	}
+	if (iface->dp_port == DP_PORT_NONE || dp->ops->port_stats(dp, iface->dp_port, &counted))
+		return -ENODEV;
+	stats->rx_packets = counted.rx_packets;
+	stats->rx_bytes = counted.rx_bytes;
+	stats->tx_packets = counted.tx_packets;
+	stats->tx_bytes = counted.tx_bytes;
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network device behind an interface: found or made, attached to the datapath, followed through netlink, let go.
+ *
+ *   system    a device that somebody else made and keeps. It may be missing; the interface waits for it.
+ *   internal  a veth pair of ours. The outer end has the interface's name and is for the host (addresses, up and down, other namespaces); the
+ *             inner end, "vsw-NAME", is the datapath's: always up, no addresses.
+ *   tap       a persistent TAP device of ours, or one that was there; a guest holds its descriptor.
+ *   dummy     no device: the datapath's own.
+ *   patch     nothing at all.
+ *
+ * What we made has an alias that says so, by which a later process knows its own; it stays when the daemon stops, and goes when the
+ * interface is deleted (iface_dev_destroy()).
+ */
+#ifndef SWITCHD_IFACE_DEV_H
+#define SWITCHD_IFACE_DEV_H 1
+
+#include "base/ds.h"
+#include "os/netdev.h"
+#include "switchd/port.h"
+
+/** The device's side of struct iface. */
+struct netdev_port {
+	struct iface_settings wanted; /**< as last set; its strings are owned */
+	bool ofport_requested;        /**< its number is the one it asked for */
+	int ifindex;                  /**< of the device that is attached; 0: none */
+	int outer_ifindex;            /**< internal: of the end with the name; 0: not in this namespace */
+	char *error;                  /**< why it does not work, or NULL */
+	struct hmap_node by_ifindex, by_outer;
+};
+
+struct netdev_port *iface_dev_new(void);
+void iface_dev_free(struct netdev_port *dev);
+
+/** iface_dev_start() - follow the kernel's devices. @report: called when something that people see of an interface has changed. Return: 0 or -errno. */
+int iface_dev_start(struct loop *loop, void (*report)(struct iface *iface));
+void iface_dev_stop(void);
+/** iface_dev_report() - tell that something changed. */
+void iface_dev_report(struct iface *iface);
+
+/**
+ * iface_dev_open() - find or make the device and attach it
+ *
+ * Return: 0, or negative errno with a sentence in @err, which the interface keeps as its error; it will be tried again when a device of its
+ * name shows up.
+ */
+int iface_dev_open(struct iface *iface, const struct iface_settings *settings, struct errtext *err);
+/** iface_dev_set() - new MTU, MAC or options. Return: 0 or negative errno with @err. */
+int iface_dev_set(struct iface *iface, const struct iface_settings *settings, struct errtext *err);
+/** iface_dev_close() - detach; the device stays. */
+void iface_dev_close(struct iface *iface);
+/** iface_dev_destroy() - remove what we made for the interface @name, if it is there. */
+void iface_dev_destroy(const char *name, enum iface_type type);
+
+/** iface_dev_stats() - kernel's counters, or the datapath's where there is no device. Return: 0 or -ENODEV. */
+int iface_dev_stats(const struct iface *iface, struct netdev_stats *stats);
+
+#endif
