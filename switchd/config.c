@@ -12,7 +12,7 @@
 #include "switchd/config_apply.h"
 #include "switchd/iface_dev.h"
 #include "switchd/revalidate.h"
-#include "switchd/version.h"
+#include "vsw/version.h"
 
 LOG_MODULE(config_db);
 

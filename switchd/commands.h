@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each registers the methods of one group (docs/control-protocol.md) with the control server. */
+#ifndef SWITCHD_COMMANDS_H
+#define SWITCHD_COMMANDS_H 1
+
+struct loop;
+
+void db_commands_register(struct loop *loop);
+/** db_commands_stop() - requests that wait for a condition are refused. */
+void db_commands_stop(void);
+void flow_commands_register(void);
+void flow_dump_register(void);
+void port_commands_register(void);
+void fdb_commands_register(void);
+void dp_commands_register(void);
+/** daemon_commands_register() - version, status, log, time, stop. */
+void daemon_commands_register(struct loop *loop);
+
+#endif
