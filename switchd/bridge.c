@@ -149,6 +149,8 @@ static void expire(struct loop_timer *self, int64_t now_ms)
 	int64_t wait_ms = 1000;
 	struct bridge *br;
 
+	/* A rule whose packets are still being counted below is not idle. */
+	revalidate_pull_stats();
 	HMAP_FOR_EACH(br, node, &vswitch.bridges) {
 		wait_ms = MIN(wait_ms, tables_expire(br->tables, now_ms));
 		wait_ms = MIN(wait_ms, fdb_expire(br->fdb, now_ms));
@@ -157,7 +159,7 @@ static void expire(struct loop_timer *self, int64_t now_ms)
 		loop_set_timer(vswitch.loop, self, now_ms + MAX(wait_ms, 1), expire);
 }
 
-void vswitch_init(struct loop *loop, const char *rundir, const char *dp_error)
+void vswitch_init(struct loop *loop, const char *rundir)
 {
 	vswitch.loop = loop;
 	vswitch.rundir = rundir;
@@ -165,7 +167,12 @@ void vswitch_init(struct loop *loop, const char *rundir, const char *dp_error)
 	hmap_init(&vswitch.ports);
 	hmap_init(&vswitch.ifaces);
 	hmap_init(&vswitch.dp_ports);
-	why_no_dp = dp_error ? xstrdup(dp_error) : NULL;
+}
+
+void vswitch_set_dp_error(const char *why)
+{
+	free(why_no_dp);
+	why_no_dp = why ? xstrdup(why) : NULL;
 }
 
 void vswitch_fini(void)

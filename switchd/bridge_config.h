@@ -22,8 +22,10 @@ struct bridge_settings {
 	size_t mac_table_size;
 };
 
-/** vswitch_init() - empty, with the main datapath; @dp may be NULL: only bridges with datapath_type=dummy can be made then, @dp_error says why. */
-void vswitch_init(struct loop *loop, const char *rundir, const char *dp_error);
+/** vswitch_init() - an empty switch. */
+void vswitch_init(struct loop *loop, const char *rundir);
+/** vswitch_set_dp_error() - why vswitch.dp is NULL: for those who want a bridge on it. @why: copied; NULL when it is not. */
+void vswitch_set_dp_error(const char *why);
 /** vswitch_fini() - every bridge must be gone. */
 void vswitch_fini(void);
 
