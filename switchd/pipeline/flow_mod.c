@@ -202,7 +202,7 @@ static int do_flow_mod(struct tx *tx, const struct flow_mod *fm, struct errtext 
 static int write_down(const struct tx *tx, struct errtext *err)
 {
 	struct errtext why;
-	int error = store_append(tx->tables, tx, &why);
+	int error = table_store_append(tx->tables, tx, &why);
 
 	return error ? errtext_set(err, -error, "%s; no flow was changed; make room there and try again", why.text) : 0;
 }
@@ -240,7 +240,7 @@ void tables_set_limit(struct tables *tables, uint8_t table, size_t max_rules, bo
 	tx_init(&tx, tables, now_ms);
 	while (max_rules && t->n_rules > max_rules && !flow_mod_evict(&tx, table))
 		;
-	if (store_append(tables, &tx, &err))
+	if (table_store_append(tables, &tx, &err))
 		tables->journal_behind = true;
 	tx_commit(&tx);
 }

@@ -114,7 +114,7 @@ int tables_new(const struct tables_config *config, int64_t now_ms, struct tables
 	tables->graves_end = &tables->graves;
 	tables->now_ms = now_ms;
 	tables->config.changed = NULL; /* nobody looks yet */
-	error = config->journal ? store_open(tables, err) : 0;
+	error = config->journal ? table_store_open(tables, err) : 0;
 	if (error) {
 		tables_free(tables);
 		return error;
@@ -144,7 +144,7 @@ void tables_free(struct tables *tables)
 	if (!tables)
 		return;
 	tables->config.changed = NULL;
-	store_close(tables);
+	table_store_close(tables);
 	tables_clear(tables);
 	rcu_barrier();
 	tables_reap(tables);
@@ -212,12 +212,12 @@ int64_t tables_expire(struct tables *tables, int64_t now_ms)
 		}
 	}
 	/* A rule's time is up whether that can be written down or not. */
-	if (store_append(tables, &tx, &err)) {
+	if (table_store_append(tables, &tx, &err)) {
 		log_warn_rl("%s: flows expired, but %s", tables->name, err.text);
 		tables->journal_behind = true;
 	}
 	tx_commit(&tx);
-	store_compact(tables, false);
+	table_store_compact(tables, false);
 	if (timers->n)
 		wait_ms = MIN(wait_ms, timers->heap[0].due_ms - now_ms);
 	return wait_ms;

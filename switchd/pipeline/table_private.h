@@ -111,13 +111,13 @@ void tables_reap(struct tables *tables);
 /** flow_mod_evict() - make room in a table for one rule. Return: 0 or -ENOSPC. */
 int flow_mod_evict(struct tx *tx, uint8_t table);
 
-/** store_open() - load the journal; called once, on empty tables. */
-int store_open(struct tables *tables, struct errtext *err);
-/** store_append() - write a transaction down before it is committed. Return: 0, or -EIO with a sentence. */
-int store_append(struct tables *tables, const struct tx *tx, struct errtext *err);
-/** store_compact() - rewrite the journal from what is alive; @force: also when it has not grown much. */
-void store_compact(struct tables *tables, bool force);
-/** store_close() - a last rewrite with the counters as they are. */
-void store_close(struct tables *tables);
+/** table_store_open() - load the journal; called once, on empty tables. */
+int table_store_open(struct tables *tables, struct errtext *err);
+/** table_store_append() - write a transaction down before it is committed. Return: 0, or -EIO with a sentence. */
+int table_store_append(struct tables *tables, const struct tx *tx, struct errtext *err);
+/** table_store_compact() - rewrite the journal from what is alive; @force: also when it has not grown much. */
+void table_store_compact(struct tables *tables, bool force);
+/** table_store_close() - a last rewrite with the counters as they are. */
+void table_store_close(struct tables *tables);
 
 #endif

@@ -97,7 +97,7 @@ static size_t put_transaction(const struct tx *tx, struct ds *out)
 	return n;
 }
 
-int store_append(struct tables *tables, const struct tx *tx, struct errtext *err)
+int table_store_append(struct tables *tables, const struct tx *tx, struct errtext *err)
 {
 	struct ds lines = DS_INIT;
 	size_t n;
@@ -144,7 +144,7 @@ static int rewrite(struct tables *tables, bool keep, struct errtext *err)
 	return 0;
 }
 
-void store_compact(struct tables *tables, bool force)
+void table_store_compact(struct tables *tables, bool force)
 {
 	struct errtext err;
 
@@ -157,9 +157,9 @@ void store_compact(struct tables *tables, bool force)
 		log_warn_rl("%s: %s; the old journal is still good", tables->name, err.text);
 }
 
-void store_close(struct tables *tables)
+void table_store_close(struct tables *tables)
 {
-	store_compact(tables, true);
+	table_store_compact(tables, true);
 	journal_close(tables->journal);
 	tables->journal = NULL;
 }
@@ -306,7 +306,7 @@ static void say_what_was_wrong(const struct tables *tables, const struct journal
 			 tables->name, load->n_bad, load->n_lines, path, load->first_bad.text, path);
 }
 
-int store_open(struct tables *tables, struct errtext *err)
+int table_store_open(struct tables *tables, struct errtext *err)
 {
 	struct load load = {.offset = wall_offset(tables)};
 	struct journal_info info;
