@@ -22,6 +22,8 @@
 #include "switchd/control.h"
 #include "switchd/vsctl.h"
 
+enum { POLL_MS = 1000 };
+
 /** One command of a line: its words, which belong to the request, and what it said. */
 struct command {
 	const char **argv;
@@ -38,6 +40,7 @@ struct line {
 	struct control_request *request;
 	struct cds_list_head node;
 	struct loop_timer timeout;
+	struct loop_timer poll; /* counters change without telling */
 };
 
 static struct loop *main_loop;
@@ -190,6 +193,12 @@ static void explain(const struct line *line, const char *port, struct errtext *e
 	errtext_prefix(err, "%s", port);
 }
 
+static void refresh_line(const struct line *line)
+{
+	for (size_t i = 0; i < line->n; i++)
+		refresh_for(&line->commands[i]);
+}
+
 /* Run all commands in one transaction. Return: 0, -EAGAIN: wait, or another negative errno with @err. */
 static int run_line(struct line *line, struct errtext *err)
 {
@@ -197,8 +206,6 @@ static int run_line(struct line *line, struct errtext *err)
 	struct db_txn *txn;
 	int error = 0;
 
-	for (size_t i = 0; i < line->n; i++)
-		refresh_for(&line->commands[i]);
 	txn = db_txn_begin(config_db());
 	for (size_t i = 0; i < line->n && !error; i++) {
 		struct command *c = &line->commands[i];
@@ -276,6 +283,7 @@ static void stop_waiting(struct line *line)
 {
 	cds_list_del(&line->node);
 	loop_cancel_timer(main_loop, &line->timeout);
+	loop_cancel_timer(main_loop, &line->poll);
 	line_free(line);
 	if (cds_list_empty(&waiting))
 		db_unobserve(config_db(), &observer);
@@ -333,6 +341,13 @@ static void database_changed(struct db_observer *self, const struct db_change *c
 	retry_posted = true;
 }
 
+/* Fresh counters are a change like any other, and make the line run again. */
+static void poll_counters(struct loop_timer *self, int64_t now_ms)
+{
+	refresh_line(container_of(self, struct line, poll));
+	loop_set_timer(main_loop, self, now_ms + POLL_MS, poll_counters);
+}
+
 static void wait_for_change(struct line *line, struct control_request *request, int64_t timeout_ms)
 {
 	if (cds_list_empty(&waiting))
@@ -341,6 +356,7 @@ static void wait_for_change(struct line *line, struct control_request *request, 
 	cds_list_add_tail(&line->node, &waiting);
 	if (timeout_ms > 0)
 		loop_set_timer(main_loop, &line->timeout, clock_now_ms() + timeout_ms, timed_out);
+	loop_set_timer(main_loop, &line->poll, clock_now_ms() + POLL_MS, poll_counters);
 	control_defer(request, client_gone, line);
 }
 
@@ -350,8 +366,10 @@ static int db_run(struct control_request *request, const json_t *params, json_t 
 	int error = read_line(line, params, err);
 	int64_t timeout_ms = control_int(params, "timeout_ms", 0, &error, err);
 
-	if (!error)
+	if (!error) {
+		refresh_line(line);
 		error = run_line(line, err);
+	}
 	if (error == -EAGAIN) {
 		wait_for_change(line, request, timeout_ms);
 		return 0;

@@ -80,7 +80,9 @@ static void dump_flow(const struct dp_flow *flow, const struct dp_port_names *na
 	ds_fini(&actions);
 }
 
-void dp_dump_flows(struct datapath *dp, const struct dp_port_names *names, struct ds *text, json_t *lines)
+void dp_dump_flows(struct datapath *dp, const struct dp_port_names *names,
+		   bool (*wanted)(void *aux, const struct datapath *dp, const struct dp_flow *flow), void *aux, struct ds *text,
+		   json_t *lines)
 {
 	struct dp_flow flows[64];
 	uint64_t cursor = 0;
@@ -90,7 +92,8 @@ void dp_dump_flows(struct datapath *dp, const struct dp_port_names *names, struc
 		rcu_read_lock();
 		n = dp->ops->flow_dump(dp, &cursor, flows, ARRAY_SIZE(flows));
 		for (size_t i = 0; i < n; i++)
-			dump_flow(&flows[i], names, text, lines);
+			if (!wanted || wanted(aux, dp, &flows[i]))
+				dump_flow(&flows[i], names, text, lines);
 		rcu_read_unlock();
 	} while (n);
 }

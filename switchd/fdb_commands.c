@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fdb/show, fdb/flush, fdb/add, fdb/del: the MAC tables. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -42,40 +41,17 @@ struct flush {
 	int64_t vlan;
 };
 
-static size_t n_entries(struct fdb *fdb)
-{
-	struct fdb_stats stats;
-
-	fdb_get_stats(fdb, &stats);
-	return stats.n_entries;
-}
-
-/* Learnt entries on one port, in one VLAN, or both. */
-static void flush_some(struct bridge *br, const struct port *port, int64_t vlan)
-{
-	struct fdb_entry *entries;
-	size_t n = fdb_snapshot(br->fdb, clock_now_ms(), &entries);
-
-	for (size_t i = 0; i < n; i++)
-		if (!entries[i].is_static && (!port || entries[i].port == port) && (vlan < 0 || entries[i].vlan == vlan))
-			fdb_del(br->fdb, entries[i].vlan, entries[i].mac);
-	free(entries);
-}
-
 static int flush_bridge(struct bridge *br, struct answer *answer, json_t *json, void *aux, struct errtext *err)
 {
 	const struct flush *f = aux;
-	size_t before = n_entries(br->fdb);
 	struct iface *iface = NULL;
 	int error = f->port ? iface_of_word(br, f->port, &iface, err) : 0;
+	size_t n;
 
 	if (error)
 		return error;
-	if (f->port || f->vlan >= 0)
-		flush_some(br, iface ? iface->port : NULL, f->vlan);
-	else
-		fdb_flush(br->fdb);
-	json_object_set_new(json, "n", json_integer((json_int_t)(before - n_entries(br->fdb))));
+	n = fdb_flush(br->fdb, iface ? iface->port : NULL, f->vlan < 0 ? -1 : (int)f->vlan);
+	json_object_set_new(json, "n", json_integer((json_int_t)n));
 	ds_clear(&answer->text);
 	return 0;
 }
