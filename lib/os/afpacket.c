@@ -91,7 +91,7 @@ static int bind_to(int fd, int ifindex)
 
 static int set_promiscuous(int fd, int ifindex, int option)
 {
-	struct packet_mreq request = { .mr_ifindex = ifindex, .mr_type = PACKET_MR_PROMISC };
+	struct packet_mreq request = {.mr_ifindex = ifindex, .mr_type = PACKET_MR_PROMISC};
 
 	return setsockopt(fd, SOL_PACKET, option, &request, sizeof request) < 0 ? -errno : 0;
 }
@@ -105,8 +105,9 @@ static void keep_from_host(struct afpacket *port, const char *name)
 		return;
 	/* It works without, but the host answers, too, to what passes through: worth one line, not one per port. */
 	if (!told)
-		log_warn("%s: frames received here also reach this host's own network stack: no clsact filter possible (%s)", name,
-			 strerror(-error));
+		log_warn("%s: frames received here also reach this host's own network stack: no clsact filter possible "
+			 "(%s)",
+			 name, strerror(-error));
 	told = true;
 }
 
@@ -115,8 +116,10 @@ static int open_error(int error, const char *name, struct errtext *err)
 	switch (-error) {
 	case EPERM:
 	case EACCES:
-		return errtext_set(err, -error, "%s: no permission for packet sockets; run as root or give CAP_NET_RAW and CAP_NET_ADMIN",
-				   name);
+		return errtext_set(
+			err, -error,
+			"%s: no permission for packet sockets; run as root or give CAP_NET_RAW and CAP_NET_ADMIN",
+			name);
 	case ENODEV:
 	case ENXIO:
 		return errtext_set(err, ENODEV, "%s: no such network device; `ip link` lists them", name);
@@ -250,7 +253,8 @@ static void fill_frame(struct afpacket_frame *f, uint8_t *data, size_t len, cons
 	f->orig_len = aux ? MAX(aux->tp_len, f->len) : f->len;
 	memcpy(&f->vnet, data - sizeof f->vnet, sizeof f->vnet);
 	if (aux && aux->tp_status & TP_STATUS_VLAN_VALID)
-		restore_vlan(f, aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid : ETH_P_8021Q, aux->tp_vlan_tci);
+		restore_vlan(f, aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid : ETH_P_8021Q,
+			     aux->tp_vlan_tci);
 }
 
 int afpacket_recv(struct afpacket *port, struct afpacket_buffers *b, struct afpacket_frame *frames)
@@ -302,7 +306,7 @@ size_t afpacket_send(struct afpacket *port, const struct iovec *frames, size_t n
 
 	assert(n <= AFPACKET_BATCH);
 	for (size_t i = 0; i < n; i++)
-		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = (struct iovec *)(uintptr_t)&frames[i], .msg_iovlen = 1 };
+		msgs[i].msg_hdr = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)&frames[i], .msg_iovlen = 1};
 	memset(errors, 0, n * sizeof *errors);
 	while (done < n) {
 		int sent = sendmmsg(port->fd, msgs + done, (unsigned int)(n - done), MSG_DONTWAIT);

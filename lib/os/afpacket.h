@@ -40,9 +40,9 @@ struct afpacket_buffers;
 struct afpacket_frame {
 	uint8_t *data;
 	uint32_t len;
-	uint32_t headroom, tailroom;  /**< writable; AFPACKET_RESERVE bytes in front of the headroom are not counted */
-	uint32_t orig_len;            /**< more than len: the frame was cut */
-	struct virtio_net_hdr vnet;   /**< native byte order */
+	uint32_t headroom, tailroom; /**< writable; AFPACKET_RESERVE bytes in front of the headroom are not counted */
+	uint32_t orig_len;	     /**< more than len: the frame was cut */
+	struct virtio_net_hdr vnet;  /**< native byte order */
 };
 
 /**
@@ -82,7 +82,7 @@ int afpacket_recv(struct afpacket *port, struct afpacket_buffers *buffers, struc
 static inline struct iovec afpacket_put_vnet(uint8_t *data, size_t len, const struct virtio_net_hdr *vnet)
 {
 	__builtin_memcpy(data - sizeof *vnet, vnet, sizeof *vnet);
-	return (struct iovec){ data - sizeof *vnet, sizeof *vnet + len };
+	return (struct iovec){data - sizeof *vnet, sizeof *vnet + len};
 }
 
 /**

@@ -24,7 +24,7 @@ struct loop_fd {
 struct loop_timer {
 	int64_t at_ms;
 	uint32_t heap_pos; /* 1-based; 0: not set */
-	uint64_t seq;      /* of those due at the same time, the one set first fires first */
+	uint64_t seq;	   /* of those due at the same time, the one set first fires first */
 	void (*fire)(struct loop_timer *self, int64_t now_ms);
 };
 

@@ -48,12 +48,13 @@ static int program_fd;
 static void load_program(void)
 {
 	static const struct bpf_insn drop_all[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT },
-		{ .code = BPF_JMP | BPF_EXIT },
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 
 	libbpf_set_print(quiet);
-	program_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vsw_drop", "Apache-2.0", drop_all, ARRAY_SIZE(drop_all), NULL);
+	program_fd =
+		bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vsw_drop", "Apache-2.0", drop_all, ARRAY_SIZE(drop_all), NULL);
 	if (program_fd < 0)
 		log_info("BPF is not available (error %d): trying a matchall filter", -program_fd);
 }
@@ -62,7 +63,8 @@ static int attach_bpf(struct tc_drop *td)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = td->ifindex, .attach_point = BPF_TC_INGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = DROP_HANDLE, .priority = DROP_PRIORITY, .flags = BPF_TC_F_REPLACE);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = DROP_HANDLE, .priority = DROP_PRIORITY,
+			    .flags = BPF_TC_F_REPLACE);
 	int error;
 
 	pthread_once(&once, load_program);
@@ -156,7 +158,7 @@ static int attach_matchall(struct tc_drop *td)
 
 int tc_drop_attach(struct tc_drop *td, int ifindex)
 {
-	*td = (struct tc_drop){ .ifindex = ifindex };
+	*td = (struct tc_drop){.ifindex = ifindex};
 	return attach_bpf(td) ? attach_matchall(td) : 0;
 }
 
@@ -209,5 +211,5 @@ void tc_drop_detach(struct tc_drop *td)
 	if (td->made_hook && sock)
 		delete_hook_if_empty(sock, td->ifindex);
 	nl_socket_free(sock);
-	*td = (struct tc_drop){ 0 };
+	*td = (struct tc_drop){0};
 }

@@ -15,7 +15,7 @@
 struct tc_drop {
 	int ifindex;
 	bool is_bpf, is_matchall; /**< which filter is in place; neither: none */
-	bool made_hook;           /**< the clsact qdisc is ours */
+	bool made_hook;		  /**< the clsact qdisc is ours */
 };
 
 /**

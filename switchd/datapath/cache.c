@@ -14,12 +14,12 @@ enum { CHUNK = 1024 };
 
 /* A mask and the flows under it. Freed with its last flow, after a grace period. */
 struct cache_mask {
-	uint8_t n_words;              /* words of the mask that are not zero */
+	uint8_t n_words;	      /* words of the mask that are not zero */
 	uint8_t words[PKT_KEY_WORDS]; /* which */
 	uint64_t bits[PKT_KEY_WORDS]; /* and their content */
-	struct ptrtab flows;          /* by hash of the masked words */
-	uint64_t n_hits;              /* relaxed; since the last sort */
-	uint32_t hash;                /* of `mask` */
+	struct ptrtab flows;	      /* by hash of the masked words */
+	uint64_t n_hits;	      /* relaxed; since the last sort */
+	uint32_t hash;		      /* of `mask` */
 	struct pkt_key mask;
 	struct rcu_head rcu;
 };
@@ -34,9 +34,9 @@ struct mask_list {
 struct cache_flow {
 	/* Read for each packet. */
 	const struct cache_mask *mask;
-	uint64_t epoch; /* atomic; matches while it is the table's */
+	uint64_t epoch;		       /* atomic; matches while it is the table's */
 	struct cache_actions *actions; /* RCU */
-	uint32_t hash; /* of the masked words */
+	uint32_t hash;		       /* of the masked words */
 	uint32_t index;
 	struct pkt_key key;
 
@@ -50,7 +50,7 @@ struct cache_flow {
 };
 
 struct cache {
-	uint64_t epoch;          /* atomic; raised by cache_invalidate_all() */
+	uint64_t epoch;		 /* atomic; raised by cache_invalidate_all() */
 	struct mask_list *masks; /* RCU */
 	/* Flows by index: n_chunks pointers to CHUNK pointers. A flow keeps its index for life: the exact caches and the dump use it. */
 	struct cache_flow ***chunks;
@@ -183,7 +183,8 @@ static void exact_insert(struct cache_exact *exact, uint32_t hash, uint32_t inde
 	exact->slots[first].index = index;
 }
 
-struct cache_flow *cache_lookup(struct cache *cache, struct cache_exact *exact, const struct pkt_key *key, uint32_t hash)
+struct cache_flow *cache_lookup(struct cache *cache, struct cache_exact *exact, const struct pkt_key *key,
+				uint32_t hash)
 {
 	const uint64_t *words = (const uint64_t *)(const void *)key;
 	struct cache_flow *flow;
@@ -605,8 +606,7 @@ size_t cache_dump(struct cache *cache, uint64_t *cursor, struct dp_flow *flows, 
 		if (!flow)
 			continue;
 		actions = cache_flow_actions(flow);
-		*out = (struct dp_flow){ flow->id,     &flow->key,   &flow->mask->mask, actions->data,
-					 actions->len, { 0 } };
+		*out = (struct dp_flow){flow->id, &flow->key, &flow->mask->mask, actions->data, actions->len, {0}};
 		flow_get_stats(flow, &out->stats);
 		n_done++;
 	}

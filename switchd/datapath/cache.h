@@ -83,7 +83,8 @@ uint32_t cache_hash(const struct pkt_key *key);
  *
  * Return: the flow, valid until rcu_read_unlock(), or NULL: a miss.
  */
-struct cache_flow *cache_lookup(struct cache *cache, struct cache_exact *exact, const struct pkt_key *key, uint32_t hash);
+struct cache_flow *cache_lookup(struct cache *cache, struct cache_exact *exact, const struct pkt_key *key,
+				uint32_t hash);
 
 /**
  * cache_credit() - count packets that are about to run the flow's actions
@@ -91,8 +92,8 @@ struct cache_flow *cache_lookup(struct cache *cache, struct cache_exact *exact, 
  *
  * Return: false when the flow was deleted: nothing was counted, look the packets up again.
  */
-bool cache_credit(struct cache_flow *flow, uint64_t n_packets, uint64_t n_bytes, uint16_t tcp_flags, int64_t now_ms)
-	VSW_MUST_USE;
+bool cache_credit(struct cache_flow *flow, uint64_t n_packets, uint64_t n_bytes, uint16_t tcp_flags,
+		  int64_t now_ms) VSW_MUST_USE;
 
 /** cache_flow_actions() - valid until rcu_read_unlock(). */
 const struct cache_actions *cache_flow_actions(const struct cache_flow *flow);

@@ -74,23 +74,23 @@ struct loop;
 #define DP_MAX_PORTS 65536
 
 struct dp_port_spec {
-	const char *name;      /**< as people know it: for messages */
-	const char *type;      /**< "system", "internal", "tap", "dummy" */
-	int ifindex;           /**< of the device to attach to; 0 for dummy */
-	const char *stream;    /**< dummy: "unix:PATH" to connect to, or NULL */
-	const char *pstream;   /**< dummy: "punix:PATH" to listen on, or NULL */
-	uint32_t requested;    /**< number wished for, or DP_PORT_NONE */
+	const char *name;    /**< as people know it: for messages */
+	const char *type;    /**< "system", "internal", "tap", "dummy" */
+	int ifindex;	     /**< of the device to attach to; 0 for dummy */
+	const char *stream;  /**< dummy: "unix:PATH" to connect to, or NULL */
+	const char *pstream; /**< dummy: "punix:PATH" to listen on, or NULL */
+	uint32_t requested;  /**< number wished for, or DP_PORT_NONE */
 };
 
 struct dp_port_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-	uint64_t executed;                /**< packets of the daemon's own run by execute() in this port's name */
-	uint64_t forwarded;               /**< received or executed here, and not dropped */
-	uint64_t queued;                  /**< waiting for translation now */
-	uint64_t upcalls;                 /**< packets handed to the daemon so far */
-	uint64_t tx_dropped;              /**< copies for this port that its device did not take; see "Counting" */
-	uint64_t rx_missed;               /**< frames that the kernel dropped because this process was slow to read them */
-	uint64_t drops[DROP_N_REASONS];   /**< of packets received or executed here */
+	uint64_t executed;   /**< packets of the daemon's own run by execute() in this port's name */
+	uint64_t forwarded;  /**< received or executed here, and not dropped */
+	uint64_t queued;     /**< waiting for translation now */
+	uint64_t upcalls;    /**< packets handed to the daemon so far */
+	uint64_t tx_dropped; /**< copies for this port that its device did not take; see "Counting" */
+	uint64_t rx_missed;  /**< frames that the kernel dropped because this process was slow to read them */
+	uint64_t drops[DROP_N_REASONS]; /**< of packets received or executed here */
 };
 
 struct dp_flow_stats {
@@ -101,10 +101,10 @@ struct dp_flow_stats {
 
 /** A flow as the daemon puts it. */
 struct dp_flow_put {
-	uint64_t id;                /**< chosen by the caller, never 0, unique in this datapath's life */
-	const struct pkt_key *key;  /**< already under the mask */
+	uint64_t id;		   /**< chosen by the caller, never 0, unique in this datapath's life */
+	const struct pkt_key *key; /**< already under the mask */
 	const struct pkt_key *mask;
-	const void *actions;        /**< copied */
+	const void *actions; /**< copied */
 	size_t actions_len;
 };
 
@@ -119,17 +119,18 @@ struct dp_flow {
 
 struct dp_stats {
 	uint64_t n_flows, n_masks;
-	uint64_t hits, misses, lost; /**< packets since the start: by a flow, to the daemon, dropped for want of queue room */
-	uint64_t cache_hits;         /**< of hits: found in the exact-match cache */
+	uint64_t hits, misses,
+		lost;	     /**< packets since the start: by a flow, to the daemon, dropped for want of queue room */
+	uint64_t cache_hits; /**< of hits: found in the exact-match cache */
 };
 
 /** A miss, or a packet that a DP_USERSPACE action sent up. */
 struct dp_upcall {
-	struct packet *packet;     /**< parsed; the datapath's; may be edited by nobody but its later actions */
+	struct packet *packet;	   /**< parsed; the datapath's; may be edited by nobody but its later actions */
 	const struct pkt_key *key; /**< whole */
 	bool is_miss;
-	uint32_t reason;           /**< enum dp_userspace_reason when not a miss */
-	uint64_t cookie;           /**< of the DP_USERSPACE action */
+	uint32_t reason; /**< enum dp_userspace_reason when not a miss */
+	uint64_t cookie; /**< of the DP_USERSPACE action */
 };
 
 /** What to do with this one packet. The memory of `actions` is the caller's scratch of at least DP_ACTIONS_MAX bytes. */
@@ -140,11 +141,11 @@ struct dp_upcall_reply {
 typedef void dp_upcall_fn(void *aux, const struct dp_upcall *upcall, struct dp_upcall_reply *reply);
 
 struct dp_config {
-	struct loop *loop;        /**< main loop; `dummy` does all its work there */
+	struct loop *loop; /**< main loop; `dummy` does all its work there */
 	const char *rundir;
-	unsigned int n_threads;   /**< 0: as many as there are CPUs, at most 4 */
-	unsigned int upcall_queue;/**< packets per port; 0: 512 */
-	unsigned int max_flows;   /**< 0: 200,000 */
+	unsigned int n_threads;	   /**< 0: as many as there are CPUs, at most 4 */
+	unsigned int upcall_queue; /**< packets per port; 0: 512 */
+	unsigned int max_flows;	   /**< 0: 200,000 */
 	dp_upcall_fn *upcall;
 	void *aux;
 };

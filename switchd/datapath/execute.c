@@ -27,8 +27,8 @@ struct execute_scratch {
 /* One list being run: the packet, and who else needs its bytes. */
 struct run {
 	struct packet *p;
-	bool held;       /* the caller does */
-	bool is_pending; /* an output does, until it is flushed */
+	bool held;	  /* the caller does */
+	bool is_pending;  /* an output does, until it is flushed */
 	uint32_t max_len; /* of the next output (DP_TRUNC); 0: whole */
 };
 
@@ -39,7 +39,7 @@ void execute_init(struct execute *x, const struct execute_ops *ops)
 
 	if (mem == MAP_FAILED)
 		abort();
-	*x = (struct execute){ .ops = ops, .scratch = mem, .random = 1 };
+	*x = (struct execute){.ops = ops, .scratch = mem, .random = 1};
 }
 
 void execute_fini(struct execute *x)
@@ -170,13 +170,13 @@ static bool do_pop_vlan(struct execute *x, struct run *run, const struct dp_acti
 	return true;
 }
 
-#define DO_SET(NAME)                                                                             \
+#define DO_SET(NAME) \
 	static bool do_set_##NAME(struct execute *x, struct run *run, const struct dp_action *a) \
-	{                                                                                        \
-		if (!make_private(x, run))                                                       \
-			return false;                                                            \
-		packet_set_##NAME(run->p, (const void *)a);                                      \
-		return true;                                                                     \
+	{ \
+		if (!make_private(x, run)) \
+			return false; \
+		packet_set_##NAME(run->p, (const void *)a); \
+		return true; \
 	}
 
 DO_SET(eth)
@@ -282,16 +282,26 @@ static bool do_nesting(struct execute *x, struct run *run, const struct dp_actio
 }
 
 static bool (*const do_action[DP_N_TYPES])(struct execute *, struct run *, const struct dp_action *) = {
-	[DP_OUTPUT] = do_output,       [DP_PUSH_VLAN] = do_push_vlan, [DP_POP_VLAN] = do_pop_vlan,
-	[DP_SET_ETH] = do_set_eth,     [DP_SET_IPV4] = do_set_ipv4,   [DP_SET_IPV6] = do_set_ipv6,
-	[DP_SET_TP] = do_set_tp,       [DP_SET_ICMP] = do_set_icmp,   [DP_SET_ARP] = do_set_arp,
-	[DP_SET_ND] = do_set_nd,       [DP_SET_MPLS] = do_set_mpls,   [DP_SET_MARK] = do_set_mark,
-	[DP_SET_PRIORITY] = do_set_priority, [DP_HASH] = do_hash,     [DP_TRUNC] = do_trunc,
+	[DP_OUTPUT] = do_output,
+	[DP_PUSH_VLAN] = do_push_vlan,
+	[DP_POP_VLAN] = do_pop_vlan,
+	[DP_SET_ETH] = do_set_eth,
+	[DP_SET_IPV4] = do_set_ipv4,
+	[DP_SET_IPV6] = do_set_ipv6,
+	[DP_SET_TP] = do_set_tp,
+	[DP_SET_ICMP] = do_set_icmp,
+	[DP_SET_ARP] = do_set_arp,
+	[DP_SET_ND] = do_set_nd,
+	[DP_SET_MPLS] = do_set_mpls,
+	[DP_SET_MARK] = do_set_mark,
+	[DP_SET_PRIORITY] = do_set_priority,
+	[DP_HASH] = do_hash,
+	[DP_TRUNC] = do_trunc,
 };
 
 void execute_actions(struct execute *x, struct packet *p, bool held, const void *actions, size_t len)
 {
-	struct run run = { .p = p, .held = held };
+	struct run run = {.p = p, .held = held};
 	const struct dp_action *a;
 	size_t left;
 
@@ -302,7 +312,7 @@ void execute_actions(struct execute *x, struct packet *p, bool held, const void 
 		return;
 	}
 	x->depth++;
-	DP_ACTION_FOR_EACH (a, left, actions, len) {
+	DP_ACTION_FOR_EACH(a, left, actions, len) {
 		bool go_on = a->type < DP_N_TYPES && do_action[a->type] ? do_action[a->type](x, &run, a)
 									: do_nesting(x, &run, a, left == a->len);
 
@@ -319,15 +329,16 @@ static int supports(const void *actions, size_t len, unsigned int depth)
 	const struct dp_action *a;
 	size_t left;
 
-	DP_ACTION_FOR_EACH (a, left, actions, len) {
+	DP_ACTION_FOR_EACH(a, left, actions, len) {
 		size_t header = a->type == DP_SAMPLE ? sizeof(struct dp_sample) : sizeof *a;
 		int error = 0;
 
 		if (a->type == DP_METER || a->type == DP_SET_TUNNEL)
 			return -EOPNOTSUPP;
 		if (a->type == DP_CLONE || a->type == DP_SAMPLE)
-			error = depth < EXECUTE_MAX_DEPTH ? supports((const char *)a + header, a->len - header, depth + 1)
-							  : -EOPNOTSUPP;
+			error = depth < EXECUTE_MAX_DEPTH
+					? supports((const char *)a + header, a->len - header, depth + 1)
+					: -EOPNOTSUPP;
 		if (error)
 			return error;
 	}

@@ -37,8 +37,8 @@
 struct waiting;
 
 struct verdict {
-	bool forwarded;          /**< a copy was sent, or consumed by an explicit action */
-	uint16_t reason;         /**< enum drop_reason: the first thing that went wrong */
+	bool forwarded;		 /**< a copy was sent, or consumed by an explicit action */
+	uint16_t reason;	 /**< enum drop_reason: the first thing that went wrong */
 	struct waiting *waiting; /**< a copy waits for the daemon (waiting.h) and will decide */
 };
 

@@ -24,7 +24,7 @@ static struct forwarder *forwarder_of(struct execute *x)
 void forward_port_init(struct forward_port *port, uint32_t port_no)
 {
 	port->port_no = port_no;
-	port->stats = (struct dp_port_stats){ 0 };
+	port->stats = (struct dp_port_stats){0};
 	port->is_listed = false;
 	pthread_mutex_init(&port->lock, NULL);
 	waiting_queue_init(&port->queue);
@@ -271,7 +271,7 @@ void forward_batch(struct forwarder *f, struct forward_port *port, size_t n)
 /* Asks the daemon, and runs what it says on this one packet. */
 static void translate(struct forwarder *f, struct waiting *w, const struct pkt_key *key)
 {
-	struct dp_upcall_reply reply = { .actions = { .data = (uint8_t *)f->reply, .cap = sizeof f->reply } };
+	struct dp_upcall_reply reply = {.actions = {.data = (uint8_t *)f->reply, .cap = sizeof f->reply}};
 	struct dp_upcall upcall = {
 		.packet = &w->packet,
 		.key = key,
@@ -319,7 +319,7 @@ static bool serve(struct forwarder *f, struct waiting *w)
 static bool serve_one(struct forwarder *f, struct forward_port *port)
 {
 	struct waiting *w = waiting_pop(&port->queue), *again = NULL;
-	struct verdict verdict = { 0 };
+	struct verdict verdict = {0};
 	bool asked;
 
 	f->port = port;
@@ -391,7 +391,7 @@ int forward_post(struct forwarder *f, const struct packet *p, const void *action
 		return -EINVAL;
 	job = xmalloc(sizeof *job + len + EXECUTE_RESERVE + PACKET_HEADROOM + p->len);
 	bytes = (uint8_t *)job->actions + len + EXECUTE_RESERVE + PACKET_HEADROOM;
-	*job = (struct forward_job){ .packet = *p, .actions_len = len };
+	*job = (struct forward_job){.packet = *p, .actions_len = len};
 	if (len)
 		memcpy(job->actions, actions, len);
 	memcpy(bytes, p->data, p->len);
@@ -427,7 +427,7 @@ static struct forward_job *take_posted(struct forwarder *f)
 
 static void run_job(struct forwarder *f, struct forward_job *job)
 {
-	struct verdict verdict = { 0 };
+	struct verdict verdict = {0};
 	struct forward_port *port;
 	struct pkt_key key;
 
@@ -457,6 +457,16 @@ void forward_posted(struct forwarder *f)
 		run_job(f, job);
 		free(job);
 	}
+}
+
+bool forward_has_posted(struct forwarder *f)
+{
+	bool has;
+
+	pthread_mutex_lock(&f->posted_lock);
+	has = f->posted;
+	pthread_mutex_unlock(&f->posted_lock);
+	return has;
 }
 
 /* ---- life ---- */

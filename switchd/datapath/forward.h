@@ -44,11 +44,11 @@ struct forward_shared {
 /** The part of a port that forwarding knows; embedded in the datapath's own struct. */
 struct forward_port {
 	uint32_t port_no;
-	pthread_mutex_t lock;           /**< guards stats; taken once per batch */
+	pthread_mutex_t lock; /**< guards stats; taken once per batch */
 	struct dp_port_stats stats;
 	/* Of the thread that serves the port alone: */
 	struct waiting_queue queue;
-	struct cds_list_head node;      /**< in forwarder.waiting_ports while the queue is not empty */
+	struct cds_list_head node; /**< in forwarder.waiting_ports while the queue is not empty */
 	bool is_listed;
 };
 
@@ -58,13 +58,13 @@ struct forwarder {
 	struct execute x;
 	struct waiting_pool pool;
 	struct cds_list_head waiting_ports;
-	int64_t now_ms;               /**< read once per batch or upcall */
-	uint64_t n_misses, n_lost;    /**< read by others, relaxed */
+	int64_t now_ms;		   /**< read once per batch or upcall */
+	uint64_t n_misses, n_lost; /**< read by others, relaxed */
 
 	/* The packet at hand. */
-	struct forward_port *port;    /**< it came from */
-	uint32_t hash;                /**< of its flow */
-	struct waiting **again;       /**< while a queue is served: end of the list of what must wait again */
+	struct forward_port *port; /**< it came from */
+	uint32_t hash;		   /**< of its flow */
+	struct waiting **again;	   /**< while a queue is served: end of the list of what must wait again */
 
 	/* The batch at hand. */
 	struct packet packets[FORWARD_BATCH];
@@ -128,6 +128,7 @@ bool forward_waiting(struct forwarder *f, unsigned int n_upcalls);
 int forward_post(struct forwarder *f, const struct packet *p, const void *actions, size_t len);
 /** forward_posted() - run what was posted, in the thread of @f. */
 void forward_posted(struct forwarder *f);
+bool forward_has_posted(struct forwarder *f);
 
 /** forward_port_purge() - forget what waits; the port is going away. */
 void forward_port_purge(struct forwarder *f, struct forward_port *port);

@@ -23,7 +23,7 @@ static void array_free_rcu(struct rcu_head *rcu)
 
 void ptrtab_init(struct ptrtab *tab, uint32_t (*hash_of)(const void *object))
 {
-	*tab = (struct ptrtab){ .array = array_new(MIN_SLOTS), .hash_of = hash_of };
+	*tab = (struct ptrtab){.array = array_new(MIN_SLOTS), .hash_of = hash_of};
 }
 
 void ptrtab_fini(struct ptrtab *tab)

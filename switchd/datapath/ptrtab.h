@@ -23,8 +23,8 @@ struct ptrtab_array {
 
 struct ptrtab {
 	struct ptrtab_array *array; /* RCU */
-	size_t n;                   /* objects */
-	size_t n_used;              /* slots that are not empty: objects and tombstones */
+	size_t n;		    /* objects */
+	size_t n_used;		    /* slots that are not empty: objects and tombstones */
 	uint32_t (*hash_of)(const void *object);
 };
 
@@ -53,7 +53,7 @@ static inline struct ptrtab_cursor ptrtab_begin(const struct ptrtab *tab, uint32
 {
 	const struct ptrtab_array *array = rcu_dereference(tab->array);
 
-	return (struct ptrtab_cursor){ array, hash & array->mask, hash >> 16 };
+	return (struct ptrtab_cursor){array, hash & array->mask, hash >> 16};
 }
 
 /** ptrtab_next() - the next object that may have the hash (compare it!), NULL at the end. */

@@ -111,7 +111,8 @@ static uint32_t choose_number(const struct user_dp *dp, uint32_t requested)
 	return DP_PORT_NONE;
 }
 
-static int user_port_add(struct datapath *datapath, const struct dp_port_spec *spec, uint32_t *port_no, struct errtext *err)
+static int user_port_add(struct datapath *datapath, const struct dp_port_spec *spec, uint32_t *port_no,
+			 struct errtext *err)
 {
 	struct user_dp *dp = user_dp_of(datapath);
 	uint32_t number = choose_number(dp, spec->requested);

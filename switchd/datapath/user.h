@@ -43,7 +43,7 @@ struct user_port {
 	_Atomic bool is_dead;
 	struct cds_list_head dead_node; /* in thread->dead_ports */
 	struct rcu_head rcu;
-	struct user_pending pending[];  /* by thread */
+	struct user_pending pending[]; /* by thread */
 };
 
 struct user_thread {
@@ -53,8 +53,8 @@ struct user_thread {
 	pthread_t id;
 	int epoll_fd, wake_fd;
 	_Atomic bool stop;
-	int64_t sorted_ms;                /* when the masks were sorted last */
-	pthread_mutex_t lock;             /* guards dead_ports */
+	int64_t sorted_ms;    /* when the masks were sorted last */
+	pthread_mutex_t lock; /* guards dead_ports */
 	struct cds_list_head dead_ports;
 	struct afpacket_buffers *buffers;
 

@@ -101,8 +101,7 @@ static void bury_dead_ports(struct user_thread *t)
 	cds_list_splice(&t->dead_ports, &dead);
 	CDS_INIT_LIST_HEAD(&t->dead_ports);
 	pthread_mutex_unlock(&t->lock);
-	cds_list_for_each_entry_safe(port, next, &dead, dead_node)
-	{
+	cds_list_for_each_entry_safe(port, next, &dead, dead_node) {
 		forward_port_purge(&t->f, &port->fp);
 		call_rcu(&port->rcu, free_port_rcu);
 	}
@@ -209,7 +208,7 @@ struct user_thread *user_thread_start(struct user_dp *dp, unsigned int index)
 {
 	struct forwarder *f = forwarder_new(&dp->shared, &user_tx_ops, sizeof(struct user_thread));
 	struct user_thread *t = container_of(f, struct user_thread, f);
-	struct epoll_event ev = { .events = EPOLLIN };
+	struct epoll_event ev = {.events = EPOLLIN};
 	int error = 0;
 
 	t->dp = dp;
@@ -240,7 +239,7 @@ void user_thread_stop(struct user_thread *t)
 
 int user_thread_add_port(struct user_thread *t, struct user_port *port)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = port };
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = port};
 
 	return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, afpacket_fd(port->socket), &ev) < 0 ? -errno : 0;
 }

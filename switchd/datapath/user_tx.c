@@ -83,7 +83,7 @@ static void flush(struct execute *x)
 
 static struct virtio_net_hdr vnet_of(const struct packet *p)
 {
-	struct virtio_net_hdr vnet = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
+	struct virtio_net_hdr vnet = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
 
 	if (p->flags & PACKET_F_CSUM_PARTIAL) {
 		vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;

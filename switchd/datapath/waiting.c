@@ -21,7 +21,7 @@ static size_t capacity(bool is_large)
 
 void waiting_pool_init(struct waiting_pool *pool, unsigned int n_small)
 {
-	*pool = (struct waiting_pool){ .n_free_small = n_small, .n_free_large = N_LARGE };
+	*pool = (struct waiting_pool){.n_free_small = n_small, .n_free_large = N_LARGE};
 	pool->memory_size = (size_t)n_small * SMALL_SIZE + (size_t)N_LARGE * LARGE_SIZE;
 	pool->memory = mmap(NULL, pool->memory_size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -38,7 +38,7 @@ void waiting_pool_fini(struct waiting_pool *pool)
 
 void waiting_queue_init(struct waiting_queue *queue)
 {
-	*queue = (struct waiting_queue){ 0 };
+	*queue = (struct waiting_queue){0};
 	queue->tail = &queue->head;
 }
 
@@ -86,7 +86,7 @@ struct waiting *waiting_copy(struct waiting_pool *pool, struct waiting_queue *qu
 	w = is_large ? take_large(pool, queue) : take_small(pool, queue);
 	if (!w)
 		return NULL;
-	*w = (struct waiting){ .packet = *p, .is_large = is_large };
+	*w = (struct waiting){.packet = *p, .is_large = is_large};
 	w->packet.data = (uint8_t *)(w + 1) + EXECUTE_RESERVE + PACKET_HEADROOM;
 	w->packet.headroom = PACKET_HEADROOM;
 	w->packet.tailroom = (uint32_t)(capacity(is_large) - need);

@@ -24,14 +24,14 @@
 /** A packet in a queue. */
 struct waiting {
 	struct waiting *next;
-	struct packet packet;  /**< its bytes stand behind this struct */
-	uint32_t hash;         /**< cache_hash() of the packet as it was received: names its flow */
-	uint32_t reason;       /**< enum dp_userspace_reason; 0: a miss */
-	uint64_t cookie;       /**< of the DP_USERSPACE action */
-	uint8_t n_recirc;      /**< recirculations so far */
-	bool is_counted;       /**< the packet was counted already; this is but a copy of it */
-	bool is_large;         /**< kind of buffer */
-	bool is_filtered;      /**< counted in by_hash: later packets of the flow wait */
+	struct packet packet; /**< its bytes stand behind this struct */
+	uint32_t hash;	      /**< cache_hash() of the packet as it was received: names its flow */
+	uint32_t reason;      /**< enum dp_userspace_reason; 0: a miss */
+	uint64_t cookie;      /**< of the DP_USERSPACE action */
+	uint8_t n_recirc;     /**< recirculations so far */
+	bool is_counted;      /**< the packet was counted already; this is but a copy of it */
+	bool is_large;	      /**< kind of buffer */
+	bool is_filtered;     /**< counted in by_hash: later packets of the flow wait */
 };
 
 /** The queue of one port; belongs to one thread. */
@@ -43,9 +43,9 @@ struct waiting_queue {
 
 /** The buffers of one thread. */
 struct waiting_pool {
-	struct waiting *free_small, *free_large;   /**< given back */
-	unsigned int n_free_small, n_free_large;   /**< those, and those never used */
-	char *fresh_small, *fresh_large;           /**< next one never used */
+	struct waiting *free_small, *free_large; /**< given back */
+	unsigned int n_free_small, n_free_large; /**< those, and those never used */
+	char *fresh_small, *fresh_large;	 /**< next one never used */
 	char *memory;
 	size_t memory_size;
 };

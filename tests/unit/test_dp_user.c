@@ -44,7 +44,7 @@ static _Atomic unsigned int n_upcalls;
 static _Atomic uint64_t upcall_bytes;
 static _Atomic uint64_t next_id;
 static _Atomic bool hold_upcalls; /* they wait while it is set */
-static bool via_cable;            /* host 0 - port 3 = cable = port 4 - host 1, tagged on the cable */
+static bool via_cable;		  /* host 0 - port 3 = cable = port 4 - host 1, tagged on the cable */
 
 /* ---- namespaces ---- */
 
@@ -78,7 +78,7 @@ static void enter(int ns)
 /* A device sends only when the kernel's link watch has seen its carrier, which may take a second. */
 static void wait_running(int ns, const char *name)
 {
-	struct ifreq ifr = { 0 };
+	struct ifreq ifr = {0};
 	int fd;
 
 	enter(ns);
@@ -113,8 +113,8 @@ static void wire_host(int i)
 
 static void put_flow(const struct pkt_key *key, const struct dp_actions *actions)
 {
-	struct pkt_key mask = { .in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX }, masked = { 0 };
-	struct dp_flow_put put = { .key = &masked, .mask = &mask };
+	struct pkt_key mask = {.in_port = UINT32_MAX, .recirc_id = UINT32_MAX, .eth_type = UINT16_MAX}, masked = {0};
+	struct dp_flow_put put = {.key = &masked, .mask = &mask};
 
 	if (mode == MODE_CONNECTION) {
 		mask.nw_src = mask.nw_dst = UINT32_MAX;
@@ -122,7 +122,8 @@ static void put_flow(const struct pkt_key *key, const struct dp_actions *actions
 		mask.tp_src = mask.tp_dst = UINT16_MAX;
 	}
 	for (size_t i = 0; i < PKT_KEY_WORDS; i++)
-		((uint64_t *)(void *)&masked)[i] = ((const uint64_t *)(const void *)key)[i] & ((uint64_t *)(void *)&mask)[i];
+		((uint64_t *)(void *)&masked)[i] =
+			((const uint64_t *)(const void *)key)[i] & ((uint64_t *)(void *)&mask)[i];
 	put.id = ++next_id;
 	put.actions = actions->data;
 	put.actions_len = actions->len;
@@ -131,7 +132,7 @@ static void put_flow(const struct pkt_key *key, const struct dp_actions *actions
 
 static uint32_t out_port(uint32_t in)
 {
-	static const int other[] = { 1, 0 }, over_cable[] = { 2, 3, 0, 1 };
+	static const int other[] = {1, 0}, over_cable[] = {2, 3, 0, 1};
 
 	for (int i = 0; i < (via_cable ? 4 : N_HOSTS); i++)
 		if (port_of[i] == in)
@@ -155,7 +156,7 @@ static void upcall(void *aux, const struct dp_upcall *up, struct dp_upcall_reply
 	} else if (via_cable) {
 		struct dp_push_vlan *push = dp_actions_put(&reply->actions, DP_PUSH_VLAN, sizeof *push);
 
-		push->tag = (struct vlan_key){ BE16_C(0x8100), BE16_C(FLOW_VLAN_PRESENT | 42) };
+		push->tag = (struct vlan_key){BE16_C(0x8100), BE16_C(FLOW_VLAN_PRESENT | 42)};
 	}
 	dp_actions_put_u32(&reply->actions, DP_OUTPUT, out);
 	if (mode == MODE_L2 || mode == MODE_CONNECTION)
@@ -176,7 +177,7 @@ static int group_setup(void **state)
 
 static void open_datapath(unsigned int queue)
 {
-	struct dp_config config = { .n_threads = 2, .upcall_queue = queue, .upcall = upcall };
+	struct dp_config config = {.n_threads = 2, .upcall_queue = queue, .upcall = upcall};
 	struct errtext err;
 
 	assert_int_equal(ops->open(&config, &dp, &err), 0);
@@ -185,8 +186,8 @@ static void open_datapath(unsigned int queue)
 static void add_port(int i, bool is_first)
 {
 	char name[16];
-	struct errtext err = { 0 };
-	struct dp_port_spec spec = { .name = name, .type = "system", .requested = DP_PORT_NONE };
+	struct errtext err = {0};
+	struct dp_port_spec spec = {.name = name, .type = "system", .requested = DP_PORT_NONE};
 
 	snprintf(name, sizeof name, "s%d", i);
 	spec.ifindex = (int)if_nametoindex(name);
@@ -247,7 +248,7 @@ static int socket_in(int ns, int family, int type, int protocol)
 
 static struct sockaddr_in address(int host, uint16_t port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
 
 	a.sin_addr.s_addr = htonl(0x0a000001u + (uint32_t)host);
 	return a;
@@ -257,7 +258,7 @@ static struct sockaddr_in address(int host, uint16_t port)
 static int raw_socket(int host)
 {
 	int fd = socket_in(host_ns[host], AF_PACKET, SOCK_RAW, 0), one = 1, big = 64 << 20;
-	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
 
 	enter(host_ns[host]);
 	a.sll_ifindex = (int)if_nametoindex("eth0");
@@ -271,7 +272,7 @@ static int raw_socket(int host)
 
 static bool readable(int fd, int timeout_ms)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	return poll(&p, 1, timeout_ms) > 0;
 }
@@ -281,8 +282,8 @@ static bool readable(int fd, int timeout_ms)
  */
 static size_t make_udp(uint8_t *f, uint16_t src_port, uint32_t seq, size_t payload_len)
 {
-	static const uint8_t head[] = { 2, 0, 0, 0, 0, 0x99, 2, 0, 0, 0, 0, 1, 8,	0, 0x45, 0, 0, 0,  0, 0,
-					0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2 };
+	static const uint8_t head[] = {2, 0, 0, 0, 0, 0x99, 2,	0, 0, 0,  0, 1, 8, 0,  0x45, 0, 0,
+				       0, 0, 0, 0, 0, 64,   17, 0, 0, 10, 0, 0, 1, 10, 0,    0, 2};
 	size_t ip_len = 28 + payload_len;
 	uint32_t sum = 0;
 
@@ -392,7 +393,8 @@ out:
 
 static size_t tcp_transfer(int from, int to)
 {
-	int listener = socket_in(host_ns[to], AF_INET, SOCK_STREAM, 0), fd = socket_in(host_ns[from], AF_INET, SOCK_STREAM, 0);
+	int listener = socket_in(host_ns[to], AF_INET, SOCK_STREAM, 0),
+	    fd = socket_in(host_ns[from], AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in a = address(to, 5001);
 	uint8_t *buf = malloc(1 << 20);
 	pthread_t server;
@@ -486,8 +488,8 @@ static void vlan_tag_survives(void **state)
 static void host_does_not_hear(void **state)
 {
 	int in = raw_socket(0);
-	uint8_t request[60] = { 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
-				2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 77 };
+	uint8_t request[60] = {255, 255, 255, 255, 255, 255, 2, 0,  0, 0, 0, 1, 8, 6, 0, 1, 8, 0,  6, 4, 0,
+			       1,   2,	 0,   0,   0,	0,   1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 77};
 
 	(void)state;
 	run("ip addr add 10.0.0.77/24 dev s0");
@@ -509,8 +511,8 @@ static void send_bursts(int fd)
 
 	for (uint32_t seq = 0; seq < burst; seq++)
 		for (unsigned int flow = 0; flow < n_burst_flows; flow++) {
-			iov[n] = (struct iovec){ frames[n], make_udp(frames[n], (uint16_t)(1000 + flow), seq, 18) };
-			msgs[n] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov[n], .msg_iovlen = 1 } };
+			iov[n] = (struct iovec){frames[n], make_udp(frames[n], (uint16_t)(1000 + flow), seq, 18)};
+			msgs[n] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[n], .msg_iovlen = 1}};
 			if (++n == 32) {
 				assert_int_equal(sendmmsg(fd, msgs, 32, 0), 32);
 				n = 0;
@@ -522,7 +524,7 @@ static void send_bursts(int fd)
 static void order_within_a_flow(void **state)
 {
 	int in = raw_socket(0), out = raw_socket(1);
-	uint32_t expected[16] = { 0 };
+	uint32_t expected[16] = {0};
 
 	(void)state;
 	ops->close(dp);
@@ -625,7 +627,7 @@ static void queue_is_bounded(void **state)
 static void exact_counters(void **state)
 {
 	int in = raw_socket(0), out = raw_socket(1);
-	struct dp_flow_stats stats, final = { 0 };
+	struct dp_flow_stats stats, final = {0};
 	uint8_t frame[64], got[128];
 	uint64_t n_packets = 0, n_bytes = 0;
 
@@ -724,8 +726,8 @@ static void vanished_device_does_not_spin(void **state)
 
 static void errors(void **state)
 {
-	struct dp_port_spec spec = { .name = "nosuch0", .type = "system", .ifindex = 9999, .requested = DP_PORT_NONE };
-	struct errtext err = { 0 };
+	struct dp_port_spec spec = {.name = "nosuch0", .type = "system", .ifindex = 9999, .requested = DP_PORT_NONE};
+	struct errtext err = {0};
 	uint32_t number;
 
 	(void)state;
@@ -744,7 +746,8 @@ static void device_left_as_found(void **state)
 	run("tc filter show dev s0 ingress | grep -q vsw_drop");
 	assert_int_equal(ops->port_del(dp, port_of[0]), 0);
 	run("! tc qdisc show dev s0 | grep -q clsact");
-	run("tc qdisc add dev s0 clsact; tc filter add dev s0 ingress prio 5 protocol ip u32 match u32 0 0 classid 1:1");
+	run("tc qdisc add dev s0 clsact; tc filter add dev s0 ingress prio 5 protocol ip u32 match u32 0 0 classid "
+	    "1:1");
 	add_port(0, false);
 	run("tc filter show dev s0 ingress | grep -q vsw_drop");
 	assert_int_equal(ops->port_del(dp, port_of[0]), 0);
@@ -762,7 +765,7 @@ static void execute(void **state)
 	int out = raw_socket(1);
 	uint8_t buf[PACKET_HEADROOM + 64], got[128];
 	uint64_t list[8];
-	struct dp_actions actions = { .data = (uint8_t *)list, .cap = sizeof list };
+	struct dp_actions actions = {.data = (uint8_t *)list, .cap = sizeof list};
 	struct packet p;
 
 	(void)state;
