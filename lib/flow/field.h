@@ -19,6 +19,7 @@ struct ds;
 struct match;
 struct port_names; /* flow/port_names.h */
 
+/* clang-format off */
 /** Every field, by its primary (OVS) name in upper case. */
 enum field_id {
 	FIELD_DP_HASH, FIELD_RECIRC_ID, FIELD_CONJ_ID,
@@ -40,6 +41,7 @@ enum field_id {
 	FIELD_ND_TARGET, FIELD_ND_SLL, FIELD_ND_TLL,
 	FIELD_N_IDS
 };
+/* clang-format on */
 
 /** A field's value: @n_bytes of its field, big-endian, right-aligned bits (as on an OXM). */
 union field_value {
@@ -51,6 +53,7 @@ union field_value {
 
 enum field_maskable { FIELD_MASK_NONE, FIELD_MASK_ANY };
 
+/* clang-format off */
 enum field_format {
 	FIELD_FMT_DECIMAL, FIELD_FMT_HEX, FIELD_FMT_ETH, FIELD_FMT_IPV4, FIELD_FMT_IPV6, FIELD_FMT_PORT, FIELD_FMT_FRAG,
 	FIELD_FMT_TCP_FLAGS, FIELD_FMT_CT_STATE, FIELD_FMT_TUN_FLAGS,
@@ -65,33 +68,35 @@ enum field_prereq {
 	FIELD_PRE_IPV4_ARP, FIELD_PRE_IP_ARP, FIELD_PRE_L4, FIELD_PRE_ICMP_ANY,
 	FIELD_PRE_N
 };
+/* clang-format on */
 
 /** How a field lies in struct flow_key. */
 enum field_store {
 	FIELD_AT_BYTES, /**< n_bytes bytes as on the wire: addresses, ports, metadata */
-	FIELD_AT_HOST,  /**< an integer of c_bytes in host order */
-	FIELD_AT_BITS,  /**< n_bits from bit_ofs on, of an integer of c_bytes in wire order that other fields share */
-	FIELD_AT_REGS,  /**< n_bytes / 4 host-order registers, the first is the most significant */
-	FIELD_AT_ICMP,  /**< the low byte of a 16-bit port; an exact match masks all 16 bits, as matching the port does */
+	FIELD_AT_HOST,	/**< an integer of c_bytes in host order */
+	FIELD_AT_BITS,	/**< n_bits from bit_ofs on, of an integer of c_bytes in wire order that other fields share */
+	FIELD_AT_REGS,	/**< n_bytes / 4 host-order registers, the first is the most significant */
+	FIELD_AT_ICMP, /**< the low byte of a 16-bit port; an exact match masks all 16 bits, as matching the port does */
 	FIELD_AT_OXM_PORT, /**< 32-bit port number of OpenFlow 1.1+ over a host-order 16-bit one: 0xfffffffe is LOCAL */
-	FIELD_AT_VLAN,  /**< part of the outermost tag's TCI; writing it makes the tag present as Open vSwitch does */
+	FIELD_AT_VLAN, /**< part of the outermost tag's TCI; writing it makes the tag present as Open vSwitch does */
 };
 
 struct field {
 	enum field_id id;
-	const char *name;     /**< primary name, as set_field prints it ("ip_src", "tcp_dst", "vlan_vid") */
-	const char *aliases;  /**< comma-separated further names ("nw_src"), or NULL; nxm_name and oxm_name are names too */
-	uint8_t n_bytes;      /**< of the value */
-	uint8_t n_bits;       /**< significant low bits */
-	uint8_t store;        /**< enum field_store */
-	uint8_t c_bytes;      /**< bytes at key_ofs */
-	uint16_t key_ofs;     /**< in struct flow_key */
-	uint8_t bit_ofs;      /**< low bit in the container, FIELD_AT_BITS */
-	uint8_t maskable;     /**< enum field_maskable */
-	uint8_t format;       /**< enum field_format */
-	uint8_t prereq;       /**< enum field_prereq */
+	const char *name; /**< primary name, as set_field prints it ("ip_src", "tcp_dst", "vlan_vid") */
+	const char
+		*aliases; /**< comma-separated further names ("nw_src"), or NULL; nxm_name and oxm_name are names too */
+	uint8_t n_bytes;  /**< of the value */
+	uint8_t n_bits;	  /**< significant low bits */
+	uint8_t store;	  /**< enum field_store */
+	uint8_t c_bytes;  /**< bytes at key_ofs */
+	uint16_t key_ofs; /**< in struct flow_key */
+	uint8_t bit_ofs;  /**< low bit in the container, FIELD_AT_BITS */
+	uint8_t maskable; /**< enum field_maskable */
+	uint8_t format;	  /**< enum field_format */
+	uint8_t prereq;	  /**< enum field_prereq */
 	bool writable;
-	uint64_t valid;       /**< bits of the value that may be 1 where that is not the low n_bits; else 0 */
+	uint64_t valid;	      /**< bits of the value that may be 1 where that is not the low n_bits; else 0 */
 	uint32_t nxm_header;  /**< 0 without one: (class << 16) | (field << 9) | n_bytes */
 	const char *nxm_name; /**< "NXM_OF_IP_SRC" or NULL */
 	uint32_t oxm_header;
@@ -164,6 +169,7 @@ const char *field_prereq_text(enum field_prereq pre);
 struct subfield {
 	const struct field *field;
 	uint16_t ofs, n_bits;
+	uint32_t zero; /**< in place of padding: records with subfields are compared as bytes */
 };
 
 /**
@@ -181,7 +187,8 @@ uint64_t subfield_get_u64(const struct subfield *sf, const struct flow_key *key)
 /** subfield_set() - the low n_bits of the 16-byte big-endian number @in. */
 void subfield_set(const struct subfield *sf, const uint8_t in[16], struct flow_key *key);
 /** subfield_spread() - the number @in at its place in the whole field, and the mask of that place. */
-void subfield_spread(const struct subfield *sf, const uint8_t in[16], union field_value *value, union field_value *mask);
+void subfield_spread(const struct subfield *sf, const uint8_t in[16], union field_value *value,
+		     union field_value *mask);
 /** subfield_mask_set() - set the subfield's bits in a mask key. */
 void subfield_mask_set(const struct subfield *sf, struct flow_key *mask);
 

@@ -10,7 +10,7 @@
 
 enum flow_mod_command {
 	FLOW_ADD,
-	FLOW_MODIFY,        /**< mod-flows: loose; adds when nothing matches (OpenFlow 1.0), as ovs-ofctl */
+	FLOW_MODIFY, /**< mod-flows: loose; adds when nothing matches (OpenFlow 1.0), as ovs-ofctl */
 	FLOW_MODIFY_STRICT,
 	FLOW_DELETE,
 	FLOW_DELETE_STRICT,
@@ -28,16 +28,16 @@ enum flow_mod_flag {
 
 struct flow_mod {
 	enum flow_mod_command command;
-	uint8_t table;               /**< FLOW_TABLE_ALL where none was named in a delete, modify or dump */
-	uint16_t priority;           /**< default 32768 */
-	uint64_t cookie, cookie_mask;/**< mask: filter of modify, delete, dump ("cookie=V/M") */
-	uint64_t new_cookie;         /**< what add and modify store */
+	uint8_t table;		      /**< FLOW_TABLE_ALL where none was named in a delete, modify or dump */
+	uint16_t priority;	      /**< default 32768 */
+	uint64_t cookie, cookie_mask; /**< mask: filter of modify, delete, dump ("cookie=V/M") */
+	uint64_t new_cookie;	      /**< what add and modify store */
 	bool modify_cookie;
 	uint16_t idle_timeout_s, hard_timeout_s, importance;
-	uint16_t flags;              /**< enum flow_mod_flag */
-	uint16_t out_port;           /**< filter of delete and dump; OFPP_NONE: any */
+	uint16_t flags;	   /**< enum flow_mod_flag */
+	uint16_t out_port; /**< filter of delete and dump; OFPP_NONE: any */
 	struct match match;
-	struct ofacts actions;       /**< owned; flow_mod_fini() frees */
+	struct ofacts actions; /**< owned; flow_mod_fini() frees */
 };
 
 /**
@@ -59,11 +59,11 @@ struct flow_stats {
 	uint8_t table;
 	uint16_t priority;
 	uint16_t idle_timeout_s, hard_timeout_s, importance;
-	uint16_t flags;          /**< enum flow_mod_flag */
-	uint64_t duration_ms;    /**< since it was added */
+	uint16_t flags;	      /**< enum flow_mod_flag */
+	uint64_t duration_ms; /**< since it was added */
 	uint64_t n_packets, n_bytes;
-	int64_t idle_age_s;      /**< since the last packet; negative: not printed */
-	int64_t hard_age_s;      /**< since the last modification; negative, or equal to the duration: not printed */
+	int64_t idle_age_s; /**< since the last packet; negative: not printed */
+	int64_t hard_age_s; /**< since the last modification; negative, or equal to the duration: not printed */
 	const struct match *match;
 	const void *actions;
 	size_t actions_len;

@@ -40,7 +40,7 @@ int match_parse(const char *text, size_t len, const struct port_names *names, st
  */
 void match_format(const struct match *m, const struct port_names *names, int priority, struct ds *out);
 
-/** flow_key_parse() - a flow for `trace`: like a match, but every field exact; absent ones are zero. Return: as match_parse(). */
+/** flow_key_parse() - a flow for `trace`: like a match, but every field exact; absent ones are zero, an absent in_port OFPP_NONE. Return: as match_parse(). */
 int flow_key_parse(const char *text, size_t len, const struct port_names *names, struct flow_key *key,
 		   struct errtext *err);
 /** flow_key_format() - as OVS prints the "Flow:" line of a trace (flow_format). */

@@ -308,10 +308,8 @@ static void mask_l4(const struct flow_key *key, struct flow_key *mask)
 			return;
 		if (!key->p.tp_dst && (icmp_type == 135 || icmp_type == 136)) {
 			MASK(p.nd_target);
-			if (icmp_type == 135)
-				MASK(p.arp_sha);
-			else
-				MASK(p.arp_tha);
+			MASK(p.arp_sha);
+			MASK(p.arp_tha);
 		}
 		break;
 	default:

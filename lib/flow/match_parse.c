@@ -10,6 +10,7 @@
 
 #include "base/errtext.h"
 #include "base/util.h"
+#include "flow/port_names.h"
 
 /* Words that stand for an Ethernet type and perhaps an IP protocol. */
 static const struct shorthand {
@@ -153,14 +154,27 @@ int match_parser_word(struct match_parser *p, const struct scan *s, const struct
 	return 1;
 }
 
+/* Type and code of ICMP may be matched in later fragments, as in OVS, where they are 0; ports may not. */
+static bool in_later_fragments(enum field_prereq prereq)
+{
+	return prereq == FIELD_PRE_ICMPV4 || prereq == FIELD_PRE_ICMPV6 || prereq == FIELD_PRE_ICMP_ANY ||
+	       prereq == FIELD_PRE_ND || prereq == FIELD_PRE_ND_SOLICIT || prereq == FIELD_PRE_ND_ADVERT;
+}
+
 int match_parser_finish(const struct match_parser *p, const struct scan *s)
 {
+	struct flow_key whole = p->m->key;
+
+	whole.p.nw_frag = 0;
 	for (unsigned int i = 0; i < p->n_needs; i++) {
 		const struct match_need *need = &p->needs[i];
 
-		if (!field_prereq_check(need->prereq, &p->m->key, NULL))
+		if (!field_prereq_check(need->prereq, &whole, NULL))
 			return scan_fail(s, need->at, "'%.*s' needs %s before it", SHOW(need->at, need->len),
 					 field_prereq_text(need->prereq));
+		if (!in_later_fragments(need->prereq) && !field_prereq_check(need->prereq, &p->m->key, NULL))
+			return scan_fail(s, need->at, "'%.*s' is not in later fragments, which nw_frag selects",
+					 SHOW(need->at, need->len));
 	}
 	return 0;
 }
@@ -212,6 +226,8 @@ int flow_key_parse(const char *text, size_t len, const struct port_names *names,
 	if (rc)
 		return rc;
 	*key = m.key;
+	if (!(p.seen[FIELD_IN_PORT / 64] & 1ull << FIELD_IN_PORT % 64))
+		key->p.in_port = OFPP_NONE;
 	if (key->p.vlan[0].tci)
 		key->p.vlan[0].tpid = BE16_C(0x8100);
 	return 0;

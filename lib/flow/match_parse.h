@@ -20,7 +20,7 @@ struct match_need {
 struct match_parser {
 	struct match *m;
 	const struct port_names *names;
-	bool exact;       /**< a flow, not a match: masks are refused */
+	bool exact;	  /**< a flow, not a match: masks are refused */
 	uint64_t seen[2]; /**< by field id */
 	unsigned int n_needs;
 	struct match_need needs[FIELD_N_IDS];

@@ -7,7 +7,7 @@
  * Instructions (goto_table, write_actions, clear_actions, write_metadata, meter) are records too, in the order in which
  * OpenFlow 1.3 runs them: after the plain actions.
  *
- * Lists built by the functions below are well-formed; the pipeline trusts them.
+ * Lists built by the functions below are well-formed, the pipeline trusts them; equal lists are equal bytes (memcmp).
  */
 #ifndef FLOW_OFACT_H
 #define FLOW_OFACT_H 1
@@ -26,25 +26,25 @@ struct port_names;
 #define OFACTS_MAX 65528
 
 enum ofact_type {
-	OFACT_OUTPUT = 1,    /**< struct ofact_output: port may be reserved (NORMAL, FLOOD, ALL, LOCAL, IN_PORT, NONE, CONTROLLER) */
-	OFACT_OUTPUT_REG,    /**< struct ofact_output_reg */
-	OFACT_SET_FIELD,     /**< struct ofact_set_field: set_field, mod_*, load (see as_load) */
-	OFACT_MOVE,          /**< struct ofact_move */
-	OFACT_PUSH_VLAN,     /**< struct ofact_u16: TPID */
-	OFACT_STRIP_VLAN,    /**< struct ofact_u8: 0 written as strip_vlan, 1 as pop_vlan */
-	OFACT_SET_VLAN_VID,  /**< struct ofact_vlan: mod_vlan_vid; adds a tag where there is none */
-	OFACT_SET_VLAN_PCP,  /**< struct ofact_vlan: mod_vlan_pcp */
-	OFACT_DEC_TTL,       /**< struct ofact */
-	OFACT_STACK_PUSH,    /**< struct ofact_stack */
+	OFACT_OUTPUT = 1,   /**< struct ofact_output; the port may be NORMAL, FLOOD, ALL, LOCAL or IN_PORT */
+	OFACT_OUTPUT_REG,   /**< struct ofact_output_reg */
+	OFACT_SET_FIELD,    /**< struct ofact_set_field: set_field, mod_*, load, set_tunnel (see `as`) */
+	OFACT_MOVE,	    /**< struct ofact_move */
+	OFACT_PUSH_VLAN,    /**< struct ofact_u16: TPID */
+	OFACT_STRIP_VLAN,   /**< struct ofact_u8: 0 written as strip_vlan, 1 as pop_vlan */
+	OFACT_SET_VLAN_VID, /**< struct ofact_vlan: mod_vlan_vid; adds a tag where there is none */
+	OFACT_SET_VLAN_PCP, /**< struct ofact_vlan: mod_vlan_pcp */
+	OFACT_DEC_TTL,	    /**< struct ofact */
+	OFACT_STACK_PUSH,   /**< struct ofact_stack */
 	OFACT_STACK_POP,
-	OFACT_RESUBMIT,      /**< struct ofact_resubmit */
-	OFACT_NOTE,          /**< struct ofact_note */
-	OFACT_EXIT,          /**< struct ofact */
-	OFACT_CLONE,         /**< struct ofact_nest */
-	OFACT_CLEAR_ACTIONS, /**< struct ofact; instruction */
-	OFACT_WRITE_ACTIONS, /**< struct ofact_nest; instruction */
-	OFACT_WRITE_METADATA,/**< struct ofact_metadata; instruction */
-	OFACT_GOTO_TABLE,    /**< struct ofact_u8 : table; instruction */
+	OFACT_RESUBMIT,	      /**< struct ofact_resubmit */
+	OFACT_NOTE,	      /**< struct ofact_note */
+	OFACT_EXIT,	      /**< struct ofact */
+	OFACT_CLONE,	      /**< struct ofact_nest */
+	OFACT_CLEAR_ACTIONS,  /**< struct ofact; instruction */
+	OFACT_WRITE_ACTIONS,  /**< struct ofact_nest; instruction */
+	OFACT_WRITE_METADATA, /**< struct ofact_metadata; instruction */
+	OFACT_GOTO_TABLE,     /**< struct ofact_u8 : table; instruction */
 	OFACT_N_TYPES
 };
 
@@ -56,7 +56,7 @@ struct ofact {
 
 struct ofact_output {
 	struct ofact h;
-	uint16_t port;    /**< OpenFlow port number, enum ofp_port for reserved ones */
+	uint16_t port;	  /**< OpenFlow port number, enum ofp_port for reserved ones */
 	uint32_t max_len; /**< longest number of bytes that go out, output(port=N,max_len=M); 0: all of them */
 };
 
@@ -70,8 +70,8 @@ struct ofact_set_field {
 	struct ofact h;
 	const struct field *field;
 	union field_value value, mask; /**< n_bytes of the field */
-	uint8_t as;                    /**< enum ofact_set_as: how it was written, and so is printed */
-	uint8_t flow_has_vlan;         /**< the rule's match guarantees a tag */
+	uint8_t as;		       /**< enum ofact_set_as: how it was written, and so is printed */
+	uint8_t flow_has_vlan;	       /**< the rule's match guarantees a tag */
 };
 
 /**
@@ -100,9 +100,9 @@ struct ofact_u8 {
 
 struct ofact_vlan {
 	struct ofact h;
-	uint16_t value;         /**< VID 12 bits, or PCP 3 bits */
-	bool push_if_needed;    /**< mod_vlan_*: a tag is pushed where there is none; set_vlan_*: it is not */
-	bool flow_has_vlan;     /**< the rule's match guarantees a tag */
+	uint16_t value;	     /**< VID 12 bits, or PCP 3 bits */
+	bool push_if_needed; /**< mod_vlan_*: a tag is pushed where there is none; set_vlan_*: it is not */
+	bool flow_has_vlan;  /**< the rule's match guarantees a tag */
 };
 
 struct ofact_stack {
@@ -113,7 +113,7 @@ struct ofact_stack {
 struct ofact_resubmit {
 	struct ofact h;
 	uint16_t in_port; /**< OFPP_IN_PORT: the current one */
-	uint8_t table;    /**< 255: the current one, written "resubmit:PORT" */
+	uint8_t table;	  /**< 255: the current one, written "resubmit:PORT" */
 };
 
 struct ofact_note {
@@ -132,8 +132,8 @@ struct ofact_metadata {
 	be64 value, mask;
 };
 
-#define OFACT_FOR_EACH(A, LEFT, OFACTS, LEN)                                                      \
-	for ((A) = (const struct ofact *)(OFACTS), (LEFT) = (LEN); (LEFT) >= sizeof *(A);         \
+#define OFACT_FOR_EACH(A, LEFT, OFACTS, LEN) \
+	for ((A) = (const struct ofact *)(OFACTS), (LEFT) = (LEN); (LEFT) >= sizeof *(A); \
 	     (LEFT) -= (A)->len, (A) = (const struct ofact *)((const char *)(A) + (A)->len))
 
 /** A list under construction; `data` is heap memory of `len` bytes. Zero-initialise, free with ofacts_fini(). */

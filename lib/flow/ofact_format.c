@@ -37,7 +37,7 @@ static const char *mod_name(const struct field *f)
 /* The run of bits that @mask covers; load writes exactly one. */
 static struct subfield loaded_bits(const struct field *f, const union field_value *mask)
 {
-	struct subfield sf = {f, 0, 0};
+	struct subfield sf = {.field = f};
 	unsigned int bit = 0, n = f->n_bytes * 8u;
 
 	while (bit < n && !(mask->b[f->n_bytes - 1 - bit / 8] >> bit % 8 & 1))
@@ -78,7 +78,7 @@ static void put_set_field(const struct ofact_set_field *set, const struct port_n
 		return;
 	case OFACT_AS_TUNNEL:
 	case OFACT_AS_TUNNEL64:
-		ds_printf(out, "set_tunnel%s:0x%llx", set->as == OFACT_AS_TUNNEL64 ? "64" : "",
+		ds_printf(out, "set_tunnel%s:%#llx", set->as == OFACT_AS_TUNNEL64 ? "64" : "",
 			  (unsigned long long)field_value_u64(f, &set->value));
 		return;
 	case OFACT_AS_MOD:
@@ -135,9 +135,9 @@ static void put_metadata(const struct ofact_metadata *metadata, struct ds *out)
 {
 	unsigned long long mask = be64_to_cpu(metadata->mask);
 
-	ds_printf(out, "write_metadata:0x%llx", (unsigned long long)be64_to_cpu(metadata->value));
+	ds_printf(out, "write_metadata:%#llx", (unsigned long long)be64_to_cpu(metadata->value));
 	if (mask != UINT64_MAX)
-		ds_printf(out, "/0x%llx", mask);
+		ds_printf(out, "/%#llx", mask);
 }
 
 static void put_vlan(const struct ofact_vlan *vlan, const char *what, struct ds *out)

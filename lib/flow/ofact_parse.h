@@ -8,7 +8,7 @@
 
 /** Where an action list stands; decides what may be in it. */
 enum ofact_place {
-	OFACT_IN_FLOW,          /**< actions=... */
+	OFACT_IN_FLOW, /**< actions=... */
 	OFACT_IN_CLONE,
 	OFACT_IN_WRITE_ACTIONS, /**< the action set */
 };
@@ -17,12 +17,12 @@ struct ofact_parser {
 	struct scan s; /**< start, p, end of this list; columns count from the outermost start */
 	const struct port_names *names;
 	struct ofacts *list;
-	struct flow_key flow;     /**< what the packet is known to be here: the match, and what actions did to its tags */
-	bool check_prereqs;       /**< there is a match */
+	struct flow_key flow; /**< what the packet is known to be here: the match, and what actions did to its tags */
+	bool check_prereqs;   /**< there is a match */
 	uint8_t table;
-	uint8_t place;            /**< enum ofact_place */
-	uint8_t depth;            /**< of nesting */
-	uint8_t last_rank;        /**< of the last instruction, for their order */
+	uint8_t place;		  /**< enum ofact_place */
+	uint8_t depth;		  /**< of nesting */
+	uint8_t last_rank;	  /**< of the last instruction, for their order */
 	const struct token *last; /**< its word */
 };
 
@@ -34,18 +34,18 @@ typedef int ofact_parse_fn(struct ofact_parser *p, const struct token *t, const 
 struct ofact_word {
 	const char *names;
 	ofact_parse_fn *parse;
-	uint16_t arg;   /**< of @parse: a field, or an action type */
-	uint8_t rank;   /**< of instructions: 1 and up in the order in which they must stand; 0: an action */
-	uint8_t flags;  /**< enum ofact_word_flag */
+	uint16_t arg;  /**< of @parse: a field, or an action type */
+	uint8_t rank;  /**< of instructions: 1 and up in the order in which they must stand; 0: an action */
+	uint8_t flags; /**< enum ofact_word_flag */
 };
 
 enum ofact_word_flag {
-	OFACT_W_VALUE = 1,   /**< needs a value */
+	OFACT_W_VALUE = 1, /**< needs a value */
 	OFACT_W_NO_VALUE = 2,
-	OFACT_W_NO_SET = 4,  /**< may not be in an action set */
+	OFACT_W_NO_SET = 4, /**< may not be in an action set */
 };
 
-ofact_parse_fn ofact_parse_set_field, ofact_parse_load, ofact_parse_move, ofact_parse_stack, ofact_parse_mod, ofact_parse_tunnel,
-	ofact_parse_vlan, ofact_parse_push_vlan, ofact_parse_strip_vlan;
+ofact_parse_fn ofact_parse_set_field, ofact_parse_load, ofact_parse_move, ofact_parse_stack, ofact_parse_mod,
+	ofact_parse_tunnel, ofact_parse_vlan, ofact_parse_push_vlan, ofact_parse_strip_vlan;
 
 #endif

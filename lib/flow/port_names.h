@@ -8,7 +8,7 @@
 
 /** OpenFlow port numbers are 16 bits here (as in OpenFlow 1.0 and in registers); these are reserved. */
 enum ofp_port {
-	OFPP_MAX = 0xff00,        /**< largest ordinary port + 1 */
+	OFPP_MAX = 0xff00, /**< largest ordinary port + 1 */
 	OFPP_UNSET = 0xfff7,
 	OFPP_IN_PORT = 0xfff8,
 	OFPP_TABLE = 0xfff9,
@@ -17,7 +17,7 @@ enum ofp_port {
 	OFPP_ALL = 0xfffc,
 	OFPP_CONTROLLER = 0xfffd,
 	OFPP_LOCAL = 0xfffe,
-	OFPP_NONE = 0xffff,       /**< also ANY */
+	OFPP_NONE = 0xffff, /**< also ANY */
 };
 
 /** The ports of one bridge, seen from text; the owner fills in the functions. */

@@ -30,13 +30,13 @@ struct token {
 
 static inline struct scan scan_init(const char *text, size_t len, struct errtext *err)
 {
-	return (struct scan){ text, text, text + len, err };
+	return (struct scan){text, text, text + len, err};
 }
 
 /** scan_inside() - the same text and columns, narrowed to @len bytes at @p within it. */
 static inline struct scan scan_inside(const struct scan *s, const char *p, size_t len)
 {
-	return (struct scan){ s->start, p, p + len, s->err };
+	return (struct scan){s->start, p, p + len, s->err};
 }
 
 /** scan_token() - the next word. Return: 1, 0 at the end, -EINVAL with @s->err set when parentheses do not match. */

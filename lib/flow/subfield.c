@@ -67,7 +67,7 @@ int subfield_parse(const char *text, size_t len, struct subfield *sf, struct err
 
 	if (!len)
 		return scan_fail(&s, text, "expected a field, such as reg0[0..15]");
-	sf->field = field_by_name(text, name_len);
+	*sf = (struct subfield){.field = field_by_name(text, name_len)};
 	if (!sf->field) {
 		if (field_unsupported(text, name_len))
 			return scan_fail(&s, text, "field '%.*s' is not supported yet", SHOW(text, name_len));

@@ -54,25 +54,29 @@ int words_find(const struct words *dict, const char *s, size_t len)
 	return w->s ? w->value : -1;
 }
 
-/* Levenshtein distance, folding case; both at most WORD_MAX long. */
+static bool same(char a, char b)
+{
+	return (a | 0x20) == (b | 0x20);
+}
+
+/* Edits from @a to @b, both at most WORD_MAX long: a letter more, less, another one, or two neighbours swapped. */
 static size_t distance(const char *a, size_t n, const char *b, size_t m)
 {
-	size_t row[WORD_MAX + 1];
+	size_t rows[3][WORD_MAX + 1];
 
 	for (size_t j = 0; j <= m; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (size_t i = 1; i <= n; i++) {
-		size_t diagonal = row[0];
+		size_t *row = rows[i % 3], *up = rows[(i + 2) % 3], *upper = rows[(i + 1) % 3];
 
 		row[0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			size_t replace = diagonal + ((a[i - 1] | 0x20) != (b[j - 1] | 0x20));
-
-			diagonal = row[j];
-			row[j] = MIN(replace, MIN(row[j - 1], row[j]) + 1);
+			row[j] = MIN(up[j - 1] + !same(a[i - 1], b[j - 1]), MIN(row[j - 1], up[j]) + 1);
+			if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
+				row[j] = MIN(row[j], upper[j - 2] + 1);
 		}
 	}
-	return row[m];
+	return rows[n % 3][m];
 }
 
 bool words_nearest(const struct words *dict, const char *s, size_t len, char word[WORD_MAX + 1])

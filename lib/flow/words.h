@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WORD_MAX 40 /* letters; longer ones are nobody's typing error */
+#define WORD_MAX 40	 /* letters; longer ones are nobody's typing error */
 #define WORDS_SLOTS 1024 /* a power of two, at least twice the words of the largest dictionary */
 
 struct word {

@@ -3,6 +3,9 @@
  * Reads lines "KIND TEXT" from stdin and prints, for each, the canonical form of TEXT or "error: column N: ...".
  *
  * KIND is one of: match, flow (the flow of a trace), actions, add, mod, del (whole flow lines), dump (a line of dump-flows --no-stats).
+ * With --fields it prints the field table instead: name, bits, 1 when maskable, format, prerequisite, 1 when writable, NXM or OXM
+ * name, other names.
+ *
  * The comparison with Open vSwitch (tests/conformance/flow_text_oracle) and the unit tests speak through the same
  * functions. Ports p1, p2 and p3 have the numbers 1, 2 and 3.
  */
@@ -131,12 +134,32 @@ static void run_line(char *line)
 	printf("error: unknown kind of line '%.*s'\n", (int)kind_len, line);
 }
 
-int main(void)
+static void print_fields(void)
+{
+	static const char *const formats[] = {"decimal", "hex",	 "eth",	      "ipv4",	  "ipv6",
+					      "port",	 "frag", "tcp_flags", "ct_state", "tun_flags"};
+	static const char *const prereqs[] = {"none", "vlan", "mpls", "ip_any", "ipv4", "ipv6",	      "arp",	  "tcp",
+					      "udp",  "sctp", "icmp", "icmp6",	"nd",	"nd_solicit", "nd_advert"};
+
+	for (int i = 0; i < FIELD_N_IDS; i++) {
+		const struct field *f = field_by_id((enum field_id)i);
+		const char *wire = f->nxm_name ? f->nxm_name : f->oxm_name;
+
+		printf("%s %u %d %s %s %d %s %s\n", f->name, f->n_bits, f->maskable, formats[f->format],
+		       prereqs[f->prereq], f->writable, wire ? wire : "-", f->aliases ? f->aliases : "-");
+	}
+}
+
+int main(int argc, char *argv[])
 {
 	char *line = NULL;
 	size_t cap = 0;
 	ssize_t n;
 
+	if (argc > 1 && !strcmp(argv[1], "--fields")) {
+		print_fields();
+		return 0;
+	}
 	while ((n = getline(&line, &cap, stdin)) > 0) {
 		if (line[n - 1] == '\n')
 			line[n - 1] = '\0';
