@@ -140,13 +140,13 @@ void packet_set_mpls(struct packet *p, const struct dp_set_mpls *set)
 /* ---- IPv4, IPv6, ARP ---- */
 
 /* The new value of an IPv4 address whose old one is @old; both checksums follow. */
-static be32 set_ipv4_addr(struct packet *p, struct wire_ipv4 *ip, be32 old, be32 new)
+static be32 set_ipv4_addr(struct packet *p, struct wire_ipv4 *ip, be32 old, be32 wanted)
 {
-	if (old != new) {
-		ip->csum = csum_update32(ip->csum, old, new);
-		l4_shift_csum(p, (VSW_FORCE uint32_t)old, (VSW_FORCE uint32_t) new, true);
+	if (old != wanted) {
+		ip->csum = csum_update32(ip->csum, old, wanted);
+		l4_shift_csum(p, (VSW_FORCE uint32_t)old, (VSW_FORCE uint32_t)wanted, true);
 	}
-	return new;
+	return wanted;
 }
 
 void packet_set_ipv4(struct packet *p, const struct dp_set_ipv4 *set)
@@ -239,7 +239,7 @@ static void sctp_shift_csum(struct packet *p, struct wire_sctp *sctp, be32 old_p
 void packet_set_tp(struct packet *p, const struct dp_set_tp *set)
 {
 	uint8_t *l4 = p->data + p->l4_ofs;
-	be32 old, new;
+	be32 old, wanted;
 	be16 ports[2];
 
 	if (p->l4_proto != WIRE_IP_TCP && p->l4_proto != WIRE_IP_UDP && p->l4_proto != WIRE_IP_SCTP)
@@ -247,14 +247,14 @@ void packet_set_tp(struct packet *p, const struct dp_set_tp *set)
 	old = wire_load_be32(l4);
 	ports[0] = masked16(wire_load_be16(l4), set->src, set->src_mask);
 	ports[1] = masked16(wire_load_be16(l4 + 2), set->dst, set->dst_mask);
-	new = wire_load_be32(ports);
-	if (old == new)
+	wanted = wire_load_be32(ports);
+	if (old == wanted)
 		return;
-	wire_store_be32(l4, new);
+	wire_store_be32(l4, wanted);
 	if (p->l4_proto == WIRE_IP_SCTP)
-		sctp_shift_csum(p, (void *)l4, old, new);
+		sctp_shift_csum(p, (void *)l4, old, wanted);
 	else
-		l4_shift_csum(p, (VSW_FORCE uint32_t)old, (VSW_FORCE uint32_t) new, false);
+		l4_shift_csum(p, (VSW_FORCE uint32_t)old, (VSW_FORCE uint32_t)wanted, false);
 }
 
 static bool has_icmp(const struct packet *p)
