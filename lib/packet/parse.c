@@ -76,7 +76,7 @@ bool parse_nd_fields(const uint8_t *icmp, size_t len, struct nd_fields *nd)
 		if (!opt_len || opt_len > len - ofs)
 			break;
 		if (field && opt_len == sizeof *opt) {
-			if (*field && memcmp(icmp + *field, zeros, sizeof zeros)) {
+			if (*field && memcmp(icmp + *field, zeros, sizeof zeros) != 0) {
 				*nd = (struct nd_fields){0};
 				break;
 			}
