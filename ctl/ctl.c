@@ -67,7 +67,7 @@ int ctl_fail(const struct ctl *ctl, const char *fmt, ...)
 
 int ctl_print_json(const json_t *json)
 {
-	json_dumpf(json, stdout, JSON_ENCODE_ANY);
+	json_dumpf(json, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
 	putchar('\n');
 	return CTL_OK;
 }

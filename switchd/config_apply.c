@@ -98,11 +98,20 @@ static bool iface_stays(const struct plan *plan, const struct iface *iface)
 	return bridge && !iface_settings_of(row, plan->view, bridge, &settings, NULL) && settings.type == iface->type;
 }
 
+/* A port that never was used no number up. */
+static void give_back_number(const struct iface *iface)
+{
+	if (!iface->dev->ofport_requested)
+		iface->bridge->next_ofp = MIN(iface->bridge->next_ofp, iface->ofp_port);
+}
+
 static void remove_port(struct plan *plan, struct port *port)
 {
 	struct iface *iface, *next;
 
 	cds_list_for_each_entry_safe(iface, next, &port->ifaces, port_node) {
+		if (nameset_has(&plan->added, port->name))
+			give_back_number(iface);
 		if (!iface_stays(plan, iface) && iface->bridge->dp->ops != &datapath_dummy)
 			nameset_add(&plan->doomed, iface->name, iface->type);
 		iface_dev_close(iface);

@@ -166,7 +166,7 @@ static void put_answer(struct client *c, json_t *id, int error, json_t *result, 
 	json_object_set_new(answer, "result", !error && result ? json_incref(result) : json_null());
 	json_object_set_new(answer, "error", error ? error_object(error, err) : json_null());
 	json_decref(result);
-	if (json_dump_callback(answer, append_to_ds, &c->out, JSON_COMPACT)) {
+	if (json_dump_callback(answer, append_to_ds, &c->out, JSON_COMPACT | JSON_REAL_PRECISION(12))) {
 		ds_clear(&c->out);
 		ds_put(&c->out, "{\"id\":null,\"result\":null,\"error\":{\"text\":\"the answer is not UTF-8\",\"code\":\"EILSEQ\"}}");
 	}

@@ -270,7 +270,9 @@ static int run(void)
 
 	if (error) {
 		fprintf(stderr, "vsw-switchd: %s\n", err.text);
-		log_err("cannot start: %s", err.text);
+		/* Without these two the log goes the same way. */
+		if (options.log_file || options.detach)
+			log_err("cannot start: %s", err.text);
 		return 1;
 	}
 	log_info("vsw-switchd " VSW_VERSION " serves %s (database %s, datapath %s)", options.rundir, options.db,

@@ -266,7 +266,7 @@ struct db_row *vsctl_insert_port(struct vsctl *c, struct db_row *bridge, const c
 	return port;
 }
 
-/* Which table does COLUMN[:KEY]=VALUE speak of? An exact name counts more than an abbreviation. */
+/* Which table does COLUMN[:KEY]=VALUE speak of? An exact name counts more than an abbreviation. NULL: none of them. */
 static const char *table_of_word(struct vsctl *c, const char *const tables[], size_t n_tables, const char *word)
 {
 	char *column = xstrndup(word, strcspn(word, ":="));
@@ -285,7 +285,16 @@ static const char *table_of_word(struct vsctl *c, const char *const tables[], si
 			found = tables[i];
 	}
 	free(column);
-	return found ? found : tables[0];
+	return found;
+}
+
+static int no_such_column(const char *const tables[], size_t n_tables, const char *word, struct errtext *err)
+{
+	int len = (int)MIN(strcspn(word, ":="), 60);
+
+	if (n_tables == 1)
+		return errtext_set(err, ENOENT, "table %s has no column '%.*s'", tables[0], len, word);
+	return errtext_set(err, ENOENT, "neither table %s nor table %s has a column '%.*s'", tables[0], tables[1], len, word);
 }
 
 int vsctl_set_columns(struct vsctl *c, const char *const tables[], size_t n_tables, const char *name, const char *const words[],
@@ -294,7 +303,8 @@ int vsctl_set_columns(struct vsctl *c, const char *const tables[], size_t n_tabl
 	for (size_t i = 0; i < n; i++) {
 		const char *argv[] = { "set", table_of_word(c, tables, n_tables, words[i]), name, words[i] };
 		struct dbcmd_output said = DBCMD_OUTPUT_INIT;
-		int error = dbcmd_run(c->txn, ARRAY_SIZE(argv), argv, &said, err);
+		int error = argv[1] ? dbcmd_run(c->txn, ARRAY_SIZE(argv), argv, &said, err) :
+				      no_such_column(tables, n_tables, words[i], err);
 
 		dbcmd_output_fini(&said);
 		if (error)
