@@ -51,7 +51,8 @@ static void tidy_json(json_t *result)
 	json_t *command;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "commands"), i, command) json_object_del(command, "exit");
+	json_array_foreach(json_object_get(result, "commands"), i, command)
+		json_object_del(command, "exit");
 }
 
 /*

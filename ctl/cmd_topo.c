@@ -107,14 +107,13 @@ static void print_hosts(const json_t *hosts)
 	json_t *host, *addrs, *addr;
 	size_t i;
 
-	json_object_foreach((json_t *)hosts, name, host)
-	{
+	json_object_foreach((json_t *)hosts, name, host) {
 		printf("host %s  namespace %s%s\n", name, json_string_value(json_object_get(host, "namespace")),
 		       json_is_true(json_object_get(host, "present")) ? "" : " (missing)");
-		json_object_foreach(json_object_get(host, "interfaces"), iface, addrs)
-		{
+		json_object_foreach(json_object_get(host, "interfaces"), iface, addrs) {
 			printf("    %s", iface);
-			json_array_foreach(addrs, i, addr) printf(" %s", json_string_value(addr));
+			json_array_foreach(addrs, i, addr)
+				printf(" %s", json_string_value(addr));
 			putchar('\n');
 		}
 	}
@@ -126,10 +125,10 @@ static void print_switches(const json_t *switches)
 	json_t *sw, *port;
 	size_t i;
 
-	json_object_foreach((json_t *)switches, name, sw)
-	{
+	json_object_foreach((json_t *)switches, name, sw) {
 		printf("switch %s\n    ports", name);
-		json_array_foreach(json_object_get(sw, "ports"), i, port) printf(" %s", json_string_value(port));
+		json_array_foreach(json_object_get(sw, "ports"), i, port)
+			printf(" %s", json_string_value(port));
 		putchar('\n');
 	}
 }

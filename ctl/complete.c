@@ -75,7 +75,8 @@ static void offer_names(struct completion *c, const char *what, const char *tabl
 	}
 	if (rpc_call(c->rpc, "db/complete", params, &result, NULL))
 		return;
-	json_array_foreach(json_object_get(result, "words"), i, word) offer(c, json_string_value(word), suffix);
+	json_array_foreach(json_object_get(result, "words"), i, word)
+		offer(c, json_string_value(word), suffix);
 	json_decref(result);
 }
 

@@ -136,11 +136,11 @@ bool json_reader_object(struct json_reader *r, const json_t *value, const char *
 		json_reader_fail(r, "expected an object: { ... }");
 		return false;
 	}
-	json_object_foreach((json_t *)value, key, member) if (keys && !among(keys, key))
-	{
-		json_reader_fail_at(r, key, "unknown key; known here: %s", keys);
-		return false;
-	}
+	json_object_foreach((json_t *)value, key, member)
+		if (keys && !among(keys, key)) {
+			json_reader_fail_at(r, key, "unknown key; known here: %s", keys);
+			return false;
+		}
 	return true;
 }
 

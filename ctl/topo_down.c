@@ -47,8 +47,9 @@ static int delete_bridges(const struct topo_run *run, struct errtext *err)
 		json_decref(list);
 		return error;
 	}
-	json_array_foreach(run->bridges, i, name) if (owns_bridge(run, rpc, json_string_value(name)))
-		json_array_append_new(list, json_pack("[s, s, O]", "--if-exists", "del-br", name));
+	json_array_foreach(run->bridges, i, name)
+		if (owns_bridge(run, rpc, json_string_value(name)))
+			json_array_append_new(list, json_pack("[s, s, O]", "--if-exists", "del-br", name));
 	if (json_array_size(list))
 		error = rpc_call(rpc, "db/run", json_pack("{s:O}", "commands", list), &result, err);
 	json_decref(result);
@@ -84,8 +85,7 @@ static void delete_devices(const struct topo_run *run)
 
 	snprintf(alias, sizeof alias, "vsw-topo %s", run->prefix);
 	if (json_array_size(run->devices) && !rtnl_open(&rtnl, netns))
-		json_array_foreach(run->devices, i, name)
-		{
+		json_array_foreach(run->devices, i, name) {
 			struct rtnl_link link;
 
 			if (!rtnl_get_link(rtnl, json_string_value(name), &link) && !strcmp(link.alias, alias) &&

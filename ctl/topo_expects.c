@@ -130,8 +130,7 @@ static void parse_names(struct json_reader *r, const struct topo *topo, struct t
 	} else if (!json_array_size(value)) {
 		json_reader_fail(r, "%sexpected the name of a host, or a list of names", value ? "" : "missing: ");
 	} else {
-		json_array_foreach(value, i, element)
-		{
+		json_array_foreach(value, i, element) {
 			json_reader_enter_index(r, i);
 			if (json_is_string(element))
 				parse(r, topo, e, json_string_value(element));

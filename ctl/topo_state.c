@@ -61,7 +61,8 @@ static void load_namespaces(struct topo_run *run, const json_t *list)
 	size_t i;
 
 	run->namespaces = xcalloc(json_array_size(list), sizeof *run->namespaces);
-	json_array_foreach(list, i, name) run->namespaces[run->n_namespaces++] = xstrdup(json_string_value(name));
+	json_array_foreach(list, i, name)
+		run->namespaces[run->n_namespaces++] = xstrdup(json_string_value(name));
 }
 
 static int load(struct topo_run *run, struct errtext *err)

@@ -290,7 +290,7 @@ static int configure_hosts(const struct up *up)
 	return error;
 }
 
-/* ---- the daemon, its bridges, their flows ---- */
+/* ---- the private daemon ---- */
 
 static int start_daemon(struct up *up, const struct topo_options *options)
 {
@@ -322,126 +322,6 @@ static int await_daemon(struct up *up)
 	}
 	free(text);
 	free(log);
-	return error;
-}
-
-/* A value of a column as database commands take it: lists joined by commas. */
-static void put_value(struct ds *ds, const json_t *value)
-{
-	json_t *element;
-	size_t i;
-
-	if (json_is_string(value))
-		ds_put(ds, json_string_value(value));
-	else if (json_is_integer(value))
-		ds_printf(ds, "%lld", (long long)json_integer_value(value));
-	else if (json_is_real(value))
-		ds_printf(ds, "%.17g", json_real_value(value));
-	else if (json_is_boolean(value))
-		ds_put(ds, json_is_true(value) ? "true" : "false");
-	else if (!json_array_size(value))
-		ds_put(ds, "[]");
-	json_array_foreach(value, i, element)
-	{
-		if (i)
-			ds_put_char(ds, ',');
-		put_value(ds, element);
-	}
-}
-
-static void put_columns(json_t *words, const json_t *columns)
-{
-	const char *column;
-	json_t *value;
-
-	json_object_foreach((json_t *)columns, column, value)
-	{
-		struct ds ds = DS_INIT;
-
-		ds_printf(&ds, "%s=", column);
-		put_value(&ds, value);
-		json_array_append_new(words, json_string(ds_cstr(&ds)));
-		ds_fini(&ds);
-	}
-}
-
-/* The other end of a link between switches, for patch ports; NULL for all others. */
-static const char *patch_peer(const struct topo *topo, size_t sw, const char *port)
-{
-	for (size_t i = 0; i < topo->n_links; i++)
-		for (int e = 0; e < 2; e++) {
-			const struct topo_end *end = &topo->links[i].ends[e], *other = &topo->links[i].ends[!e];
-
-			if (end->is_switch && other->is_switch && end->node == sw && !strcmp(end->name, port))
-				return other->name;
-		}
-	return NULL;
-}
-
-static void put_switch(const struct up *up, json_t *commands_list, size_t s)
-{
-	const struct topo_switch *sw = &up->topo->switches[s];
-	json_t *words =
-		json_pack("[s, s, o]", "add-br", sw->name, json_sprintf("external_ids:vsw-topo=%s", up->run->prefix));
-
-	put_columns(words, sw->settings);
-	json_array_append_new(commands_list, words);
-	for (size_t i = 0; i < sw->n_ports; i++) {
-		const char *peer = patch_peer(up->topo, s, sw->ports[i].name);
-
-		words = json_pack("[s, s, s]", "add-port", sw->name, sw->ports[i].name);
-		if (peer) {
-			json_array_append_new(words, json_string("type=patch"));
-			json_array_append_new(words, json_sprintf("options:peer=%s", peer));
-		}
-		put_columns(words, sw->ports[i].columns);
-		json_array_append_new(commands_list, words);
-	}
-}
-
-static int make_switches(const struct up *up, struct rpc *rpc)
-{
-	json_t *list = json_array();
-	json_t *result = NULL;
-	int error;
-
-	for (size_t i = 0; i < up->topo->n_switches; i++)
-		put_switch(up, list, i);
-	error = rpc_call(rpc, "db/run", json_pack("{s:o}", "commands", list), &result, up->err);
-	json_decref(result);
-	return error;
-}
-
-static int add_flows(const struct up *up, struct rpc *rpc, const struct topo_switch *sw)
-{
-	struct ds text = DS_INIT;
-	json_t *flow, *result = NULL;
-	size_t i;
-	int error;
-
-	if (!json_array_size(sw->flows))
-		return 0;
-	json_array_foreach(sw->flows, i, flow) ds_printf(&text, "%s\n", json_string_value(flow));
-	error = rpc_call(rpc, "flow/add",
-			 json_pack("{s:s, s:s, s:o}", "bridge", sw->name, "flows", ds_cstr(&text), "file",
-				   json_sprintf("%s: flows of %s", up->topo->name, sw->name)),
-			 &result, up->err);
-	json_decref(result);
-	ds_fini(&text);
-	return error;
-}
-
-static int configure_daemon(const struct up *up)
-{
-	struct rpc *rpc;
-	int error = rpc_open(&rpc, up->run->daemon_rundir, TOPO_TIMEOUT_MS, up->err);
-
-	if (error)
-		return error;
-	error = make_switches(up, rpc);
-	for (size_t i = 0; i < up->topo->n_switches && !error; i++)
-		error = add_flows(up, rpc, &up->topo->switches[i]);
-	rpc_close(rpc);
 	return error;
 }
 
@@ -525,7 +405,7 @@ static int make_everything(struct up *up, const struct topo_options *options)
 	if (!error && up->starter > 0)
 		error = await_daemon(up);
 	if (!error)
-		error = configure_daemon(up);
+		error = topo_configure_switches(up->run, up->topo, up->err);
 	if (!error)
 		error = start_programs(up);
 	return error;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The switches of a topology: all bridges and ports of all of them are one transaction, then each gets its flows.
+ */
+#include <string.h>
+
+#include "base/ds.h"
+#include "ctl/rpc.h"
+#include "ctl/topo_run.h"
+
+/* A value of a column as database commands take it: lists joined by commas. */
+static void put_value(struct ds *ds, const json_t *value)
+{
+	json_t *element;
+	size_t i;
+
+	if (json_is_string(value))
+		ds_put(ds, json_string_value(value));
+	else if (json_is_integer(value))
+		ds_printf(ds, "%lld", (long long)json_integer_value(value));
+	else if (json_is_real(value))
+		ds_printf(ds, "%.17g", json_real_value(value));
+	else if (json_is_boolean(value))
+		ds_put(ds, json_is_true(value) ? "true" : "false");
+	else if (!json_array_size(value))
+		ds_put(ds, "[]");
+	json_array_foreach(value, i, element) {
+		if (i)
+			ds_put_char(ds, ',');
+		put_value(ds, element);
+	}
+}
+
+static void put_columns(json_t *words, const json_t *columns)
+{
+	const char *column;
+	json_t *value;
+
+	json_object_foreach((json_t *)columns, column, value) {
+		struct ds ds = DS_INIT;
+
+		ds_printf(&ds, "%s=", column);
+		put_value(&ds, value);
+		json_array_append_new(words, json_string(ds_cstr(&ds)));
+		ds_fini(&ds);
+	}
+}
+
+/* The other end of a link between switches, for patch ports; NULL for all others. */
+static const char *patch_peer(const struct topo *topo, size_t sw, const char *port)
+{
+	for (size_t i = 0; i < topo->n_links; i++)
+		for (int e = 0; e < 2; e++) {
+			const struct topo_end *end = &topo->links[i].ends[e], *other = &topo->links[i].ends[!e];
+
+			if (end->is_switch && other->is_switch && end->node == sw && !strcmp(end->name, port))
+				return other->name;
+		}
+	return NULL;
+}
+
+static void put_switch(const struct topo_run *run, const struct topo *topo, json_t *commands_list, size_t s)
+{
+	const struct topo_switch *sw = &topo->switches[s];
+	json_t *words =
+		json_pack("[s, s, o]", "add-br", sw->name, json_sprintf("external_ids:vsw-topo=%s", run->prefix));
+
+	put_columns(words, sw->settings);
+	json_array_append_new(commands_list, words);
+	for (size_t i = 0; i < sw->n_ports; i++) {
+		const char *peer = patch_peer(topo, s, sw->ports[i].name);
+
+		words = json_pack("[s, s, s]", "add-port", sw->name, sw->ports[i].name);
+		if (peer) {
+			json_array_append_new(words, json_string("type=patch"));
+			json_array_append_new(words, json_sprintf("options:peer=%s", peer));
+		}
+		put_columns(words, sw->ports[i].columns);
+		json_array_append_new(commands_list, words);
+	}
+}
+
+static int make_switches(const struct topo_run *run, const struct topo *topo, struct rpc *rpc, struct errtext *err)
+{
+	json_t *list = json_array();
+	json_t *result = NULL;
+	int error;
+
+	for (size_t i = 0; i < topo->n_switches; i++)
+		put_switch(run, topo, list, i);
+	error = rpc_call(rpc, "db/run", json_pack("{s:o}", "commands", list), &result, err);
+	json_decref(result);
+	return error;
+}
+
+static int add_flows(const struct topo *topo, struct rpc *rpc, const struct topo_switch *sw, struct errtext *err)
+{
+	struct ds text = DS_INIT;
+	json_t *flow, *result = NULL;
+	size_t i;
+	int error;
+
+	if (!json_array_size(sw->flows))
+		return 0;
+	json_array_foreach(sw->flows, i, flow)
+		ds_printf(&text, "%s\n", json_string_value(flow));
+	error = rpc_call(rpc, "flow/add",
+			 json_pack("{s:s, s:s, s:o}", "bridge", sw->name, "flows", ds_cstr(&text), "file",
+				   json_sprintf("%s: flows of %s", topo->name, sw->name)),
+			 &result, err);
+	json_decref(result);
+	ds_fini(&text);
+	return error;
+}
+
+int topo_configure_switches(const struct topo_run *run, const struct topo *topo, struct errtext *err)
+{
+	struct rpc *rpc;
+	int error = rpc_open(&rpc, run->daemon_rundir, TOPO_TIMEOUT_MS, err);
+
+	if (error)
+		return error;
+	error = make_switches(run, topo, rpc, err);
+	for (size_t i = 0; i < topo->n_switches && !error; i++)
+		error = add_flows(topo, rpc, &topo->switches[i], err);
+	rpc_close(rpc);
+	return error;
+}
