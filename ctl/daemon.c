@@ -81,6 +81,10 @@ static void exec_daemon(const char *path, const struct daemon_options *o)
 		argv[n++] = "--datapath";
 		argv[n++] = o->datapath;
 	}
+	if (o->log) {
+		argv[n++] = "--log-file";
+		argv[n++] = o->log;
+	}
 	argv[n] = NULL;
 	if (o->netns >= 0 && setns(o->netns, CLONE_NEWNET)) {
 		perror("vsw: setns");

@@ -16,7 +16,7 @@ VSW_MUST_USE int daemon_find(char **path, struct errtext *err);
 /**
  * struct daemon_options - how to start it
  * @rundir: created by the daemon
- * @db, @datapath, @log: NULL for its defaults; a log is what its standard error becomes
+ * @db, @datapath, @log: NULL for its defaults; a log takes its log and its standard error
  * @netns: descriptor of the network namespace to start it in, -1 for this one
  */
 struct daemon_options {
