@@ -40,6 +40,8 @@ obj = $(patsubst %.c,$(O)/%.o,$(1))
 LIB := $(O)/libvsw.a
 # The daemon's code without main(), for tests and benchmarks.
 SWITCHD_LIB := $(O)/libswitchd.a
+# The CLI's code without main(), for tests.
+CTL_LIB := $(O)/libctl.a
 UNIT := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(UNIT_SRC))
 TOOLS := $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(TOOL_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(O)/tests/bench/%,$(BENCH_SRC))
@@ -63,12 +65,17 @@ $(SWITCHD_LIB): $(call obj,$(filter-out switchd/main.c,$(SWITCHD_SRC)))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+$(CTL_LIB): $(call obj,$(filter-out ctl/vsw.c,$(CTL_SRC)))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
 $(BIN)/vsw-switchd: $(O)/switchd/main.o $(SWITCHD_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BIN)/vsw: $(call obj,$(CTL_SRC)) $(LIB)
+$(BIN)/vsw: $(O)/ctl/vsw.o $(CTL_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -78,7 +85,7 @@ $(BIN)/vsw-vmm: $(call obj,$(VMM_SRC)) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(O)/tests/unit/%: $(O)/tests/unit/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(LIB)
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(CTL_LIB) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 

@@ -167,19 +167,22 @@ static void fill_end(const struct up *up, const struct topo_link *link, const st
 		out->mtu = iface->mtu;
 }
 
-/* The switch's end: up, and without an address of its own. */
+/* The switch's end: up, without an address of its own, and with a note by which `down` knows it among others of the namespace. */
 static int raise_switch_end(struct up *up, const struct topo_end *end)
 {
 	struct rtnl_link link;
+	char alias[128];
 	int error = rtnl_get_link(up->rtnl, end->name, &link);
 
+	snprintf(alias, sizeof alias, "vsw-topo %s", up->run->prefix);
+	if (!error)
+		error = rtnl_set_alias(up->rtnl, link.ifindex, alias);
 	return error ? error : rtnl_set_up(up->rtnl, link.ifindex, true);
 }
 
 static int make_link(struct up *up, const struct topo_link *link)
 {
 	const struct topo_end *a = &link->ends[0], *b = &link->ends[1];
-	char alias[128];
 	struct rtnl_end ends[2];
 	int error;
 
@@ -191,10 +194,6 @@ static int make_link(struct up *up, const struct topo_link *link)
 	}
 	fill_end(up, link, a, &ends[0]);
 	fill_end(up, link, b, &ends[1]);
-	/* By this `down` knows the device again among others of the daemon's namespace. */
-	snprintf(alias, sizeof alias, "vsw-topo %s", up->run->prefix);
-	if (a->is_switch)
-		ends[0].alias = alias;
 	error = rtnl_add_veth(up->rtnl, &ends[0], &ends[1]);
 	if (!error && a->is_switch)
 		error = raise_switch_end(up, a);

@@ -153,8 +153,6 @@ int rtnl_add_veth(struct rtnl *rtnl, const struct rtnl_end *a, const struct rtnl
 
 	begin_link(rtnl, &nlh, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
 	put_end(nlh, a);
-	if (a->alias)
-		mnl_attr_put_str(nlh, IFLA_IFALIAS, a->alias);
 	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
@@ -261,6 +259,15 @@ int rtnl_set_up(struct rtnl *rtnl, int ifindex, bool silent)
 
 	/* A kernel without IPv6 is silent anyway. */
 	return error == -EAFNOSUPPORT && silent ? set_up(rtnl, ifindex, false) : error;
+}
+
+int rtnl_set_alias(struct rtnl *rtnl, int ifindex, const char *alias)
+{
+	struct nlmsghdr *nlh;
+
+	begin_link(rtnl, &nlh, RTM_SETLINK, 0, ifindex);
+	mnl_attr_put_str(nlh, IFLA_IFALIAS, alias);
+	return acknowledged(rtnl, nlh);
 }
 
 int rtnl_set_mtu(struct rtnl *rtnl, int ifindex, uint32_t mtu)

@@ -45,7 +45,6 @@ struct rtnl_end {
 	int netns;	    /**< where it is to live; -1: in the namespace of the socket */
 	uint32_t mtu;	    /**< 0: the kernel's */
 	const uint8_t *mac; /**< NULL: a random one */
-	const char *alias;  /**< NULL: none; at most 255 bytes */
 };
 
 /** rtnl_add_veth() - a pair, both ends down. -EEXIST when a name is taken. */
@@ -67,6 +66,8 @@ VSW_MUST_USE int rtnl_get_link(struct rtnl *rtnl, const char *name, struct rtnl_
 
 /** rtnl_set_up() - @silent: and give it no IPv6 address of its own. */
 VSW_MUST_USE int rtnl_set_up(struct rtnl *rtnl, int ifindex, bool silent);
+/** rtnl_set_alias() - a note on the device; at most 255 bytes. */
+VSW_MUST_USE int rtnl_set_alias(struct rtnl *rtnl, int ifindex, const char *alias);
 /** rtnl_set_mtu() - @mtu in bytes. */
 VSW_MUST_USE int rtnl_set_mtu(struct rtnl *rtnl, int ifindex, uint32_t mtu);
 
