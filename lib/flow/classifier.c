@@ -200,16 +200,15 @@ size_t classifier_key_words(const struct match *match)
 	return n;
 }
 
-void classifier_insert(struct classifier *cls, struct cls_rule *rule, uint64_t *key, const struct match *match,
-		       uint16_t priority, uint64_t version)
+void classifier_insert(struct classifier *cls, struct cls_rule *rule, const struct match *match, uint16_t priority,
+		       uint64_t version)
 {
 	struct cls_subtable *st = subtable_get(cls, &match->mask);
 	size_t n_before = st->n_rules;
 	uint16_t max_before = st->max_priority;
 
 	rule->subtable = st;
-	rule->hash = cls_subtable_key(st, &match->key, key);
-	rule->key = key;
+	rule->hash = cls_subtable_key(st, &match->key, rule->key);
 	rule->priority = priority;
 	rule->add_version = version;
 	rule->remove_version = CLS_VERSION_MAX;

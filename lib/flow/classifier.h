@@ -32,15 +32,15 @@ struct cls_subtable;
 
 #define CLS_VERSION_MAX UINT64_MAX
 
-/** Embedded by its owner, who frees it no sooner than a grace period after classifier_remove(). */
+/** Embedded by its owner as the last member; freed no sooner than a grace period after classifier_remove(). */
 struct cls_rule {
 	struct cls_rule *next;	       /**< RCU: same masked key, falling priority */
 	struct cls_subtable *subtable; /**< where it is; its mask is the rule's mask */
-	const uint64_t *key;	       /**< the match's words under that mask; memory of the owner */
 	uint64_t add_version;
 	uint64_t remove_version; /**< atomic: CLS_VERSION_MAX while alive */
 	uint32_t hash;
 	uint16_t priority;
+	uint64_t key[]; /**< the match's words under that mask: right here, where a lookup reads it */
 };
 
 struct classifier;
@@ -57,14 +57,13 @@ size_t classifier_key_words(const struct match *match);
 
 /**
  * classifier_insert() - add a rule; two rules with equal match and priority may coexist in different versions
- * @rule: uninitialised memory of the owner; linked until classifier_remove()
- * @key: room for classifier_key_words() words, kept as long as @rule
+ * @rule: uninitialised memory of the owner, with room for classifier_key_words() words behind it
  * @version: first version that shows it
  *
  * Lookups find it after classifier_publish().
  */
-void classifier_insert(struct classifier *cls, struct cls_rule *rule, uint64_t *key, const struct match *match,
-		       uint16_t priority, uint64_t version);
+void classifier_insert(struct classifier *cls, struct cls_rule *rule, const struct match *match, uint16_t priority,
+		       uint64_t version);
 /** classifier_publish() - bring the order of subtables up to date; before a version with new rules is made known. */
 void classifier_publish(struct classifier *cls);
 /** classifier_hide() - invisible from @version on; still found by lookups in older versions. */

@@ -93,9 +93,12 @@ struct cls_subtable *cls_subtable_new(const struct flow_key *mask)
 		}
 		st->stage_end[s] = st->n_words;
 	}
-	for (unsigned int t = 0; t < CLS_N_TRIES; t++)
-		st->trie_plen[t] = (uint8_t)leading_ones((const uint8_t *)mask + cls_trie_fields[t].ofs,
-							 cls_trie_fields[t].n_bytes);
+	for (unsigned int t = 0; t < CLS_N_TRIES; t++) {
+		const struct cls_trie_field *f = &cls_trie_fields[t];
+
+		st->trie_plen[t] = (uint8_t)leading_ones((const uint8_t *)mask + f->ofs, f->n_bytes);
+		st->tries |= st->trie_plen[t] ? 1u << t : 0;
+	}
 	return st;
 }
 
@@ -333,17 +336,13 @@ static struct cls_rule *first_visible(struct cls_rule *rule, uint64_t version)
 	return rule;
 }
 
-struct cls_rule *cls_subtable_lookup(const struct cls_subtable *st, struct cls_trie_view *view, uint64_t version,
-				     const struct flow_key *key, struct flow_key *wc)
+/* Stage by stage, so that a miss marks as little as possible. */
+static struct cls_rule *lookup_staged(const struct cls_subtable *st, struct cls_trie_view *view, uint64_t version,
+				      const struct flow_key *key, struct flow_key *wc)
 {
 	uint64_t values[FLOW_KEY_WORDS], hash = 0;
 	unsigned int i = 0;
 
-	if (!wc) {
-		uint32_t folded = cls_subtable_key(st, key, values);
-
-		return first_visible(cls_subtable_find(st, values, folded), version);
-	}
 	for (unsigned int s = 0; s < CLS_N_STAGES; s++) {
 		if (tries_rule_out(st, s, view, key, wc))
 			return NULL;
@@ -358,4 +357,30 @@ struct cls_rule *cls_subtable_lookup(const struct cls_subtable *st, struct cls_t
 	}
 	mark_words(st, i, wc);
 	return first_visible(cls_subtable_find(st, values, hash_fold(hash)), version);
+}
+
+static struct cls_rule *lookup_whole(const struct cls_subtable *st, uint64_t version, const struct flow_key *key)
+{
+	uint64_t values[FLOW_KEY_WORDS];
+	uint32_t hash = cls_subtable_key(st, key, values);
+
+	return first_visible(cls_subtable_find(st, values, hash), version);
+}
+
+struct cls_rule *cls_subtable_lookup(const struct cls_subtable *st, struct cls_trie_view *view, uint64_t version,
+				     const struct flow_key *key, struct flow_key *wc)
+{
+	struct cls_rule *rule;
+
+	if (!wc)
+		return lookup_whole(st, version, key);
+	/* Walking a trie costs many times what a probe does, and a match has to mark the whole mask anyway. */
+	if (st->tries & ~view->known) {
+		rule = lookup_whole(st, version, key);
+		if (rule) {
+			mark_words(st, st->n_words, wc);
+			return rule;
+		}
+	}
+	return lookup_staged(st, view, version, key, wc);
 }

@@ -46,6 +46,7 @@ struct cls_subtable {
 	size_t n_max;	  /* rules of max_priority; 0: max_priority is only an upper bound */
 	uint16_t max_priority;
 	uint8_t n_words;
+	unsigned int tries;		 /* bit of each trie whose plen below is not 0 */
 	uint8_t stage_end[CLS_N_STAGES]; /* words before it belong to this stage or an earlier one */
 	uint8_t trie_plen[CLS_N_TRIES];	 /* leading bits of the field that the mask has; 0: trie not used */
 	struct cls_map rules;

@@ -121,7 +121,6 @@ static void modify_rule(struct tx *tx, struct rule *old, const struct flow_mod *
 	rule->importance = old->importance;
 	rule->idle_timeout_s = old->idle_timeout_s;
 	rule->hard_timeout_s = old->hard_timeout_s;
-	rule->seq = old->seq;
 	rule->created_ms = old->created_ms;
 	rule->used_ms = __atomic_load_n(&old->used_ms, __ATOMIC_RELAXED);
 	tx_replace(tx, old, rule, !(fm->flags & FLOW_F_RESET_COUNTS));

@@ -22,10 +22,11 @@ LOG_MODULE(tables);
 struct rule *rule_new(uint8_t table, const struct match *match, const void *ofacts, size_t ofacts_len, int64_t now_ms)
 {
 	size_t n_key = classifier_key_words(match) * sizeof(uint64_t);
-	struct rule *rule = xmalloc(sizeof *rule + n_key + sizeof *rule->actions + ofacts_len);
-	struct rule_actions *actions = (struct rule_actions *)(void *)((char *)rule->key + n_key);
+	size_t size = offsetof(struct rule, cr.key) + n_key;
+	struct rule *rule = xmalloc(size + sizeof *rule->actions + ofacts_len);
+	struct rule_actions *actions = (struct rule_actions *)(void *)((char *)rule + size);
 
-	_Static_assert(offsetof(struct rule, key) % _Alignof(struct rule_actions) == 0,
+	_Static_assert(offsetof(struct rule, cr.key) % _Alignof(struct rule_actions) == 0,
 		       "actions behind the key are aligned");
 	memset(rule, 0, sizeof *rule);
 	actions->len = (uint32_t)ofacts_len;
@@ -124,21 +125,6 @@ int tables_new(const struct tables_config *config, int64_t now_ms, struct tables
 	return 0;
 }
 
-/* Take every rule out; the journal keeps them. */
-static void tables_clear(struct tables *tables)
-{
-	const struct flow_mod any = {.table = FLOW_TABLE_ALL, .out_port = OFPP_NONE};
-	struct rule_list list = {NULL, 0, 0};
-	struct tx tx;
-
-	tx_init(&tx, tables, tables->now_ms);
-	tables_collect(tables, &any, tx.version, &list);
-	for (size_t i = 0; i < list.n; i++)
-		tx_hide(&tx, list.rules[i]);
-	free(list.rules);
-	tx_commit(&tx);
-}
-
 void tables_free(struct tables *tables)
 {
 	if (!tables)
@@ -146,8 +132,6 @@ void tables_free(struct tables *tables)
 	tables->config.changed = NULL;
 	table_store_close(tables);
 	tables_clear(tables);
-	rcu_barrier();
-	tables_reap(tables);
 	for (unsigned int t = 0; t < N_TABLES; t++)
 		classifier_free(tables->table[t].cls);
 	free(tables->timers.heap);

@@ -37,24 +37,23 @@ struct rule_actions {
 };
 
 struct rule {
-	struct cls_rule cr;
 	struct urcu_ref ref;
 	struct rcu_head rcu;
-	struct rule *heir; /**< atomic; the rule that a modification put in this one's place; owns a reference */
-	const struct rule_actions *actions; /**< in this rule's memory, behind `key` */
+	struct rule *heir; /**< atomic; what a modification put in this one's place; owns a reference */
+	const struct rule_actions *actions; /**< in this rule's memory, behind everything else */
 	uint64_t cookie;
 	int64_t created_ms, modified_ms;
+	uint64_t seq; /**< place in listings: order of additions; one that takes another's place keeps its */
 	uint8_t table;
 	uint8_t flags; /**< enum flow_mod_flag, those that stay with a rule */
 	uint16_t importance;
 	uint16_t idle_timeout_s, hard_timeout_s; /**< 0: none */
 	uint32_t timer;				 /**< place among the timers (rule_timers.h) */
 	uint32_t tx_slot;			 /**< place in the transaction that added it, while that lasts */
-	uint64_t seq;				 /**< age: order of additions; a modified rule keeps its */
 	/* written by any thread with relaxed atomics */
 	int64_t used_ms;
 	uint64_t n_packets, n_bytes;
-	uint64_t key[]; /**< of the classifier */
+	struct cls_rule cr; /**< with its key */
 };
 
 struct tables;
@@ -80,7 +79,7 @@ struct tables_config {
  * Return: 0, or a negative errno with a sentence in @err when the journal cannot be read or written at all.
  */
 int tables_new(const struct tables_config *config, int64_t now_ms, struct tables **tables, struct errtext *err);
-/** tables_free() - saves the counters; no reader may be left, references to rules may. Waits for a grace period. NULL is fine. */
+/** tables_free() - saves the counters; no reader may be left, references to rules may. May wait for a grace period. NULL is fine. */
 void tables_free(struct tables *tables);
 /** tables_delete_journal() - for a bridge that is deleted, as opposed to a daemon that stops; before tables_free(). */
 void tables_delete_journal(struct tables *tables);

@@ -24,11 +24,14 @@ struct flow_table {
 	uint64_t n_lookups, n_matches; /* relaxed atomics */
 };
 
+/* WAITING until the grace period is over; whoever comes second, the end of it or the end of the tables, frees. */
+enum grave_state { GRAVE_WAITING, GRAVE_ELAPSED, GRAVE_ORPHANED };
+
 /* Rules hidden by one transaction. */
 struct grave {
 	struct rcu_head rcu;
 	struct grave *next;
-	bool elapsed; /* atomic: no reader looks in the version before any more */
+	int state; /* atomic: enum grave_state */
 	size_t n;
 	struct rule *rules[];
 };
@@ -108,6 +111,8 @@ void tables_collect(const struct tables *tables, const struct flow_mod *filter, 
 		    struct rule_list *list);
 /** tables_reap() - unlink what no reader sees any more. */
 void tables_reap(struct tables *tables);
+/** tables_clear() - take every rule out, past the journal; no reader may be left. */
+void tables_clear(struct tables *tables);
 /** flow_mod_evict() - make room in a table for one rule. Return: 0 or -ENOSPC. */
 int flow_mod_evict(struct tx *tx, uint8_t table);
 

@@ -232,9 +232,7 @@ static void load_rule(struct load *load, const struct flow_mod *fm, const int64_
 	rule->hard_timeout_s = fm->hard_timeout_s;
 	rule->created_ms = numbers[0] - load->offset;
 	rule->modified_ms = numbers[1] - load->offset;
-	if (is_mod && old) {
-		rule->seq = old->seq;
-	} else if (!is_mod) {
+	if (!is_mod) {
 		rule->used_ms -= numbers[2];
 		rule->n_packets = (uint64_t)numbers[3];
 		rule->n_bytes = (uint64_t)numbers[4];

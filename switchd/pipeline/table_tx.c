@@ -61,7 +61,7 @@ static void rule_link(struct tables *tables, struct rule *rule, const struct mat
 
 	if (!table->cls)
 		__atomic_store_n(&table->cls, classifier_new(), __ATOMIC_RELEASE);
-	classifier_insert(table->cls, &rule->cr, rule->key, match, priority, version);
+	classifier_insert(table->cls, &rule->cr, match, priority, version);
 	tables->n_rule_bytes += rule_memory(rule);
 }
 
@@ -125,7 +125,6 @@ static void replace_added(struct tx *tx, struct rule *old, struct rule *rule, bo
 		rule->n_bytes = old->n_bytes;
 	}
 	rule->tx_slot = old->tx_slot;
-	rule->seq = old->seq;
 	added->rule = rule;
 	added->inherits = added->inherits && inherits;
 	rule_unlink(tx->tables, old);
@@ -137,6 +136,7 @@ void tx_replace(struct tx *tx, struct rule *old, struct rule *rule, bool inherit
 	struct match match;
 
 	cls_rule_match(&old->cr, &match);
+	rule->seq = old->seq;
 	count_rule(tx, rule, true);
 	count_rule(tx, old, false);
 	if (is_added_by(tx, old)) {
@@ -164,7 +164,8 @@ static void grave_elapsed(struct rcu_head *head)
 {
 	struct grave *grave = container_of(head, struct grave, rcu);
 
-	__atomic_store_n(&grave->elapsed, true, __ATOMIC_RELEASE);
+	if (__atomic_exchange_n(&grave->state, GRAVE_ELAPSED, __ATOMIC_ACQ_REL) == GRAVE_ORPHANED)
+		free(grave);
 }
 
 static void bury(struct tables *tables, const struct tx *tx)
@@ -175,7 +176,7 @@ static void bury(struct tables *tables, const struct tx *tx)
 		return;
 	grave = xmalloc(sizeof *grave + tx->n_hidden * sizeof *grave->rules);
 	grave->next = NULL;
-	grave->elapsed = false;
+	grave->state = GRAVE_WAITING;
 	grave->n = tx->n_hidden;
 	for (size_t i = 0; i < tx->n_hidden; i++) {
 		grave->rules[i] = tx->hidden[i].rule;
@@ -193,22 +194,46 @@ static void publish_classifiers(struct tables *tables)
 			classifier_publish(tables->table[t].cls);
 }
 
+/* Take the oldest grave's rules out of their classifiers. */
+static struct grave *open_grave(struct tables *tables)
+{
+	struct grave *grave = tables->graves;
+
+	for (size_t i = 0; i < grave->n; i++)
+		rule_unlink(tables, grave->rules[i]);
+	tables->graves = grave->next;
+	if (!tables->graves)
+		tables->graves_end = &tables->graves;
+	return grave;
+}
+
 void tables_reap(struct tables *tables)
 {
-	struct grave *grave;
 	bool any = false;
 
-	while ((grave = tables->graves) && __atomic_load_n(&grave->elapsed, __ATOMIC_ACQUIRE)) {
-		for (size_t i = 0; i < grave->n; i++)
-			rule_unlink(tables, grave->rules[i]);
-		tables->graves = grave->next;
-		if (!tables->graves)
-			tables->graves_end = &tables->graves;
-		free(grave);
+	while (tables->graves && __atomic_load_n(&tables->graves->state, __ATOMIC_ACQUIRE) == GRAVE_ELAPSED) {
+		free(open_grave(tables));
 		any = true;
 	}
 	if (any)
 		publish_classifiers(tables);
+}
+
+void tables_clear(struct tables *tables)
+{
+	const struct flow_mod any = {.table = FLOW_TABLE_ALL, .out_port = OFPP_NONE};
+	struct rule_list list = {NULL, 0, 0};
+
+	tables_collect(tables, &any, tables->version, &list);
+	for (size_t i = 0; i < list.n; i++)
+		rule_unlink(tables, list.rules[i]);
+	free(list.rules);
+	while (tables->graves) {
+		struct grave *grave = open_grave(tables);
+
+		if (__atomic_exchange_n(&grave->state, GRAVE_ORPHANED, __ATOMIC_ACQ_REL) == GRAVE_ELAPSED)
+			free(grave);
+	}
 }
 
 void tx_commit(struct tx *tx)

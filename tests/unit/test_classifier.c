@@ -18,10 +18,10 @@
 #include "flow/classifier.h"
 
 struct tr {
-	struct cls_rule cr;
 	struct match match;
-	uint64_t key[FLOW_KEY_WORDS];
 	bool linked;
+	struct cls_rule cr;
+	uint64_t key[FLOW_KEY_WORDS];
 };
 
 static uint64_t seed;
@@ -119,7 +119,7 @@ static void tr_insert(struct classifier *cls, struct tr *tr, uint16_t priority, 
 {
 	clamp(&tr->match);
 	assert_true(classifier_key_words(&tr->match) <= ARRAY_SIZE(tr->key));
-	classifier_insert(cls, &tr->cr, tr->key, &tr->match, priority, version);
+	classifier_insert(cls, &tr->cr, &tr->match, priority, version);
 	tr->linked = true;
 }
 

@@ -97,8 +97,8 @@ static const struct flow_mod_case cases[] = {
 	 {"priority=5,ip,nw_src=10.0.0.0/8 actions=1", "check_overlap,priority=6,ip,nw_src=10.0.0.1 actions=1",
 	  "check_overlap,priority=5,ip,nw_src=11.0.0.1 actions=1",
 	  "check_overlap,priority=5,ip,nw_src=10.0.0.0/8 actions=2"},
-	 " priority=6,ip,nw_src=10.0.0.1 actions=output:1\n priority=5,ip,nw_src=11.0.0.1 actions=output:1\n"
-	 " priority=5,ip,nw_src=10.0.0.0/8 actions=output:2\n"},
+	 " priority=6,ip,nw_src=10.0.0.1 actions=output:1\n priority=5,ip,nw_src=10.0.0.0/8 actions=output:2\n"
+	 " priority=5,ip,nw_src=11.0.0.1 actions=output:1\n"},
 	{"a refused bundle changes nothing",
 	 {"ip actions=1\narp actions=1\ncookie=1,udp actions=1",
 	  "[17]delete arp\nmodify ip actions=9\nip actions=7\ntcp actions=5\ndelete "
