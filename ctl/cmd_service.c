@@ -75,18 +75,17 @@ static int start(struct ctl *ctl, const struct invocation *inv)
 		.datapath = invocation_option(inv, "--datapath"),
 		.netns = -1,
 	};
+	struct daemon_start starting;
 	struct errtext err;
 	int error;
-	pid_t starter;
 
 	if (is_running(ctl))
 		return CTL_OK;
 	if (use_systemd(ctl, inv))
 		return systemctl(ctl, "start");
-	starter = daemon_spawn(&options, &err);
-	if (starter < 0)
-		return ctl_error(ctl, (int)starter, &err);
-	error = daemon_wait_started(starter, ctl->rundir, MAX(ctl->timeout_ms, START_TIMEOUT_MS), &err);
+	error = daemon_spawn(&starting, &options, &err);
+	if (!error)
+		error = daemon_await(&starting, ctl->rundir, MAX(ctl->timeout_ms, START_TIMEOUT_MS), &err);
 	return error ? ctl_error(ctl, error, &err) : CTL_OK;
 }
 

@@ -21,6 +21,7 @@
 struct completion {
 	const char *rundir;
 	const char *word;		       /* the one to complete */
+	const char *head;		       /* what stands before it: "--format=" of "--format=c" */
 	const struct command *command;	       /* NULL while it is the command that is typed */
 	const struct command_option *value_of; /* the option whose value is typed */
 	const char *args[64];
@@ -40,7 +41,7 @@ static const struct {
 static void offer(const struct completion *c, const char *candidate, const char *suffix)
 {
 	if (!strncmp(candidate, c->word, strlen(c->word)))
-		printf("%s%s\n", candidate, suffix);
+		printf("%s%s%s\n", c->head, candidate, suffix);
 }
 
 static void offer_words(const struct completion *c, const char *words)
@@ -250,11 +251,29 @@ static void read_words(struct completion *c, size_t n, const char *const words[]
 	}
 }
 
+/* "--format=c": the value is what is completed. */
+static void read_joined_value(struct completion *c)
+{
+	size_t len = strcspn(c->word, "=");
+	static char head[64];
+	const struct command_option *o = option_find(global_options, c->word, len);
+
+	if (!o && c->command)
+		o = option_find(c->command->options, c->word, len);
+	if (c->word[0] != '-' || !c->word[len] || !o || !o->value)
+		return;
+	snprintf(head, sizeof head, "%s=", o->name);
+	c->head = head;
+	c->value_of = o;
+	c->word += len + 1;
+}
+
 int complete(struct ctl *ctl, size_t n, const char *const words[])
 {
-	struct completion c = {.rundir = ctl->rundir, .word = n ? words[n - 1] : ""};
+	struct completion c = {.rundir = ctl->rundir, .word = n ? words[n - 1] : "", .head = ""};
 
 	read_words(&c, n, words);
+	read_joined_value(&c);
 	if (c.value_of) {
 		offer_value(&c);
 	} else if (c.word[0] == '-') {

@@ -2,12 +2,12 @@
 #include "ctl/daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,36 +86,35 @@ static void exec_daemon(const char *path, const struct daemon_options *o)
 		argv[n++] = o->log;
 	}
 	argv[n] = NULL;
-	if (o->netns >= 0 && setns(o->netns, CLONE_NEWNET)) {
-		perror("vsw: setns");
-		return;
-	}
-	if (o->log) {
-		int fd = open(o->log, O_WRONLY | O_CREAT | O_APPEND, 0640);
-
-		if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
-			perror(o->log);
-	}
-	execv(path, (char *const *)argv);
+	if (o->netns >= 0 && setns(o->netns, CLONE_NEWNET))
+		perror("setns");
+	else
+		execv(path, (char *const *)argv);
 	perror(path);
 }
 
-pid_t daemon_spawn(const struct daemon_options *options, struct errtext *err)
+int daemon_spawn(struct daemon_start *start, const struct daemon_options *options, struct errtext *err)
 {
 	char *path;
 	int error = daemon_find(&path, err);
-	pid_t pid;
 
+	*start = (struct daemon_start){.messages = -1};
 	if (error)
 		return error;
+	start->messages = memfd_create("messages", MFD_CLOEXEC);
 	fflush(NULL);
-	pid = fork();
-	if (!pid) {
+	start->pid = start->messages < 0 ? -1 : fork();
+	if (!start->pid) {
+		dup2(start->messages, STDERR_FILENO);
 		exec_daemon(path, options);
 		_exit(127);
 	}
+	if (start->pid < 0) {
+		error = errtext_set(err, errno, "cannot start " DAEMON_NAME ": %s", strerror(errno));
+		start->pid = 0;
+	}
 	free(path);
-	return pid < 0 ? errtext_set(err, errno, "cannot start " DAEMON_NAME ": %s", strerror(errno)) : pid;
+	return error;
 }
 
 /* Wait until process @pid has ended. Return: 0 or -errno. */
@@ -133,24 +132,51 @@ static int wait_for_end(pid_t pid, int timeout_ms)
 	return n > 0 ? 0 : n ? -errno : -ETIMEDOUT;
 }
 
-int daemon_wait_started(pid_t starter, const char *rundir, int timeout_ms, struct errtext *err)
+/* The last line of what the starter said: the reason, when it failed. */
+static int tell_reason(const struct daemon_start *start, struct errtext *err)
 {
-	json_t *result = NULL;
-	struct rpc *rpc;
-	int status, error = wait_for_end(starter, timeout_ms);
+	static const char prefix[] = DAEMON_NAME ": ";
+	char text[2048];
+	ssize_t n = pread(start->messages, text, sizeof text - 1, 0);
+	char *line = text, *newline;
+
+	text[MAX(n, 0)] = '\0';
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	newline = strrchr(text, '\n');
+	if (newline)
+		line = newline + 1;
+	if (!strncmp(line, prefix, sizeof prefix - 1))
+		line += sizeof prefix - 1;
+	return errtext_set(err, EIO, DAEMON_NAME " does not start: %s", *line ? line : "its log says why");
+}
+
+static int await_starter(struct daemon_start *start, int timeout_ms, struct errtext *err)
+{
+	int status, error = wait_for_end(start->pid, timeout_ms);
 
 	if (error)
 		return errtext_set(err, -error, DAEMON_NAME " is not ready after %d s", timeout_ms / 1000);
-	if (waitpid(starter, &status, 0) < 0)
+	if (waitpid(start->pid, &status, 0) < 0)
 		return errtext_set(err, errno, "waitpid: %s", strerror(errno));
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return errtext_set(err, EIO, DAEMON_NAME " did not start: it says why above or in its log");
-	error = rpc_open(&rpc, rundir, timeout_ms, err);
-	if (!error) {
-		error = rpc_call(rpc, "version", NULL, &result, err);
-		rpc_close(rpc);
-		json_decref(result);
-	}
+	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : tell_reason(start, err);
+}
+
+int daemon_await(struct daemon_start *start, const char *rundir, int timeout_ms, struct errtext *err)
+{
+	json_t *result = NULL;
+	struct rpc *rpc;
+	int error = await_starter(start, timeout_ms, err);
+
+	close(start->messages);
+	*start = (struct daemon_start){.messages = -1};
+	if (!error)
+		error = rpc_open(&rpc, rundir, timeout_ms, err);
+	if (error)
+		return error;
+	error = rpc_call(rpc, "version", NULL, &result, err);
+	rpc_close(rpc);
+	json_decref(result);
 	return error;
 }
 

@@ -16,7 +16,7 @@ VSW_MUST_USE int daemon_find(char **path, struct errtext *err);
 /**
  * struct daemon_options - how to start it
  * @rundir: created by the daemon
- * @db, @datapath, @log: NULL for its defaults; a log takes its log and its standard error
+ * @db, @datapath, @log: NULL for its defaults
  * @netns: descriptor of the network namespace to start it in, -1 for this one
  */
 struct daemon_options {
@@ -27,20 +27,17 @@ struct daemon_options {
 	int netns;
 };
 
-/**
- * daemon_spawn() - start it detached
- *
- * Return: process id of the starter, for daemon_wait_started(); or -errno with @err.
- */
-VSW_MUST_USE pid_t daemon_spawn(const struct daemon_options *options, struct errtext *err);
+/** A daemon that is starting. */
+struct daemon_start {
+	pid_t pid;    /**< of the starter, which ends when the daemon is ready or has failed; 0: none */
+	int messages; /**< what it says on standard error */
+};
 
-/**
- * daemon_wait_started() - wait for the starter, which ends when the daemon is ready, and see that the daemon answers
- * @starter: of daemon_spawn()
- *
- * Return: 0, or -errno with @err, in which case the daemon has said why on its standard error.
- */
-VSW_MUST_USE int daemon_wait_started(pid_t starter, const char *rundir, int timeout_ms, struct errtext *err);
+/** daemon_spawn() - start it detached; daemon_await() must follow. Return: 0, or -errno with @err. */
+VSW_MUST_USE int daemon_spawn(struct daemon_start *start, const struct daemon_options *options, struct errtext *err);
+
+/** daemon_await() - wait until the daemon is ready and answers. Return: 0, or -errno with the daemon's reason in @err. */
+VSW_MUST_USE int daemon_await(struct daemon_start *start, const char *rundir, int timeout_ms, struct errtext *err);
 
 /**
  * daemon_stop() - ask the daemon of @rundir to end, and wait until it has

@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/ds.h"
 #include "ctl/daemon.h"
 #include "ctl/rpc.h"
 #include "ctl/topo_run.h"
@@ -26,10 +25,10 @@ struct up {
 	struct topo_run *run;
 	const struct topo *topo;
 	struct errtext *err;
-	int daemon_ns;	   /* where the switches' ends of links live; -1: here */
-	int *host_ns;	   /* one per host, -1 while it is not made */
-	struct rtnl *rtnl; /* in daemon_ns */
-	pid_t starter;	   /* of the private daemon, 0 for none */
+	int daemon_ns;		      /* where the switches' ends of links live; -1: here */
+	int *host_ns;		      /* one per host, -1 while it is not made */
+	struct rtnl *rtnl;	      /* in daemon_ns */
+	struct daemon_start starting; /* the private daemon */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -295,31 +294,13 @@ static int start_daemon(struct up *up, const struct topo_options *options)
 {
 	struct daemon_options daemon = {.rundir = up->run->dir, .datapath = options->datapath};
 	char *db = xasprintf("%s/conf.db", up->run->dir), *log = xasprintf("%s/vsw-switchd.log", up->run->dir);
+	int error;
 
 	daemon.db = db;
 	daemon.log = log;
 	daemon.netns = up->daemon_ns = netns_create(up->run->prefix, up->err);
-	up->starter = up->daemon_ns < 0 ? up->daemon_ns : daemon_spawn(&daemon, up->err);
+	error = up->daemon_ns < 0 ? up->daemon_ns : daemon_spawn(&up->starting, &daemon, up->err);
 	free(db);
-	free(log);
-	return MIN(up->starter, 0);
-}
-
-/* The private daemon has said why it does not start in its log, which goes away: its last line belongs into the message. */
-static int await_daemon(struct up *up)
-{
-	int error = daemon_wait_started(up->starter, up->run->dir, TOPO_TIMEOUT_MS, up->err);
-	char *log = xasprintf("%s/vsw-switchd.log", up->run->dir);
-	char *text = NULL, *line;
-	size_t len;
-
-	up->starter = 0;
-	if (error && !ctl_read_input(log, &text, &len, NULL) && len) {
-		text[len - (text[len - 1] == '\n')] = '\0';
-		line = strrchr(text, '\n');
-		errtext_set(up->err, -error, "the private vsw-switchd does not start: %s", line ? line + 1 : text);
-	}
-	free(text);
 	free(log);
 	return error;
 }
@@ -401,8 +382,8 @@ static int make_everything(struct up *up, const struct topo_options *options)
 		error = make_links(up);
 	if (!error)
 		error = configure_hosts(up);
-	if (!error && up->starter > 0)
-		error = await_daemon(up);
+	if (!error && up->run->is_private)
+		error = daemon_await(&up->starting, up->run->dir, TOPO_TIMEOUT_MS, up->err);
 	if (!error)
 		error = topo_configure_switches(up->run, up->topo, up->err);
 	if (!error)

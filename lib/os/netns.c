@@ -263,14 +263,12 @@ static void await_victims(const struct victims *v, int64_t deadline_ms)
 	}
 }
 
-size_t netns_kill(const char *const names[], size_t n, int patience_ms)
+/* One round: whoever is there now. Return: how many. */
+static size_t kill_round(const struct stat *stats, size_t n, int patience_ms)
 {
-	struct stat *stats = xcalloc(n, sizeof *stats);
-	size_t n_stats = stat_names(names, n, stats);
 	struct victims v = {0};
 
-	if (n_stats)
-		find_victims(&v, stats, n_stats);
+	find_victims(&v, stats, n);
 	for (size_t i = 0; i < v.n; i++)
 		pidfd_send_signal(v.pidfds[i], SIGTERM, NULL, 0);
 	await_victims(&v, now_ms() + patience_ms);
@@ -280,6 +278,23 @@ size_t netns_kill(const char *const names[], size_t n, int patience_ms)
 	for (size_t i = 0; i < v.n; i++)
 		close(v.pidfds[i]);
 	free(v.pidfds);
-	free(stats);
 	return v.n;
+}
+
+size_t netns_kill(const char *const names[], size_t n, int patience_ms)
+{
+	struct stat *stats = xcalloc(n, sizeof *stats);
+	size_t n_stats = stat_names(names, n, stats);
+	size_t total = 0;
+
+	/* Again, because somebody may have forked while the list was read. */
+	for (int round = 0; n_stats && round < 10; round++) {
+		size_t ended = kill_round(stats, n_stats, patience_ms);
+
+		if (!ended)
+			break;
+		total += ended;
+	}
+	free(stats);
+	return total;
 }
