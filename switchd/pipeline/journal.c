@@ -63,7 +63,7 @@ static struct iovec iovec_of(const char *s, size_t n)
 	return (struct iovec){.iov_base = (void *)(uintptr_t)s, .iov_len = n};
 }
 
-/* The whole file. Return: 0 or negative errno; *@data is the caller's. */
+/* The whole file. Return: 0 or negative errno; *@data is the caller's either way. */
 static int read_all(int fd, char **data, size_t *len)
 {
 	struct stat st;
@@ -77,10 +77,8 @@ static int read_all(int fd, char **data, size_t *len)
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0) {
-			free(*data);
+		if (got < 0)
 			return -errno;
-		}
 		if (!got)
 			break;
 		n += (size_t)got;
@@ -97,7 +95,7 @@ static const char *find_commit(const char *p, const char *end, const char **behi
 
 		if (!newline)
 			break;
-		if ((size_t)(newline - p) >= strlen(COMMIT) && !memcmp(p, COMMIT, strlen(COMMIT))) {
+		if ((size_t)(newline - p) >= strlen(COMMIT) && memcmp(p, COMMIT, strlen(COMMIT)) == 0) {
 			*behind = newline + 1;
 			return p;
 		}
@@ -113,16 +111,16 @@ static void scan(struct journal *j, const char *data, size_t len, void (*cb)(voi
 	const char *p = data + strlen(HEADER), *end = data + len, *commit, *behind;
 	char expected[COMMIT_MAX];
 
-	if (len < strlen(HEADER) || memcmp(data, HEADER, strlen(HEADER))) {
+	if (len < strlen(HEADER) || memcmp(data, HEADER, strlen(HEADER)) != 0) {
 		/* A new file, or the process was killed while writing the first line. */
-		info->torn = len > 0 && len < strlen(HEADER) && !memcmp(data, HEADER, len);
+		info->torn = len > 0 && len < strlen(HEADER) && memcmp(data, HEADER, len) == 0;
 		info->damaged = len > 0 && !info->torn;
 		return;
 	}
 	while ((commit = find_commit(p, end, &behind))) {
 		size_t n = format_commit(expected, j->seq + 1, p, (size_t)(commit - p));
 
-		if (n != (size_t)(behind - commit) || memcmp(expected, commit, n)) {
+		if (n != (size_t)(behind - commit) || memcmp(expected, commit, n) != 0) {
 			info->damaged = true;
 			break;
 		}
@@ -167,8 +165,10 @@ static int load(struct journal *j, void (*cb)(void *aux, const char *lines, size
 	if (j->fd < 0)
 		return fail(j, "open", errno, err);
 	error = read_all(j->fd, &data, &len);
-	if (error)
+	if (error) {
+		free(data);
 		return fail(j, "read", -error, err);
+	}
 	scan(j, data, len, cb, aux, info);
 	free(data);
 	if (info->damaged)

@@ -121,6 +121,7 @@ int tables_new(const struct tables_config *config, int64_t now_ms, struct tables
 		return error;
 	}
 	tables->config.changed = config->changed;
+	tables->config.journal = NULL; /* the caller's memory; the open file is what counts from now on */
 	*tablesp = tables;
 	return 0;
 }

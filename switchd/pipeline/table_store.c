@@ -29,6 +29,9 @@ LOG_MODULE(journal);
 /* Below this many lines nobody minds. */
 #define COMPACT_MIN 1000
 
+/* How long to leave a full disk alone before the next rewrite is tried. */
+#define RETRY_MS 10000
+
 /* What to add to a time of the daemon's clock to get wall-clock time. */
 static int64_t wall_offset(const struct tables *tables)
 {
@@ -144,17 +147,25 @@ static int rewrite(struct tables *tables, bool keep, struct errtext *err)
 	return 0;
 }
 
+static bool is_rewrite_due(const struct tables *tables)
+{
+	if (tables->now_ms < tables->rewrite_after_ms)
+		return false;
+	return tables->journal_behind || (tables->n_records >= COMPACT_MIN && tables->n_records / 2 >= tables->n_rules);
+}
+
 void table_store_compact(struct tables *tables, bool force)
 {
 	struct errtext err;
 
 	if (!tables->journal)
 		return;
-	if (!force && !tables->journal_behind &&
-	    (tables->n_records < COMPACT_MIN || tables->n_records / 2 < tables->n_rules))
+	if (!force && !is_rewrite_due(tables))
 		return;
-	if (rewrite(tables, false, &err))
-		log_warn_rl("%s: %s; the old journal is still good", tables->name, err.text);
+	if (rewrite(tables, false, &err)) {
+		log_warn_rl("%s: %s", tables->name, err.text);
+		tables->rewrite_after_ms = tables->now_ms + RETRY_MS;
+	}
 }
 
 void table_store_close(struct tables *tables)
@@ -245,14 +256,14 @@ static void load_rule(struct load *load, const struct flow_mod *fm, const int64_
 
 static int load_line(struct load *load, const char *line, struct errtext *err)
 {
-	bool is_mod = !strncmp(line, "mod ", 4);
+	bool is_mod = strncmp(line, "mod ", 4) == 0;
 	int64_t numbers[5];
 	struct flow_mod fm;
 	int error;
 
-	if (!strncmp(line, "del ", 4))
+	if (strncmp(line, "del ", 4) == 0)
 		return load_del(load, line + 4, err);
-	if (!is_mod && strncmp(line, "add ", 4))
+	if (!is_mod && strncmp(line, "add ", 4) != 0)
 		return errtext_set(err, EINVAL, "expected 'add', 'mod' or 'del'");
 	line += 4;
 	if (!take_numbers(&line, numbers, is_mod ? 2 : 5))

@@ -168,7 +168,12 @@ static void test_rollback_everywhere(void **state)
 		assert_int_equal(tables_count(tables), 4);
 		expect_flows(tables, " ip actions=output:1\n udp actions=output:1\n arp actions=output:1\n"
 				     " priority=3 actions=output:1\n");
-		/* Nothing is left that would stand in the way of the same again. */
+		/* Nor does anything come to light with the next change. */
+		apply(tables, "table=8,ip actions=1\ndelete table=8", 5);
+		assert_int_equal(tables_count(tables), 4);
+		apply(tables, "table=8,ip actions=1", 5);
+		expect_flows(tables, " ip actions=output:1\n udp actions=output:1\n arp actions=output:1\n"
+				     " priority=3 actions=output:1\n table=8, ip actions=output:1\n");
 		apply(tables, "delete\nip actions=2", 6);
 		expect_flows(tables, " ip actions=output:2\n");
 		ds_fini(&bundle);
