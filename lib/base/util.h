@@ -22,14 +22,14 @@
 #define likely(X) __builtin_expect(!!(X), 1)
 #define unlikely(X) __builtin_expect(!!(X), 0)
 
-void *xmalloc(size_t size) __attribute__((malloc));
-void *xzalloc(size_t size) __attribute__((malloc));
-void *xcalloc(size_t n, size_t size) __attribute__((malloc));
-void *xrealloc(void *p, size_t size);
-char *xstrdup(const char *s) __attribute__((malloc));
-char *xstrndup(const char *s, size_t n) __attribute__((malloc));
-void *xmemdup(const void *p, size_t n) __attribute__((malloc));
-char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), malloc));
+void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *xzalloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
+void *xrealloc(void *p, size_t size) __attribute__((returns_nonnull));
+char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
+char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
+void *xmemdup(const void *p, size_t n) __attribute__((malloc, returns_nonnull));
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
 
 /**
  * str_to_uint() - a whole string as an unsigned number

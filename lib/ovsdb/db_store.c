@@ -166,10 +166,10 @@ static int open_existing(struct db_store *store, struct errtext *err)
 {
 	int rc = db_store_image_open(store->path, &store->lock, &store->image, &store->image_memory, &store->meta, err);
 
-	if (!rc && strcmp(store->meta.schema, store->schema->name))
+	if (!rc && strcmp(store->meta.schema, store->schema->name) != 0)
 		rc = errtext_set(err, EPROTO, "database %s has schema %s, expected %s. It is kept as it is",
 				 store->path, store->meta.schema, store->schema->name);
-	if (!rc && strcmp(store->meta.version, store->schema->version))
+	if (!rc && strcmp(store->meta.version, store->schema->version) != 0)
 		log_info("%s was written with schema version %s, this is %s", store->path, store->meta.version,
 			 store->schema->version);
 	return rc;

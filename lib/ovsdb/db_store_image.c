@@ -64,7 +64,7 @@ static int read_fd(int fd, struct bytes *out)
 		return -EINVAL;
 	if (st.st_size > MAX_FILE_BYTES)
 		return -EFBIG;
-	out->data = xmalloc((size_t)st.st_size + 1);
+	out->data = xrealloc(out->data, (size_t)st.st_size + 1);
 	while (out->n < (size_t)st.st_size) {
 		ssize_t n = pread(fd, out->data + out->n, (size_t)st.st_size - out->n, (off_t)out->n);
 
@@ -79,12 +79,12 @@ static int read_fd(int fd, struct bytes *out)
 	return 0;
 }
 
-/* A file that is not there is empty. */
+/* A file that is not there is empty. @out has data in any case but failure. */
 static int read_file(const char *path, struct bytes *out, struct errtext *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 
-	*out = (struct bytes){NULL, 0};
+	*out = (struct bytes){xzalloc(1), 0};
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	rc = fd < 0 ? -errno : read_fd(fd, out);
@@ -94,7 +94,8 @@ static int read_file(const char *path, struct bytes *out, struct errtext *err)
 		return 0;
 	free(out->data);
 	*out = (struct bytes){NULL, 0};
-	return errtext_set(err, -rc, "cannot read %s: %s", path, strerror(-rc));
+	errtext_set(err, -rc, "cannot read %s: %s", path, strerror(-rc));
+	return rc;
 }
 
 /* ---- the write-ahead log ---- */
@@ -150,7 +151,7 @@ static const uint8_t *wal_next(struct wal *w)
 		return NULL;
 	wal_sum(w->sum, f, 8, w->big);
 	wal_sum(w->sum, f + FRAME_HEADER, STORE_PAGE_SIZE, w->big);
-	if (!get_be32(f) || memcmp(f + 8, w->data + 16, 8) || get_be32(f + 16) != w->sum[0] ||
+	if (!get_be32(f) || memcmp(f + 8, w->data + 16, 8) != 0 || get_be32(f + 16) != w->sum[0] ||
 	    get_be32(f + 20) != w->sum[1])
 		return NULL;
 	w->at += FRAME_BYTES;
@@ -205,7 +206,7 @@ static int check_header(const char *path, const struct bytes *image, struct errt
 
 	if (!image->n)
 		return damaged(path, "it is empty", err);
-	if (image->n < 100 || memcmp(h, "SQLite format 3", 16)) {
+	if (image->n < 100 || memcmp(h, "SQLite format 3", 16) != 0) {
 		/* A text file or another program's, or ours with a bad first page: the application id tells. */
 		if (image->n >= 100 && get_be32(h + 68) == STORE_APPLICATION_ID)
 			return damaged(path, "its first bytes are wrong", err);
@@ -218,7 +219,7 @@ static int check_header(const char *path, const struct bytes *image, struct errt
 				   "database %s has format %u, this program knows %d (or its header is damaged). It is "
 				   "kept as it is; use the program that wrote it",
 				   path, get_be32(h + 60), STORE_FORMAT);
-	if (memcmp(h + 16, expected, sizeof expected))
+	if (memcmp(h + 16, expected, sizeof expected) != 0)
 		return damaged(path, "its header is wrong", err);
 	if (image->n % STORE_PAGE_SIZE)
 		return damaged(path, "its size is no whole number of pages", err);
@@ -394,7 +395,7 @@ static int check_content(sqlite3 *db, struct db_store_meta *meta, char *why, siz
 static int check_log(const char *path, const struct db_store_lock *lock, const struct db_store_meta *meta,
 		     struct errtext *err)
 {
-	if (strcmp(lock->id, meta->id) || meta->seq >= lock->seq)
+	if (strcmp(lock->id, meta->id) != 0 || meta->seq >= lock->seq)
 		return 0;
 	return errtext_set(err, EBADMSG,
 			   "database %s ends at transaction %" PRIu64 ", but %" PRIu64

@@ -4,6 +4,7 @@
  */
 #include "ovsdb/dbcmd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -50,7 +51,7 @@ static const char *after_prefix(const char *word, const char *prefix)
 	return strncmp(word, prefix, n) ? NULL : word + n;
 }
 
-/* One option into @cmd. Return: its bit, 0 when there is none such, or -EINVAL with @err. */
+/* One option into @cmd. Return: its bit, or -EINVAL with @err. */
 static int read_option(struct dbcmd *cmd, const char *word, struct errtext *err)
 {
 	const char *value;
@@ -70,7 +71,7 @@ static int read_option(struct dbcmd *cmd, const char *word, struct errtext *err)
 	}
 	value = after_prefix(word, "--id=");
 	if (!value)
-		return 0;
+		return errtext_set(err, EINVAL, "there is no option %.50s here", word);
 	if (value[0] != '@' || !value[1])
 		return errtext_set(err, EINVAL, "--id=%.50s: expected --id=@NAME", value);
 	cmd->id = value + 1;
@@ -99,15 +100,18 @@ static ptrdiff_t read_head(struct dbcmd *cmd, size_t argc, const char *const arg
 
 	*command = NULL;
 	for (i = 0; i < argc && (!*command || is_option(argv[i])); i++) {
-		int option = is_option(argv[i]) ? read_option(cmd, argv[i], err) : 0;
+		int option;
 
+		if (!is_option(argv[i])) {
+			*command = find_command(argv[i]);
+			if (!*command)
+				return errtext_set(err, EINVAL, "there is no database command \"%.50s\"", argv[i]);
+			continue;
+		}
+		option = read_option(cmd, argv[i], err);
 		if (option < 0)
 			return option;
 		given |= (unsigned int)option;
-		if (!option && is_option(argv[i]))
-			return errtext_set(err, EINVAL, "there is no option %.50s here", argv[i]);
-		if (!is_option(argv[i]) && !(*command = find_command(argv[i])))
-			return errtext_set(err, EINVAL, "there is no database command \"%.50s\"", argv[i]);
 	}
 	if (!*command)
 		return errtext_set(err, EINVAL, "a database command is missing");
@@ -143,6 +147,7 @@ int dbcmd_run(struct db_txn *txn, size_t argc, const char *const argv[], struct 
 
 	if (head < 0)
 		return (int)head;
+	assert(command);
 	rc = run(&cmd, command, argc - (size_t)head, argv + head, err);
 	if (rc && rc != -EAGAIN)
 		errtext_prefix(err, "%s", command->name);

@@ -67,7 +67,7 @@ static int parse_operator(struct dbcmd_expr *expr, const char *at, enum dbcmd_ex
 	for (size_t i = 0; i < ARRAY_SIZE(operators) && kind != EXPR_PLAIN; i++) {
 		size_t n = strlen(operators[i].text);
 
-		if (strncmp(at, operators[i].text, n) || (kind == EXPR_ASSIGN && operators[i].op != OP_EQ))
+		if (strncmp(at, operators[i].text, n) != 0 || (kind == EXPR_ASSIGN && operators[i].op != OP_EQ))
 			continue;
 		if (!at[n])
 			return errtext_set(err, EINVAL, "a value is missing behind \"%s\"; the empty string is \"\"",

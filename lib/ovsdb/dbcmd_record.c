@@ -81,7 +81,7 @@ static int find_via(const struct db_table *table, const struct db_txn *txn, cons
 		const struct db_table *holders = db_table(db, vias[i].holder);
 		struct db_row *holder;
 
-		if (strcmp(vias[i].table, db_table_schema(table)->name) || !holders)
+		if (strcmp(vias[i].table, db_table_schema(table)->name) != 0 || !holders)
 			continue;
 		holder = db_find_name(holders, txn, word);
 		if (holder && db_get(holder, txn, vias[i].column)->n > 1)
@@ -102,7 +102,7 @@ static struct db_row *find_datapath(const struct db_table *table, const struct d
 	struct db_row *root = roots ? db_row_first(roots, txn) : NULL;
 	ptrdiff_t at;
 
-	if (!root || strcmp(db_table_schema(table)->name, "Datapath"))
+	if (!root || strcmp(db_table_schema(table)->name, "Datapath") != 0)
 		return NULL;
 	at = datum_find_key(db_get(root, txn, "datapaths"), &key, ATOM_STRING);
 	return at < 0 ? NULL : db_get_value_ref(root, txn, "datapaths", (size_t)at);
@@ -118,7 +118,7 @@ static int find_by_abbrev(const struct db_table *table, const struct db_txn *txn
 	if (!uuid_is_abbrev(word, MIN_ABBREV))
 		return 0;
 	DB_FOR_EACH_ROW(r, table, txn) {
-		if (strncasecmp(uuid_to_text(db_row_uuid(r), text), word, strlen(word)))
+		if (strncasecmp(uuid_to_text(db_row_uuid(r), text), word, strlen(word)) != 0)
 			continue;
 		if (*row)
 			return ambiguous(db_table_schema(table), word, err);

@@ -114,7 +114,7 @@ static int count_row(struct db_txn *txn, struct db_change *change, bool gone, st
 
 static int count_all(struct db_txn *txn, struct errtext *err)
 {
-	struct db_change *change;
+	struct db_change *change = NULL;
 
 	TAILQ_FOREACH(change, &txn->changes, link) {
 		int rc = count_row(txn, change, false, err);
@@ -138,7 +138,7 @@ static void collect(struct db_txn *txn)
 {
 	while (txn->n_collected < txn->n_touched) {
 		struct db_row *row = txn->touched[txn->n_collected++];
-		struct db_change *change;
+		struct db_change *change = NULL;
 
 		row->touched = false; /* when its count changes again, it comes to the end of the list again */
 		if (!is_garbage(txn, row))
@@ -235,7 +235,7 @@ static int clean_referrers(struct db_txn *txn, const struct db_row *dead, struct
 /* Return: as clean_column(). The list may grow meanwhile: cleaned rows are appended. */
 static int clean_all(struct db_txn *txn, struct errtext *err)
 {
-	struct db_change *change;
+	struct db_change *change = NULL;
 	int cleaned = 0;
 
 	TAILQ_FOREACH(change, &txn->changes, link) {
@@ -298,7 +298,7 @@ static int check_full(const struct db_table *table, struct errtext *err)
 
 static int check_all(struct db_txn *txn, struct errtext *err)
 {
-	struct db_change *change;
+	struct db_change *change = NULL;
 	int rc = check_names(txn, err);
 
 	TAILQ_FOREACH(change, &txn->changes, link) {

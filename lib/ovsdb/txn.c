@@ -332,17 +332,18 @@ const struct uuid_names *db_txn_names(struct db_txn *txn)
 
 static void free_changes(struct db_change_list *list)
 {
-	struct db_change *change;
+	struct db_change *change, *next;
 
-	while ((change = TAILQ_FIRST(list))) {
+	for (change = TAILQ_FIRST(list); change; change = next) {
 		struct db_row *row = change->row;
 
-		TAILQ_REMOVE(list, change, link);
+		next = TAILQ_NEXT(change, link);
 		row->change = NULL;
 		db_change_free__(change);
 		if (!row->committed)
 			db_row_free__(row);
 	}
+	TAILQ_INIT(list);
 }
 
 void db_txn_free__(struct db_txn *txn)

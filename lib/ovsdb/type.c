@@ -137,7 +137,7 @@ static int ref_from_json(struct base_type *base, const json_t *json, struct errt
 		return 0;
 	if (!table || base->type != ATOM_UUID)
 		return errtext_set(err, EINVAL, "refTable needs a table's name and type uuid");
-	if (!name || (strcmp(name, "strong") && strcmp(name, "weak")))
+	if (!name || (strcmp(name, "strong") != 0 && strcmp(name, "weak") != 0))
 		return errtext_set(err, EINVAL, "refType is neither \"strong\" nor \"weak\"");
 	base->ref_table_name = xstrdup(table);
 	base->ref_weak = !strcmp(name, "weak");

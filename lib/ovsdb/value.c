@@ -4,6 +4,7 @@
  */
 #include "ovsdb/value.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,6 +265,7 @@ bool datum_add(struct datum *datum, const union atom *key, const union atom *val
 		datum->values[at] = atom_clone(value, type->value.type);
 		return true;
 	}
+	assert(value || !column_type_is_map(type));
 	datum->keys = open_gap(datum->keys, datum->n, at);
 	datum->keys[at] = atom_clone(key, type->key.type);
 	if (column_type_is_map(type)) {
@@ -284,8 +286,7 @@ void datum_remove_at(struct datum *datum, size_t i, const struct column_type *ty
 		atom_fini(&datum->values[i], type->value.type);
 		memmove(datum->values + i, datum->values + i + 1, behind * sizeof *datum->values);
 	}
-	if (!--datum->n)
-		datum_fini(datum, type);
+	datum->n--;
 }
 
 void datum_union(struct datum *datum, const struct datum *other, const struct column_type *type, bool replace)
@@ -296,9 +297,12 @@ void datum_union(struct datum *datum, const struct datum *other, const struct co
 
 void datum_subtract(struct datum *datum, const struct datum *other, const struct column_type *type)
 {
-	for (size_t i = 0; i < other->n; i++)
-		if (datum_has_pair(datum, other, i, type))
-			datum_remove_at(datum, (size_t)datum_find_key(datum, &other->keys[i], type->key.type), type);
+	for (size_t i = 0; i < other->n; i++) {
+		ptrdiff_t at = datum_find_key(datum, &other->keys[i], type->key.type);
+
+		if (at >= 0 && datum_has_pair(datum, other, i, type))
+			datum_remove_at(datum, (size_t)at, type);
+	}
 }
 
 /* ---- building ---- */
