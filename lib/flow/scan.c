@@ -116,11 +116,25 @@ static int digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
 }
 
+/* Up to 15 digits of any base fit in 64 bits, where no digit needs a check. */
+static bool first_digits(const char **s, const char *end, unsigned int base, uint64_t *x)
+{
+	for (int n = 0; *s < end && n < 15; n++, (*s)++) {
+		unsigned int d = (unsigned int)digit(**s);
+
+		if (d >= base)
+			return false;
+		*x = *x * base + d;
+	}
+	return true;
+}
+
 bool text_to_u128(const char *s, size_t len, uint128 *value)
 {
 	unsigned int base = 10;
 	const char *end = s + len;
-	uint128 x = 0;
+	uint64_t first = 0;
+	uint128 x;
 
 	if (len > 2 && s[0] == '0' && (s[1] | 0x20) == 'x') {
 		base = 16;
@@ -129,9 +143,9 @@ bool text_to_u128(const char *s, size_t len, uint128 *value)
 		base = 8;
 		s++;
 	}
-	if (s == end)
+	if (s == end || !first_digits(&s, end, base, &first))
 		return false;
-	for (; s < end; s++) {
+	for (x = first; s < end; s++) {
 		unsigned int d = (unsigned int)digit(*s);
 
 		if (d >= base || x > (~(uint128)0 - d) / base)
@@ -146,11 +160,7 @@ bool text_to_u64(const char *s, size_t len, uint64_t max, uint64_t *value)
 {
 	uint128 x;
 
-	if (len == 1 && *s >= '0' && *s <= '9')
-		x = (uint128)(*s - '0');
-	else if (!text_to_u128(s, len, &x))
-		return false;
-	if (x > max)
+	if (!text_to_u128(s, len, &x) || x > max)
 		return false;
 	*value = (uint64_t)x;
 	return true;
