@@ -201,10 +201,9 @@ static bool take_actions(struct line *l)
 	struct scan *s = &l->s;
 	const char *p;
 
-	while (s->p < s->end && strchr(", \t\r\n", *s->p) && *s->p)
-		s->p++;
+	scan_skip(s);
 	p = s->p;
-	if (s->end - p < 7 || memcmp(p, "action", 6))
+	if (s->end - p < 7 || memcmp(p, "action", 6) != 0)
 		return false;
 	p += 6;
 	if (*p == 's')
@@ -284,11 +283,15 @@ static int parse_actions(struct line *l)
 int flow_mod_parse(const char *text, size_t len, enum flow_mod_command command, const struct port_names *names,
 		   struct flow_mod *fm, struct errtext *err)
 {
-	struct line l = {.s = scan_init(text, len, err), .names = names, .fm = fm};
+	struct line l; /* not cleared as a whole: it is large, and lines are many */
 	int rc;
 
 	pthread_once(&dict_once, dict_init);
 	*fm = (struct flow_mod){.command = command, .table = FLOW_TABLE_ALL, .priority = 32768, .out_port = OFPP_NONE};
+	l.s = scan_init(text, len, err);
+	l.names = names;
+	l.fm = fm;
+	l.actions = NULL;
 	match_parser_init(&l.match, &fm->match, names, false);
 	take_command(&l);
 	rc = parse_words(&l);

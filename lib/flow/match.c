@@ -17,14 +17,11 @@ void match_init_any(struct match *m)
 	memset(m, 0, sizeof *m);
 }
 
-/* Clears bits that are not matched; a VLAN field's write may have set some. */
-static void clear_unmatched(struct match *m)
+/* Writing a VLAN field makes a tag, of which more than what is matched may be set. */
+static void clear_unmatched_tag(struct match *m)
 {
-	for (size_t i = 0; i < FLOW_KEY_WORDS; i++) {
-		uint64_t x = word(&m->key, i) & word(&m->mask, i);
-
-		memcpy((char *)&m->key + i * 8, &x, sizeof x);
-	}
+	m->key.p.vlan[0].tci &= m->mask.p.vlan[0].tci;
+	m->key.p.vlan[0].tpid &= m->mask.p.vlan[0].tpid;
 }
 
 void match_set_masked(struct match *m, const struct field *f, const union field_value *value,
@@ -44,7 +41,8 @@ void match_set_masked(struct match *m, const struct field *f, const union field_
 		field_set(f, value, &m->key);
 	else
 		field_set_masked(f, value, mask, &m->key);
-	clear_unmatched(m);
+	if (f->store == FIELD_AT_VLAN)
+		clear_unmatched_tag(m);
 }
 
 void match_set(struct match *m, const struct field *f, const union field_value *value)

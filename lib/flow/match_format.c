@@ -281,7 +281,7 @@ static void mask_set_bytes(void *mask, const void *value, size_t n)
 {
 	static const uint8_t zero[16];
 
-	if (memcmp(value, zero, n))
+	if (memcmp(value, zero, n) != 0)
 		memset(mask, 0xff, n);
 }
 

@@ -370,7 +370,7 @@ static int check_place(struct ofact_parser *p, const struct token *t, const stru
 		return scan_fail(&p->s, t->key, "'%.*s' is given twice", SHOW(t->key, t->key_len));
 	if (rank < p->last_rank)
 		return scan_fail(&p->s, t->key, "'%.*s' must stand before '%.*s'", SHOW(t->key, t->key_len),
-				 SHOW(p->last->key, p->last->key_len));
+				 SHOW(p->last.key, p->last.key_len));
 	p->last_rank = rank;
 	return 0;
 }
@@ -402,7 +402,7 @@ static int parse_word(struct ofact_parser *p, const struct token *t)
 
 static int parse_list(struct ofact_parser *p)
 {
-	struct token t, last, drop = {.key = NULL};
+	struct token t, drop = {.key = NULL};
 	unsigned int n = 0;
 	int rc;
 
@@ -412,8 +412,7 @@ static int parse_list(struct ofact_parser *p)
 			return rc;
 		if (text_is(t.key, t.key_len, "drop"))
 			drop = t;
-		last = t;
-		p->last = &last;
+		p->last = t;
 		n++;
 	}
 	if (!rc && drop.key && n > 1)

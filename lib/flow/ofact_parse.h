@@ -20,10 +20,10 @@ struct ofact_parser {
 	struct flow_key flow; /**< what the packet is known to be here: the match, and what actions did to its tags */
 	bool check_prereqs;   /**< there is a match */
 	uint8_t table;
-	uint8_t place;		  /**< enum ofact_place */
-	uint8_t depth;		  /**< of nesting */
-	uint8_t last_rank;	  /**< of the last instruction, for their order */
-	const struct token *last; /**< its word */
+	uint8_t place;	   /**< enum ofact_place */
+	uint8_t depth;	   /**< of nesting */
+	uint8_t last_rank; /**< of the last instruction, for their order */
+	struct token last; /**< its word */
 };
 
 struct ofact_word;

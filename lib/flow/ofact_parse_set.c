@@ -2,6 +2,8 @@
 /* Actions that write fields: set_field, load, move, push, pop, mod_*, and those on VLAN tags. */
 #include "flow/ofact_parse.h"
 
+#include <errno.h>
+
 #include "base/errtext.h"
 #include "base/util.h"
 
@@ -44,21 +46,21 @@ static int find_arrow(const struct ofact_parser *p, const struct token *t, const
 	return 0;
 }
 
-static int parse_field_name(const struct ofact_parser *p, const char *name, size_t len, const struct field **f)
+/* The field that set_field writes, as @name means it in this flow. Return: NULL with an error set. */
+static const struct field *parse_field_name(const struct ofact_parser *p, const char *name, size_t len)
 {
 	struct subfield sf;
-	int rc;
 
-	if (len && !memchr(name, '[', len)) {
-		rc = scan_shift(&p->s, name, subfield_parse(name, len, &sf, p->s.err));
-		if (!rc)
-			*f = field_for_flow(sf.field, &p->flow);
-		return rc;
+	if (!len || memchr(name, '[', len)) {
+		scan_fail(&p->s, name,
+			  len ? "set_field writes whole fields under a mask; use load for '%.*s'"
+			      : "expected a field behind '->'%.*s",
+			  SHOW(name, len));
+		return NULL;
 	}
-	return scan_fail(&p->s, name,
-			 len ? "set_field writes whole fields under a mask; use load for '%.*s'"
-			     : "expected a field behind '->'%.*s",
-			 SHOW(name, len));
+	if (scan_shift(&p->s, name, subfield_parse(name, len, &sf, p->s.err)))
+		return NULL;
+	return field_for_flow(sf.field, &p->flow);
 }
 
 static struct ofact_set_field *put_set(struct ofact_parser *p, const struct field *f, const union field_value *value,
@@ -80,16 +82,17 @@ static struct ofact_set_field *put_set(struct ofact_parser *p, const struct fiel
 int ofact_parse_set_field(struct ofact_parser *p, const struct token *t, const struct ofact_word *w VSW_UNUSED)
 {
 	union field_value value, mask;
-	const struct field *f = NULL;
+	const struct field *f;
 	const char *arrow, *name;
 	int rc = find_arrow(p, t, &arrow);
 
 	if (rc)
 		return rc;
 	name = arrow + 2;
-	rc = parse_field_name(p, name, (size_t)(t->value + t->value_len - name), &f);
-	if (!rc)
-		rc = check_writable(p, name, f);
+	f = parse_field_name(p, name, (size_t)(t->value + t->value_len - name));
+	if (!f)
+		return -EINVAL;
+	rc = check_writable(p, name, f);
 	if (rc)
 		return rc;
 	rc = field_parse_value(f, t->value, (size_t)(arrow - t->value), p->names, &value, &mask, p->s.err);

@@ -8,14 +8,27 @@
 
 #include "base/errtext.h"
 
+enum { SEPARATOR = 1, ENDS_KEY = 2 };
+
+static const uint8_t classes[256] = {
+	[','] = SEPARATOR | ENDS_KEY,
+	[' '] = SEPARATOR | ENDS_KEY,
+	['\t'] = SEPARATOR | ENDS_KEY,
+	['\r'] = SEPARATOR | ENDS_KEY,
+	['\n'] = SEPARATOR | ENDS_KEY,
+	[':'] = ENDS_KEY,
+	['='] = ENDS_KEY,
+	['('] = ENDS_KEY,
+};
+
 static inline bool is_separator(char c)
 {
-	return c == ',' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	return classes[(uint8_t)c] & SEPARATOR;
 }
 
 static inline bool ends_key(char c)
 {
-	return c == ':' || c == '=' || c == '(' || is_separator(c);
+	return classes[(uint8_t)c] & ENDS_KEY;
 }
 
 /* The end of a quoted string that starts at @p; @p + 1 when it is not closed. */
@@ -52,12 +65,17 @@ static const char *value_end(const char *p, const char *end, bool in_parens)
 	return in_parens || depth ? NULL : p;
 }
 
+void scan_skip(struct scan *s)
+{
+	while (s->p < s->end && is_separator(*s->p))
+		s->p++;
+}
+
 int scan_token(struct scan *s, struct token *t)
 {
 	const char *end;
 
-	while (s->p < s->end && is_separator(*s->p))
-		s->p++;
+	scan_skip(s);
 	if (s->p == s->end)
 		return 0;
 	t->key = s->p;

@@ -39,6 +39,9 @@ static inline struct scan scan_inside(const struct scan *s, const char *p, size_
 	return (struct scan){s->start, p, p + len, s->err};
 }
 
+/** scan_skip() - move over separators. */
+void scan_skip(struct scan *s);
+
 /** scan_token() - the next word. Return: 1, 0 at the end, -EINVAL with @s->err set when parentheses do not match. */
 int scan_token(struct scan *s, struct token *t);
 

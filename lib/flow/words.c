@@ -7,13 +7,20 @@
 
 #include "base/util.h"
 
+/* A slot number from the first and the last eight bytes, with case folded away. */
 static size_t hash_folded(const char *s, size_t len)
 {
-	uint32_t h = 2166136261u; /* FNV-1a */
+	const uint64_t fold = 0x2020202020202020ull;
+	uint64_t head = 0, tail = 0, h;
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ ((unsigned char)s[i] | 0x20)) * 16777619u;
-	return (h ^ h >> 15) & (WORDS_SLOTS - 1);
+	if (len >= 8) {
+		memcpy(&head, s, 8);
+		memcpy(&tail, s + len - 8, 8);
+	} else {
+		memcpy(&head, s, len);
+	}
+	h = ((head | fold) ^ ((tail | fold) << 7 | (tail | fold) >> 57) ^ len) * 0x9e3779b97f4a7c15ull;
+	return (size_t)(h >> 32 ^ h >> 48) & (WORDS_SLOTS - 1);
 }
 
 /* The slot of the word, or the free one where it would go. */
@@ -21,7 +28,7 @@ static size_t slot_of(const struct words *dict, const char *s, size_t len)
 {
 	size_t i = hash_folded(s, len);
 
-	while (dict->slot[i].s && (dict->slot[i].len != len || strncasecmp(dict->slot[i].s, s, len)))
+	while (dict->slot[i].s && (dict->slot[i].len != len || strncasecmp(dict->slot[i].s, s, len) != 0))
 		i = (i + 1) & (WORDS_SLOTS - 1);
 	return i;
 }
@@ -88,8 +95,11 @@ bool words_nearest(const struct words *dict, const char *s, size_t len, char wor
 		return false;
 	for (size_t i = 0; i < WORDS_SLOTS; i++) {
 		const struct word *w = &dict->slot[i];
-		size_t d = w->s && w->len <= WORD_MAX ? distance(s, len, w->s, w->len) : SIZE_MAX;
+		size_t d;
 
+		if (!w->s || w->len > WORD_MAX)
+			continue;
+		d = distance(s, len, w->s, w->len);
 		if (d < least || (best && d == least && strncasecmp(w->s, best->s, MIN(w->len, best->len)) < 0)) {
 			least = d;
 			best = w;
