@@ -58,43 +58,23 @@ static int delete_bridges(const struct topo_run *run, struct errtext *err)
 	return error;
 }
 
-/* The namespace of the daemon that has our devices: its process is behind the socket. Return: descriptor, or -1 for this one. */
-static int daemon_namespace(const struct topo_run *run)
+/*
+ * The switches' ends of links are in the namespace of a daemon that is not ours. They would go with our namespaces, but only some time
+ * later: deleted at the hosts' ends they are gone when we return, and nobody else's device is.
+ */
+static void delete_links(const struct topo_run *run)
 {
-	json_t *status = NULL;
-	struct rpc *rpc;
-	int fd = -1;
+	for (size_t i = 0; i < run->n_namespaces; i++) {
+		int netns = netns_open(run->namespaces[i]);
+		struct rtnl *rtnl = NULL;
 
-	if (rpc_open(&rpc, run->daemon_rundir, TOPO_TIMEOUT_MS, NULL))
-		return -1;
-	if (!rpc_call(rpc, "status", json_pack("{s:s}", "format", "json"), &status, NULL))
-		fd = netns_open_pid((int)json_integer_value(json_object_get(status, "pid")));
-	json_decref(status);
-	rpc_close(rpc);
-	return MAX(fd, -1);
-}
-
-/* Devices go with the namespaces at their other ends, but only some time later: this way they are gone when we return. */
-static void delete_devices(const struct topo_run *run)
-{
-	char alias[128];
-	struct rtnl *rtnl = NULL;
-	json_t *name;
-	size_t i;
-	int netns = json_array_size(run->devices) ? daemon_namespace(run) : -1;
-
-	snprintf(alias, sizeof alias, "vsw-topo %s", run->prefix);
-	if (json_array_size(run->devices) && !rtnl_open(&rtnl, netns))
-		json_array_foreach(run->devices, i, name) {
-			struct rtnl_link link;
-
-			if (!rtnl_get_link(rtnl, json_string_value(name), &link) && !strcmp(link.alias, alias) &&
-			    rtnl_delete_link(rtnl, link.ifindex))
-				fprintf(stderr, "vsw: cannot delete %s\n", json_string_value(name));
-		}
-	rtnl_close(rtnl);
-	if (netns >= 0)
+		if (netns < 0)
+			continue;
+		if (rtnl_open(&rtnl, netns) || rtnl_delete_kind(rtnl, "veth"))
+			fprintf(stderr, "vsw: the links of namespace %s stay\n", run->namespaces[i]);
+		rtnl_close(rtnl);
 		close(netns);
+	}
 }
 
 static int delete_namespaces(const struct topo_run *run, struct errtext *err)
@@ -131,7 +111,7 @@ int topo_down(struct topo_run *run, struct errtext *err)
 			fprintf(stderr, "vsw: the private vsw-switchd does not end by itself\n");
 	} else {
 		error = delete_bridges(run, err);
-		delete_devices(run);
+		delete_links(run);
 	}
 	e = delete_namespaces(run, error ? NULL : err);
 	error = error ? error : e;

@@ -2,7 +2,7 @@
 /*
  * A topology that runs, or is to run: what was made for it is written down before it is made.
  *
- *   RUNDIR/topo/NAME/state.json   names of the namespaces, bridges and devices; removed last of all
+ *   RUNDIR/topo/NAME/state.json   names of the namespaces and bridges; removed last of all
  *   RUNDIR/topo/NAME/             run folder, database and log of a private daemon; output of programs
  *   RUNDIR/topo/NAME.lock         held while somebody brings it up or down
  *
@@ -27,7 +27,6 @@ struct topo_run {
 	char **namespaces;
 	size_t n_namespaces;
 	json_t *bridges; /**< names */
-	json_t *devices; /**< names, in the namespace of a daemon that is not private */
 	int lock_fd;	 /**< -1: it is only looked at */
 };
 

@@ -55,6 +55,17 @@ static char *make_prefix(const char *rundir, const char *name)
 	return xasprintf("%s-%04x", name, hash_string(path, 0) & 0xffff);
 }
 
+static bool are_texts(const json_t *list)
+{
+	json_t *element;
+	size_t i;
+
+	json_array_foreach(list, i, element)
+		if (!json_is_string(element))
+			return false;
+	return json_is_array(list);
+}
+
 static void load_namespaces(struct topo_run *run, const json_t *list)
 {
 	json_t *name;
@@ -70,13 +81,14 @@ static int load(struct topo_run *run, struct errtext *err)
 	char *path = xasprintf("%s/state.json", run->dir);
 	json_error_t where;
 	json_t *state = access(path, F_OK) ? NULL : json_load_file(path, 0, &where);
-	json_t *namespaces, *bridges, *devices;
+	json_t *namespaces, *bridges;
 	const char *prefix, *rundir;
 	int is_private, error = 0;
 
 	if (!access(path, F_OK) &&
-	    json_unpack(state, "{s:s, s:b, s:s, s:o, s:o, s:o}", "prefix", &prefix, "private", &is_private, "rundir",
-			&rundir, "namespaces", &namespaces, "bridges", &bridges, "devices", &devices)) {
+	    (json_unpack(state, "{s:s, s:b, s:s, s:o, s:o}", "prefix", &prefix, "private", &is_private, "rundir",
+			 &rundir, "namespaces", &namespaces, "bridges", &bridges) ||
+	     !are_texts(namespaces) || !are_texts(bridges))) {
 		error = errtext_set(err, EINVAL, "%s is damaged; `ip netns` shows what is left to delete by hand",
 				    path);
 	} else if (state) {
@@ -86,7 +98,6 @@ static int load(struct topo_run *run, struct errtext *err)
 		run->daemon_rundir = xstrdup(rundir);
 		load_namespaces(run, namespaces);
 		run->bridges = json_incref(bridges);
-		run->devices = json_incref(devices);
 	}
 	json_decref(state);
 	free(path);
@@ -145,7 +156,6 @@ void topo_run_close(struct topo_run *run)
 		free(run->namespaces[i]);
 	free(run->namespaces);
 	json_decref(run->bridges);
-	json_decref(run->devices);
 	free(run->daemon_rundir);
 	free(run->prefix);
 	free(run->dir);
@@ -185,11 +195,6 @@ void topo_run_plan(struct topo_run *run, const struct ctl *ctl, const struct top
 	run->bridges = json_array();
 	for (size_t i = 0; i < topo->n_switches; i++)
 		json_array_append_new(run->bridges, json_string(topo->switches[i].name));
-	run->devices = json_array();
-	for (size_t i = 0; i < topo->n_links && !is_private; i++)
-		for (int e = 0; e < 2; e++)
-			if (topo->links[i].ends[e].is_switch && !topo->links[i].ends[!e].is_switch)
-				json_array_append_new(run->devices, json_string(topo->links[i].ends[e].name));
 }
 
 int topo_run_save(const struct topo_run *run, struct errtext *err)
@@ -201,9 +206,8 @@ int topo_run_save(const struct topo_run *run, struct errtext *err)
 
 	for (size_t i = 0; i < run->n_namespaces; i++)
 		json_array_append_new(namespaces, json_string(run->namespaces[i]));
-	state = json_pack("{s:s, s:b, s:s, s:o, s:O, s:O}", "prefix", run->prefix, "private", run->is_private, "rundir",
-			  run->daemon_rundir, "namespaces", namespaces, "bridges", run->bridges, "devices",
-			  run->devices);
+	state = json_pack("{s:s, s:b, s:s, s:o, s:O}", "prefix", run->prefix, "private", run->is_private, "rundir",
+			  run->daemon_rundir, "namespaces", namespaces, "bridges", run->bridges);
 	if (!error && (json_dump_file(state, temp, JSON_INDENT(1)) || rename(temp, path)))
 		error = errtext_set(err, errno ? errno : EIO, "cannot write %s: %s", path, strerror(errno));
 	json_decref(state);

@@ -166,16 +166,12 @@ static void fill_end(const struct up *up, const struct topo_link *link, const st
 		out->mtu = iface->mtu;
 }
 
-/* The switch's end: up, without an address of its own, and with a note by which `down` knows it among others of the namespace. */
+/* The switch's end: up, and without an address of its own. */
 static int raise_switch_end(struct up *up, const struct topo_end *end)
 {
 	struct rtnl_link link;
-	char alias[128];
 	int error = rtnl_get_link(up->rtnl, end->name, &link);
 
-	snprintf(alias, sizeof alias, "vsw-topo %s", up->run->prefix);
-	if (!error)
-		error = rtnl_set_alias(up->rtnl, link.ifindex, alias);
 	return error ? error : rtnl_set_up(up->rtnl, link.ifindex, true);
 }
 

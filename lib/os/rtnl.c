@@ -206,8 +206,6 @@ static int read_link_attr(const struct nlattr *attr, void *aux)
 
 	if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
 		mnl_attr_parse_nested(attr, read_kind, link);
-	else if (mnl_attr_get_type(attr) == IFLA_IFALIAS && mnl_attr_validate(attr, MNL_TYPE_STRING) >= 0)
-		snprintf(link->alias, sizeof link->alias, "%s", mnl_attr_get_str(attr));
 	return MNL_CB_OK;
 }
 
@@ -229,6 +227,47 @@ int rtnl_get_link(struct rtnl *rtnl, const char *name, struct rtnl_link *link)
 	begin_link(rtnl, &nlh, RTM_GETLINK, 0, 0);
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 	return transact(rtnl, nlh, read_link, link);
+}
+
+/* Devices of a kind, collected from a dump. */
+struct links {
+	const char *kind;
+	int *ifindexes;
+	size_t n, cap;
+};
+
+static int collect_link(const struct nlmsghdr *nlh, void *aux)
+{
+	struct rtnl_link link = {0};
+	struct links *links = aux;
+
+	read_link(nlh, &link);
+	if (strcmp(link.kind, links->kind))
+		return MNL_CB_OK;
+	if (links->n == links->cap) {
+		links->cap = links->cap ? 2 * links->cap : 16;
+		links->ifindexes = xrealloc(links->ifindexes, links->cap * sizeof *links->ifindexes);
+	}
+	links->ifindexes[links->n++] = link.ifindex;
+	return MNL_CB_OK;
+}
+
+int rtnl_delete_kind(struct rtnl *rtnl, const char *kind)
+{
+	struct links links = {.kind = kind};
+	struct nlmsghdr *nlh;
+	int error;
+
+	begin_link(rtnl, &nlh, RTM_GETLINK, NLM_F_DUMP, 0);
+	error = transact(rtnl, nlh, collect_link, &links);
+	for (size_t i = 0; i < links.n && !error; i++) {
+		error = rtnl_delete_link(rtnl, links.ifindexes[i]);
+		/* The other end of one that was deleted before. */
+		if (error == -ENODEV)
+			error = 0;
+	}
+	free(links.ifindexes);
+	return error;
 }
 
 static void put_no_ipv6(struct nlmsghdr *nlh)
@@ -259,15 +298,6 @@ int rtnl_set_up(struct rtnl *rtnl, int ifindex, bool silent)
 
 	/* A kernel without IPv6 is silent anyway. */
 	return error == -EAFNOSUPPORT && silent ? set_up(rtnl, ifindex, false) : error;
-}
-
-int rtnl_set_alias(struct rtnl *rtnl, int ifindex, const char *alias)
-{
-	struct nlmsghdr *nlh;
-
-	begin_link(rtnl, &nlh, RTM_SETLINK, 0, ifindex);
-	mnl_attr_put_str(nlh, IFLA_IFALIAS, alias);
-	return acknowledged(rtnl, nlh);
 }
 
 int rtnl_set_mtu(struct rtnl *rtnl, int ifindex, uint32_t mtu)

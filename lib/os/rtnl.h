@@ -54,11 +54,12 @@ VSW_MUST_USE int rtnl_add_vlan(struct rtnl *rtnl, int parent_ifindex, const char
 			       uint16_t protocol);
 /** rtnl_delete_link() */
 VSW_MUST_USE int rtnl_delete_link(struct rtnl *rtnl, int ifindex);
+/** rtnl_delete_kind() - every device of a kind, such as "veth", in the namespace. Of a pair, the other end goes with it. */
+VSW_MUST_USE int rtnl_delete_kind(struct rtnl *rtnl, const char *kind);
 
 struct rtnl_link {
 	int ifindex;
-	char kind[16];	 /**< "veth", ...; "" for hardware */
-	char alias[256]; /**< "" for none */
+	char kind[16]; /**< "veth", ...; "" for hardware */
 };
 
 /** rtnl_get_link() - -ENODEV when there is none. */
@@ -66,8 +67,6 @@ VSW_MUST_USE int rtnl_get_link(struct rtnl *rtnl, const char *name, struct rtnl_
 
 /** rtnl_set_up() - @silent: and give it no IPv6 address of its own. */
 VSW_MUST_USE int rtnl_set_up(struct rtnl *rtnl, int ifindex, bool silent);
-/** rtnl_set_alias() - a note on the device; at most 255 bytes. */
-VSW_MUST_USE int rtnl_set_alias(struct rtnl *rtnl, int ifindex, const char *alias);
 /** rtnl_set_mtu() - @mtu in bytes. */
 VSW_MUST_USE int rtnl_set_mtu(struct rtnl *rtnl, int ifindex, uint32_t mtu);
 

@@ -72,10 +72,6 @@ static void links_between_namespaces(void **state VSW_UNUSED)
 	assert_int_equal(rtnl_get_link(here, "b", &link), -ENODEV);
 	assert_int_equal(rtnl_get_link(here, "a", &link), 0);
 	assert_string_equal(link.kind, "veth");
-	assert_string_equal(link.alias, "");
-	assert_int_equal(rtnl_set_alias(here, link.ifindex, "hello"), 0);
-	assert_int_equal(rtnl_get_link(here, "a", &link), 0);
-	assert_string_equal(link.alias, "hello");
 	assert_int_equal(rtnl_set_up(here, link.ifindex, true), 0);
 	assert_int_equal(rtnl_get_link(there, "b", &link), 0);
 	assert_true(rtnl_prefix_parse("192.0.2.1/24", &addr));
@@ -91,6 +87,11 @@ static void links_between_namespaces(void **state VSW_UNUSED)
 	assert_int_equal(rtnl_add_route(here, &addr, &gateway, 0), -ENETUNREACH);
 	assert_int_equal(rtnl_forget_neighbours(there), 0);
 	assert_int_equal(rtnl_delete_link(there, link.ifindex), 0);
+	assert_int_equal(rtnl_get_link(here, "a", &link), -ENODEV);
+	assert_int_equal(rtnl_add_veth(here, &a, &b), 0);
+	assert_int_equal(rtnl_delete_kind(there, "bridge"), 0);
+	assert_int_equal(rtnl_get_link(here, "a", &link), 0);
+	assert_int_equal(rtnl_delete_kind(there, "veth"), 0);
 	assert_int_equal(rtnl_get_link(here, "a", &link), -ENODEV);
 	rtnl_close(here);
 	rtnl_close(there);
