@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "switchd/datapath/execute.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,9 +50,8 @@ void execute_fini(struct execute *x)
 
 void execute_flushed(struct execute *x)
 {
-	/* In the middle of a list its packet may live there. */
-	if (!x->depth)
-		x->scratch->used = 0;
+	assert(!x->depth); /* in the middle of a list its packet may live there */
+	x->scratch->used = 0;
 }
 
 bool execute_is_crowded(const struct execute *x)

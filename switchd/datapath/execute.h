@@ -94,7 +94,7 @@ static inline void execute_drop(struct execute *x, enum drop_reason reason)
 		x->verdict->reason = (uint16_t)reason;
 }
 
-/** execute_flushed() - to be called by the owner after a flush of its own: the scratch memory is free again. */
+/** execute_flushed() - the owner has flushed, between two packets: the scratch memory is free again. */
 void execute_flushed(struct execute *x);
 /** execute_is_crowded() - better flush before the next packet: more than half of the scratch memory is used. */
 bool execute_is_crowded(const struct execute *x);

@@ -125,6 +125,19 @@ static void compare_with_model(void)
 	}
 }
 
+static size_t n_dumped(void)
+{
+	struct dp_flow flow;
+	uint64_t cursor = 0;
+	size_t n = 0;
+
+	rcu_read_lock();
+	while (cache_dump(cache, &cursor, &flow, 1))
+		n++;
+	rcu_read_unlock();
+	return n;
+}
+
 static void agrees_with_plain_search(void **state)
 {
 	size_t n_alive = 0;
@@ -158,6 +171,7 @@ static void agrees_with_plain_search(void **state)
 		n_alive += model[i].id != 0;
 	}
 	assert_int_equal(cache_n_flows(cache), n_alive);
+	assert_int_equal(n_dumped(), n_alive);
 	compare_with_model();
 	for (size_t i = 0; i < n_model; i++)
 		if (model[i].id)

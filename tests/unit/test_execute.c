@@ -24,6 +24,7 @@ struct out {
 	const uint8_t *data; /* still the packet's, until flushed */
 	uint32_t sum;	     /* of the bytes, once flushed */
 	uint16_t csum_start;
+	uint8_t gso_type;
 };
 
 static struct execute x;
@@ -46,7 +47,7 @@ static void flush(struct execute *self)
 static void output(struct execute *self, const struct packet *p, uint32_t port_no)
 {
 	assert_true(n_outs < MAX_OUT);
-	outs[n_outs++] = (struct out){port_no, p->len, p->data, 0, p->csum_start};
+	outs[n_outs++] = (struct out){port_no, p->len, p->data, 0, p->csum_start, p->gso_type};
 	self->verdict->forwarded = true;
 }
 
@@ -184,8 +185,8 @@ static void plain(const struct packet *original, const void *actions, size_t len
 
 		switch (a->type) {
 		case DP_OUTPUT:
-			expected[n_expected++] =
-				(struct out){a->arg, p.len, NULL, hash_bytes(p.data, p.len, 0), p.csum_start};
+			expected[n_expected++] = (struct out){
+				a->arg, p.len, NULL, hash_bytes(p.data, p.len, 0), p.csum_start, p.gso_type};
 			break;
 		case DP_PUSH_VLAN:
 			packet_push_vlan(&p, push->tag.tpid, push->tag.tci);
@@ -344,6 +345,18 @@ static void random_lists(void **state)
 	}
 }
 
+/* Each level rewrites its own copy, and sends it after the levels below have rewritten theirs. */
+static void put_nested(unsigned int levels, uint32_t i)
+{
+	size_t nest = dp_actions_nest_begin(&list, DP_CLONE, 0);
+
+	put_ttl((uint8_t)(i + levels));
+	if (levels)
+		put_nested(levels - 1, i);
+	put_output(2000 + i);
+	dp_actions_nest_end(&list, nest);
+}
+
 static void scratch_runs_out(void **state)
 {
 	struct packet p = tcp(60000);
@@ -357,6 +370,7 @@ static void scratch_runs_out(void **state)
 		put_ttl((uint8_t)i);
 		nest = dp_actions_nest_begin(&list, DP_CLONE, 0);
 		put_mac((uint8_t)i);
+		put_nested(2, i);
 		put_output(1000 + i);
 		dp_actions_nest_end(&list, nest);
 	}
@@ -382,6 +396,8 @@ static void truncation(void **state)
 	put_mac(1);
 	run(&p);
 	assert_int_equal(outs[0].len, 64);
+	assert_int_equal(outs[0].gso_type, PACKET_GSO_NONE);
+	assert_int_equal(outs[1].gso_type, PACKET_GSO_TCPV4);
 	assert_int_equal(outs[1].len, len);
 	assert_int_equal(outs[2].len, len);
 	assert_int_equal(p.gso_type, PACKET_GSO_TCPV4);
