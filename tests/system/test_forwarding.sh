@@ -21,7 +21,7 @@ iperf()
 	shift
 	at h2 iperf3 -s -1 -D -I "$T/iperf.pid" --forceflush >/dev/null
 	wait_for 5 at h2 sh -c 'ss -Hltn sport = :5201 | grep -q .'
-	if at h1 iperf3 -J -t 1 "$@" >"$T/iperf.json" 2>&1; then
+	if at h1 iperf3 -J -t 1 "$@" >"$T/iperf.json" 2>"$T/iperf.err"; then
 		mbps=$(jq '(.end.sum_received.bits_per_second // .end.sum.bits_per_second) / 1e6 | floor' "$T/iperf.json")
 		if [ "${mbps:-0}" -ge 1 ]; then
 			ok "$name"

@@ -1,6 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # 64 hosts on one bridge, each pings each.
+# All namespaces share one neighbour table, made for 1,024 entries.
+TEST_SYSCTLS="net.ipv4.neigh.default.gc_thresh1=8192 net.ipv4.neigh.default.gc_thresh2=16384 net.ipv4.neigh.default.gc_thresh3=32768
+	net.ipv6.neigh.default.gc_thresh1=8192 net.ipv6.neigh.default.gc_thresh2=16384 net.ipv6.neigh.default.gc_thresh3=32768"
 . "$(dirname "$0")/../lib.sh"
 
 N=64

@@ -26,14 +26,14 @@ sees()
 {
 	local host=$1 target=$2 pid from
 	shift 2
-	at "$host" tshark -l -n -Q -i eth0 -f 'arp or (vlan and arp)' -w "$T/$host.pcap" 2>"$T/tshark.log" &
+	ip netns exec "$host" tcpdump -U -n -i eth0 -w "$T/$host.pcap" 'arp or (vlan and arp)' 2>"$T/tcpdump.log" &
 	pid=$!
 	# The capture runs when it has a frame of its own network: the host asks for itself until one is in the file.
-	wait_for 15 eval 'at '"$host"' arping -q -c 1 -w 1 -I eth0 10.0.0.254; tshark -r "$T/'"$host"'.pcap" 2>/dev/null | grep -q 10.0.0.254'
-	for from in "$@"; do at "$from" arping -q -c 2 -i 0.1 -w 1 -I eth0 "$target" >/dev/null 2>&1; done
+	wait_for 15 eval 'at '"$host"' arping -q -c 1 -W 0.01 -I eth0 10.0.0.254; tshark -r "$T/'"$host"'.pcap" 2>/dev/null | grep -q 10.0.0.254'
+	for from in "$@"; do at "$from" arping -q -c 2 -W 0.1 -I eth0 "$target" >/dev/null 2>&1; done
 	# The last question of the host itself is behind all others in the file.
-	wait_for 15 eval 'at '"$host"' arping -q -c 1 -w 1 -I eth0 10.0.0.253; tshark -r "$T/'"$host"'.pcap" 2>/dev/null | grep -q 10.0.0.253'
-	kill -INT "$pid" 2>/dev/null
+	wait_for 15 eval 'at '"$host"' arping -q -c 1 -W 0.01 -I eth0 10.0.0.253; tshark -r "$T/'"$host"'.pcap" 2>/dev/null | grep -q 10.0.0.253'
+	kill "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 	tshark -r "$T/$host.pcap" -T fields -e vlan.id -e arp.dst.proto_ipv4 -Y "arp.dst.proto_ipv4==$target" 2>/dev/null | sort -u | tr '\t' ' '
 }
