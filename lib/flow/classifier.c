@@ -265,6 +265,7 @@ struct cls_rule *classifier_lookup(const struct classifier *cls, uint64_t versio
 
 	view.tries = cls->tries;
 	view.known = 0;
+	memset(view.marked, 0, sizeof view.marked);
 	for (size_t i = 0; order && i < order->n; i++) {
 		struct cls_rule *rule;
 

@@ -48,6 +48,11 @@ const struct cls_trie_field cls_trie_fields[CLS_N_TRIES] = {
 	[CLS_TRIE_TP_DST] = TRIE_FIELD(p.tp_dst, CLS_STAGE_L4),
 };
 
+static const uint8_t stage_tries[CLS_N_STAGES] = {
+	[CLS_STAGE_L3] = 1 << CLS_TRIE_NW_SRC | 1 << CLS_TRIE_NW_DST | 1 << CLS_TRIE_IPV6_SRC | 1 << CLS_TRIE_IPV6_DST,
+	[CLS_STAGE_L4] = 1 << CLS_TRIE_TP_SRC | 1 << CLS_TRIE_TP_DST,
+};
+
 static inline uint64_t hash_add(uint64_t hash, uint64_t word)
 {
 	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
@@ -93,11 +98,13 @@ struct cls_subtable *cls_subtable_new(const struct flow_key *mask)
 		}
 		st->stage_end[s] = st->n_words;
 	}
+	st->eth_type_mask = mask->p.eth_type;
+	st->nw_proto_mask = mask->p.nw_proto;
 	for (unsigned int t = 0; t < CLS_N_TRIES; t++) {
 		const struct cls_trie_field *f = &cls_trie_fields[t];
 
 		st->trie_plen[t] = (uint8_t)leading_ones((const uint8_t *)mask + f->ofs, f->n_bytes);
-		st->tries |= st->trie_plen[t] ? 1u << t : 0;
+		st->tries |= (uint8_t)(st->trie_plen[t] ? 1 << t : 0);
 	}
 	return st;
 }
@@ -285,47 +292,50 @@ static const struct trie_result *view_get(struct cls_trie_view *view, unsigned i
 	if (!(view->known >> trie & 1)) {
 		trie_key_init(&bits, (const uint8_t *)key + f->ofs, f->n_bytes);
 		trie_lookup(&view->tries[trie], &bits, f->n_bytes * 8, &view->result[trie]);
-		view->known |= 1u << trie;
+		view->known |= (uint8_t)(1 << trie);
 	}
 	return &view->result[trie];
 }
 
-/* A megaflow that tells of an address or port also tells of the protocol that has it. */
-static void mark_prerequisites(const struct cls_subtable *st, unsigned int s, struct flow_key *wc)
+/* The first @n_bits of a trie's field, and, as a megaflow that tells of an address tells of its protocol too, what has it. */
+static void mark_proof(const struct cls_subtable *st, unsigned int trie, unsigned int n_bits,
+		       struct cls_trie_view *view, struct flow_key *wc)
 {
-	struct flow_key mask;
-
-	cls_subtable_mask(st, &mask);
-	wc->p.eth_type |= mask.p.eth_type;
-	if (s == CLS_STAGE_L4)
-		wc->p.nw_proto |= mask.p.nw_proto;
+	wc->p.eth_type |= st->eth_type_mask;
+	if (cls_trie_fields[trie].stage == CLS_STAGE_L4)
+		wc->p.nw_proto |= st->nw_proto_mask;
+	if (n_bits > view->marked[trie]) {
+		mark_prefix(trie, n_bits, wc);
+		view->marked[trie] = (uint8_t)n_bits;
+	}
 }
 
 /*
- * Whether a trie of stage @s proves that no rule here matches. The proof that takes the fewest bits is marked; it stands on
- * its own, whatever the earlier stages said.
+ * Whether a trie of stage @s proves that no rule here matches. The proof that adds the fewest bits to the mask is marked; it
+ * stands on its own, whatever the earlier stages said.
  */
 static bool tries_rule_out(const struct cls_subtable *st, unsigned int s, struct cls_trie_view *view,
 			   const struct flow_key *key, struct flow_key *wc)
 {
-	unsigned int best = CLS_N_TRIES, best_bits = UINT32_MAX;
+	unsigned int best = CLS_N_TRIES, best_bits = 0, best_cost = UINT32_MAX;
 
-	for (unsigned int t = 0; t < CLS_N_TRIES; t++) {
-		const struct trie_result *result;
-		unsigned int plen = st->trie_plen[t];
+	for (unsigned int left = st->tries & stage_tries[s]; left; left &= left - 1) {
+		unsigned int t = (unsigned int)__builtin_ctz(left), plen = st->trie_plen[t], bits, cost;
+		const struct trie_result *result = view_get(view, t, key);
 
-		if (!plen || cls_trie_fields[t].stage != s)
+		if (trie_result_has(result, plen))
 			continue;
-		result = view_get(view, t, key);
-		if (!trie_result_has(result, plen) && MIN(result->n_bits, plen) < best_bits) {
+		bits = MIN(result->n_bits, plen);
+		cost = bits > view->marked[t] ? bits - view->marked[t] : 0;
+		if (cost < best_cost) {
 			best = t;
-			best_bits = MIN(result->n_bits, plen);
+			best_bits = bits;
+			best_cost = cost;
 		}
 	}
 	if (best == CLS_N_TRIES)
 		return false;
-	mark_prefix(best, best_bits, wc);
-	mark_prerequisites(st, s, wc);
+	mark_proof(st, best, best_bits, view, wc);
 	return true;
 }
 

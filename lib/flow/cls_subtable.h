@@ -32,11 +32,25 @@ enum cls_trie_id {
 /** What one lookup knows of each trie; filled in when first needed. */
 struct cls_trie_view {
 	const struct prefix_trie *tries;
-	unsigned int known; /* bit of each trie already looked up */
+	uint8_t known;		     /* bit of each trie already looked up */
+	uint8_t marked[CLS_N_TRIES]; /* first bits of its field that are in the mask already */
 	struct trie_result result[CLS_N_TRIES];
 };
 
 struct cls_subtable {
+	/* What a lookup reads, in this order. */
+	uint8_t n_words;
+	uint8_t tries;			 /* bit of each trie whose plen below is not 0 */
+	uint8_t stage_end[CLS_N_STAGES]; /* words before it belong to this stage or an earlier one */
+	uint8_t trie_plen[CLS_N_TRIES];	 /* leading bits of the field that the mask has; 0: trie not used */
+	uint8_t nw_proto_mask;
+	be16 eth_type_mask;
+	struct cls_set partial[CLS_N_STAGES - 1]; /* used where a later stage has words */
+	struct cls_map rules;
+	uint8_t word[FLOW_KEY_WORDS];  /* indexes into struct flow_key */
+	uint64_t mask[FLOW_KEY_WORDS]; /* of these words */
+
+	/* The writer's. */
 	struct hmap_node node; /* classifier.subtables, by hash of the mask */
 	struct cls_subtable *next_dying;
 	struct rcu_head rcu;
@@ -45,14 +59,6 @@ struct cls_subtable {
 	size_t n_removed; /* since max_priority was last computed from scratch */
 	size_t n_max;	  /* rules of max_priority; 0: max_priority is only an upper bound */
 	uint16_t max_priority;
-	uint8_t n_words;
-	unsigned int tries;		 /* bit of each trie whose plen below is not 0 */
-	uint8_t stage_end[CLS_N_STAGES]; /* words before it belong to this stage or an earlier one */
-	uint8_t trie_plen[CLS_N_TRIES];	 /* leading bits of the field that the mask has; 0: trie not used */
-	struct cls_map rules;
-	struct cls_set partial[CLS_N_STAGES - 1]; /* used where a later stage has words */
-	uint8_t word[FLOW_KEY_WORDS];		  /* indexes into struct flow_key */
-	uint64_t mask[FLOW_KEY_WORDS];		  /* of these words */
 };
 
 /** cls_mask_hash() - to find the subtable of a mask. */
