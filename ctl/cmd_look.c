@@ -100,7 +100,6 @@ int cmd_dump_dp_flows(struct ctl *ctl, const struct invocation *inv)
 	json_t *params = json_object();
 
 	ctl_put_string(params, "bridge", invocation_arg(inv, 0));
-	ctl_put_string(params, "filter", invocation_option(inv, "--filter"));
 	if (invocation_has(inv, "--names"))
 		json_object_set_new(params, "names", json_true());
 	return ctl_ask(ctl, "dp/dump-flows", params);

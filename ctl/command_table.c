@@ -152,7 +152,7 @@ const struct command commands[] = {
 	  "the MAC table", GROUP_LOOK, 0, 5, { WORD_CHOICE, WORD_BRIDGE, WORD_PORT, WORD_ANY }, "show flush add del",
 	  OPTIONS({ "--vlan", "VLAN", "flush: only this VLAN", 0 }), cmd_fdb },
 	{ "dump-dp-flows", "[BRIDGE]", "the flows that the datapath runs on", GROUP_LOOK, 0, 1, { WORD_BRIDGE }, NULL,
-	  OPTIONS({ "--filter", "FLOW", "only flows that cover this", 0 }, NAMES, NO_NAMES), cmd_dump_dp_flows },
+	  OPTIONS(NAMES, NO_NAMES), cmd_dump_dp_flows },
 	{ "dp-show", "", "datapaths with their ports, hits and misses", GROUP_LOOK, 0, 0, { WORD_END }, NULL, NULL,
 	  cmd_dp_show },
 	{ "log", "[[MODULE:]LEVEL]... | reopen", "show or set what is logged: off, err, warn, info, dbg", GROUP_LOOK, 0,
