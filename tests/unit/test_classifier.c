@@ -417,9 +417,12 @@ static void test_mask_stages(void **state)
 	assert_int_equal(wc.p.nw_proto, 0xff);
 	assert_int_equal(wc.p.tp_dst, 0);
 	/* TCP to port 5000 = 0x1388: 80 and 443 start with 0000000, so its fourth bit tells. */
+	memset(&wc, 0, sizeof wc);
 	tcp_key(&key, 0, 5000);
 	assert_ptr_equal(classifier_lookup(cls, 1, &key, &wc), &rules[2].cr);
 	assert_int_equal(be16_to_cpu(wc.p.tp_dst), 0xf000);
+	assert_int_equal(wc.p.nw_proto, 0xff);
+	assert_int_equal(wc.p.eth_type, 0xffff);
 	tcp_key(&key, 0, 443);
 	assert_ptr_equal(classifier_lookup(cls, 1, &key, &wc), &rules[1].cr);
 	assert_int_equal(be16_to_cpu(wc.p.tp_dst), 0xffff);
