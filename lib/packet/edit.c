@@ -225,15 +225,15 @@ void packet_set_arp(struct packet *p, const struct dp_set_arp *set)
 
 /*
  * SCTP: the difference of the two CRCs is the CRC register that the changed 4 bytes leave after all that follows them
- * (crc32c_add_zeros()); on a fragment the end is unknown, and the datagram is lost as any rewrite would lose it.
+ * (crc32c_add_zeros()); on a fragment the end is unknown, and the datagram is lost as any rewrite would lose it. A partial
+ * checksum has no pseudo header, so what its field holds does not matter.
  */
 static void sctp_shift_csum(struct packet *p, struct wire_sctp *sctp, be32 old_ports, be32 new_ports)
 {
 	be32 diff = old_ports ^ new_ports;
 	uint32_t crc = crc32c_add(0, &diff, sizeof diff);
 
-	if (!l4_is_partial(p))
-		sctp->csum ^= cpu_to_le32(crc32c_add_zeros(crc, p->l4_len - sizeof diff));
+	sctp->csum ^= cpu_to_le32(crc32c_add_zeros(crc, p->l4_len - sizeof diff));
 }
 
 void packet_set_tp(struct packet *p, const struct dp_set_tp *set)

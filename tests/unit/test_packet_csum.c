@@ -77,12 +77,14 @@ static void every_length_and_alignment(void **state VSW_UNUSED)
 /* Sums that carry again and again. */
 static void carries(void **state VSW_UNUSED)
 {
+	static const uint32_t twice[] = {0xffffffff, 1}; /* the sum of both halves carries again */
 	static uint8_t ones[65536];
 
 	memset(ones, 0xff, sizeof ones);
 	for (size_t n = 2; n <= sizeof ones; n = n * 3 + 1)
 		assert_int_equal(be16_to_cpu(csum_finish(csum_add(0, ones, n))), naive_csum(ones, n));
 	assert_int_equal(csum_fold(0xffffffff), BE16_C(0xffff));
+	assert_int_equal(csum_fold(csum_add(0xffffffff, twice, sizeof twice)), csum_fold(1));
 	assert_int_equal(csum_fold(0xffff0001), csum_fold(1));
 	assert_int_equal(csum_add32(0xffffffff, 0xffffffff), 0xffffffff);
 }

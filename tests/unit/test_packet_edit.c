@@ -161,6 +161,8 @@ static void make(struct frame *f, const struct kind *k)
 	assert_int_equal(packet_compose(&f->p, &key, PAYLOAD), 0);
 	assert_int_equal(packet_parse(&f->p, &f->key), 0);
 	assert_keys_equal(&f->key, &key, k->name);
+	if (f->p.l4_proto == WIRE_IP_UDP)
+		assert_int_equal(be16_to_cpu(wire_load_be16(f->p.data + f->p.l4_ofs + 4)), 8 + PAYLOAD);
 	if (!is_arp(k))
 		fill(f->p.data + f->p.len - PAYLOAD, PAYLOAD, 0xa1);
 	if (is_nd(k))
@@ -580,6 +582,44 @@ static void hostile_checksum_request(void **state VSW_UNUSED)
 	}
 }
 
+/* The request may be about an inner packet (a tunnel's): then the outer checksum is a final one. */
+static void partial_checksum_of_an_inner_packet(void **state VSW_UNUSED)
+{
+	struct frame f;
+	struct pkt_key want;
+
+	make(&f, &kinds[UDP4]);
+	f.p.flags = PACKET_F_CSUM_PARTIAL;
+	f.p.csum_start = f.p.l4_ofs + 8;
+	f.p.csum_offset = 6;
+	want = f.key;
+	edit_ipv4_addrs(&kinds[UDP4], &f.p, &want);
+	edit_tp(&kinds[UDP4], &f.p, &want);
+	f.p.flags = 0;
+	check(&f, &want, "outer checksum");
+}
+
+/* UDP-Lite and DCCP have a checksum with a pseudo header, but the parser does not insist on their header. */
+static void checksum_field_beyond_the_packet(void **state VSW_UNUSED)
+{
+	static const uint8_t protos[] = {WIRE_IP_UDPLITE, WIRE_IP_DCCP};
+
+	for (size_t i = 0; i < ARRAY_SIZE(protos) * 8; i++) {
+		struct pkt_key key = {.eth_type = BE16_C(WIRE_ETH_IPV4), .nw_proto = protos[i / 8], .nw_ttl = 1}, want;
+		size_t l4_len = i % 8, len = 34 + l4_len;
+		uint8_t *exact = xzalloc(len), before[64];
+		struct packet p;
+
+		packet_init(&p, exact, len, 0, 0);
+		assert_int_equal(packet_compose(&p, &key, l4_len), 0);
+		assert_int_equal(packet_parse(&p, &want), 0);
+		memcpy(before, p.data + 34, l4_len);
+		edit_ipv4_addrs(&kinds[UDP4], &p, &want);
+		assert_memory_equal(before, p.data + 34, l4_len);
+		free(exact);
+	}
+}
+
 static void compose_needs_room(void **state VSW_UNUSED)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -610,6 +650,8 @@ int main(void)
 		cmocka_unit_test(vlan_limits),
 		cmocka_unit_test(vlan_moves_offload_state),
 		cmocka_unit_test(hostile_checksum_request),
+		cmocka_unit_test(partial_checksum_of_an_inner_packet),
+		cmocka_unit_test(checksum_field_beyond_the_packet),
 		cmocka_unit_test(compose_needs_room),
 	};
 

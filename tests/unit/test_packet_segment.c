@@ -166,6 +166,7 @@ static int take_fragment(void *aux, struct packet *f)
 	assert_memory_equal(&fresh, f, sizeof fresh);
 	assert_int_equal(key.nw_frag, first ? FLOW_NW_FRAG_ANY : FLOW_NW_FRAG_ANY | FLOW_NW_FRAG_LATER);
 	assert_int_equal(field, v6 ? s->len | !last : s->len / 8 | (last ? 0u : 0x2000u));
+	assert_int_equal(s->len % 8, 0);
 	assert_int_equal(key.tp_dst, first ? BE16_C(2000) : 0);
 	check_csums(s, f);
 	memcpy(s->data + s->len, f->data + header, f->len - header);
