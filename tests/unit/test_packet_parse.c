@@ -139,7 +139,7 @@ static const struct {
 	 .type = 0x86dd, .proto = 58, .tp_src = 135, .l3_ofs = 14, .l4_ofs = 54, .l4_len = 20},
 	{"ARP request", MACS "080600010800060400010201010101010a0000010202020202020a000002",
 	 .type = 0x0806, .proto = 1, .l3_ofs = 14},
-	{"ARP op 256", MACS "080600010800060401000201010101010a0000010202020202020a000002",
+	{"ARP op 258", MACS "080600010800060401020201010101010a0000010202020202020a000002",
 	 .type = 0x0806, .l3_ofs = 14},
 	{"ARP hardware 6", MACS "080600060800060400010201010101010a0000010202020202020a000002",
 	 .type = 0x0806, .l3_ofs = 14},
@@ -217,6 +217,88 @@ static void cut_at_every_length(void **state VSW_UNUSED)
 	}
 }
 
+/* Options of a neighbour solicitation; the target is ff02::2, addresses are told by their first byte. */
+static void nd_options(void **state VSW_UNUSED)
+{
+	static const struct {
+		const char *name, *options;
+		uint8_t target, sll, tll;
+	} nd_cases[] = {
+		{"none", "", 2, 0, 0},
+		{"source", "0101a00000000001", 2, 0xa0, 0},
+		{"target", "0201b00000000001", 2, 0, 0xb0},
+		{"both",
+		 "0101a00000000001"
+		 "0201b00000000001",
+		 2, 0xa0, 0xb0},
+		{"source twice",
+		 "0101a00000000001"
+		 "0101a00000000001",
+		 0, 0, 0},
+		{"target twice",
+		 "0101a00000000001"
+		 "0201b00000000001"
+		 "0201b00000000001",
+		 0, 0, 0},
+		{"source of zeros, then another",
+		 "0101000000000000"
+		 "0101a00000000001",
+		 2, 0xa0, 0},
+		{"unknown option first",
+		 "0e01112233445566"
+		 "0101a00000000001",
+		 2, 0xa0, 0},
+		{"long unknown option first",
+		 "0e02112233445566"
+		 "0101cccccccccccc"
+		 "0101a00000000001",
+		 2, 0xa0, 0},
+		{"source of another length",
+		 "0102a00000000001"
+		 "0000000000000000"
+		 "0201b00000000001",
+		 2, 0, 0xb0},
+		{"length 0",
+		 "0100a00000000001"
+		 "0201b00000000001",
+		 2, 0, 0},
+		{"longer than the packet",
+		 "0103a00000000001"
+		 "0101a00000000001",
+		 2, 0, 0},
+		{"half an option", "0101a000", 2, 0, 0},
+		{"source, then half an option",
+		 "0101a00000000001"
+		 "0201b0",
+		 2, 0xa0, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(nd_cases); i++) {
+		uint8_t buf[256], *exact;
+		size_t options = strlen(nd_cases[i].options) / 2, len;
+		struct packet p;
+		struct pkt_key k;
+
+		len = from_hex(MACS "86dd"
+				    "6000000000183aff"
+				    "20010000000000000000000000000001"
+				    "20010000000000000000000000000002"
+				    "8700000000000000"
+				    "ff020000000000000000000000000002",
+			       buf);
+		buf[19] = (uint8_t)(buf[19] + options);
+		len += from_hex(nd_cases[i].options, buf + len);
+		exact = xmemdup(buf, len);
+		packet_init(&p, exact, len, 0, len);
+		assert_int_equal(packet_parse(&p, &k), 0);
+		assert_u(nd_cases[i].name, "tp_src", be16_to_cpu(k.tp_src), 135);
+		assert_u(nd_cases[i].name, "nd_target", k.nd_target[15], nd_cases[i].target);
+		assert_u(nd_cases[i].name, "nd_sll", k.arp_sha[0], nd_cases[i].sll);
+		assert_u(nd_cases[i].name, "nd_tll", k.arp_tha[0], nd_cases[i].tll);
+		free(exact);
+	}
+}
+
 static void origin_is_copied(void **state VSW_UNUSED)
 {
 	uint8_t buf[14] = {0};
@@ -270,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(doubtful_frames),
 		cmocka_unit_test(cut_at_every_length),
+		cmocka_unit_test(nd_options),
 		cmocka_unit_test(origin_is_copied),
 		cmocka_unit_test(extension_headers_to_the_end),
 	};

@@ -298,6 +298,27 @@ static void time_resolutions(void **state VSW_UNUSED)
 	}
 }
 
+/* Block lengths are multiples of 4 and the same at both ends. */
+static void block_lengths(void **state VSW_UNUSED)
+{
+	for (uint32_t len = 0; len < 24; len++) {
+		static struct file file;
+		static struct pcap_reader r;
+		struct pcap_frame f;
+
+		memset(&file, 0, sizeof file);
+		section(&file);
+		put32(&file, 0x7777);
+		put32(&file, len);
+		if (len >= 12) {
+			file.len += len - 12;
+			put32(&file, len);
+		}
+		assert_int_equal(pcap_reader_init(&r, file.bytes, file.len, NULL), 0);
+		assert_int_equal(pcap_reader_next(&r, &f, NULL), len >= 12 && len % 4 == 0 ? 0 : -EINVAL);
+	}
+}
+
 static void too_many_interfaces(void **state VSW_UNUSED)
 {
 	static struct file file;
@@ -364,10 +385,10 @@ static void damaged_files(void **state VSW_UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),	    cmocka_unit_test(small_buffers),
-		cmocka_unit_test(classic_pcap),	    cmocka_unit_test(foreign_blocks),
-		cmocka_unit_test(time_resolutions), cmocka_unit_test(too_many_interfaces),
-		cmocka_unit_test(damaged_files),
+		cmocka_unit_test(round_trip),	       cmocka_unit_test(small_buffers),
+		cmocka_unit_test(classic_pcap),	       cmocka_unit_test(foreign_blocks),
+		cmocka_unit_test(time_resolutions),    cmocka_unit_test(block_lengths),
+		cmocka_unit_test(too_many_interfaces), cmocka_unit_test(damaged_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
