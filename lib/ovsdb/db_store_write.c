@@ -189,12 +189,14 @@ static int write_items(const struct item_writer *w, const struct datum *old, con
 	static const struct datum none;
 	const struct datum *from = put ? new_ : old, *other = put ? old : new_;
 	const struct column_type *type = &w->column->type;
-	size_t j = 0;
+	size_t head, tail, j;
 	int rc = 0;
 
 	from = from ? from : &none;
 	other = other ? other : &none;
-	for (size_t i = 0; i < from->n && !rc; i++) {
+	datum_common(from, other, type, &head, &tail);
+	j = head;
+	for (size_t i = head; i < from->n - tail && !rc; i++) {
 		while (j < other->n && atom_compare(&other->keys[j], &from->keys[i], type->key.type) < 0)
 			j++;
 		if (j == other->n || atom_compare(&other->keys[j], &from->keys[i], type->key.type) ||

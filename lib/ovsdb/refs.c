@@ -41,15 +41,17 @@ int refs_diff__(struct ref_visitor *v, struct db_row *src, const struct column_s
 {
 	static const struct datum none;
 	const struct column_type *type = &column->type;
-	size_t i = 0, j = 0;
+	size_t i, j, tail, n_old, n_new;
 	int rc = 0;
 
 	old = old ? old : &none;
 	new_ = new_ ? new_ : &none;
-	while (!rc && (i < old->n || j < new_->n)) {
-		int c = i == old->n    ? 1
-			: j == new_->n ? -1
-				       : atom_compare(&old->keys[i], &new_->keys[j], type->key.type);
+	datum_common(old, new_, type, &i, &tail);
+	j = i;
+	n_old = old->n - tail;
+	n_new = new_->n - tail;
+	while (!rc && (i < n_old || j < n_new)) {
+		int c = i == n_old ? 1 : j == n_new ? -1 : atom_compare(&old->keys[i], &new_->keys[j], type->key.type);
 
 		if (!c && values_agree(old, i, new_, j, type)) {
 			i++;

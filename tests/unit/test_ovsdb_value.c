@@ -321,6 +321,43 @@ static void test_set_arithmetic(void **state)
 	datum_fini(&d, type);
 }
 
+/* Against the definition, on sets of UUIDs of all sizes around the block length that differ in a place or two. */
+static void check_common(const struct datum *a, const struct datum *b, const struct column_type *type)
+{
+	size_t head, tail, n = MIN(a->n, b->n), h = 0, t = 0;
+
+	datum_common(a, b, type, &head, &tail);
+	while (h < n && uuid_equal(&a->keys[h].uuid, &b->keys[h].uuid))
+		h++;
+	while (t < n - h && uuid_equal(&a->keys[a->n - t - 1].uuid, &b->keys[b->n - t - 1].uuid))
+		t++;
+	assert_int_equal(head, h);
+	assert_int_equal(tail, t);
+}
+
+static void test_common_ends(void **state)
+{
+	const struct column_type *type = type_of("Bridge", "ports");
+	struct datum a = DATUM_EMPTY, b;
+	unsigned int seed = 11;
+
+	(void)state;
+	for (int n = 0; n < 200; n++) {
+		union atom key = {.uuid = uuid_random()};
+
+		datum_clone(&b, &a, type);
+		check_common(&a, &b, type);
+		datum_add(&a, &key, NULL, type, false);
+		check_common(&a, &b, type);
+		if (b.n)
+			datum_remove_at(&b, (size_t)rand_r(&seed) % b.n, type);
+		check_common(&a, &b, type);
+		check_common(&b, &a, type);
+		datum_fini(&b, type);
+	}
+	datum_fini(&a, type);
+}
+
 static void test_maps(void **state)
 {
 	const struct column_type *type = type_of("Bridge", "other_config");
@@ -470,15 +507,11 @@ static void test_uuids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_error_column),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_reals),
-		cmocka_unit_test(test_set_arithmetic),
-		cmocka_unit_test(test_maps),
-		cmocka_unit_test(test_schema_round_trip),
-		cmocka_unit_test(test_bad_schemas),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_text),	       cmocka_unit_test(test_error_column),
+		cmocka_unit_test(test_json),	       cmocka_unit_test(test_reals),
+		cmocka_unit_test(test_set_arithmetic), cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_common_ends),    cmocka_unit_test(test_schema_round_trip),
+		cmocka_unit_test(test_bad_schemas),    cmocka_unit_test(test_names),
 		cmocka_unit_test(test_uuids),
 	};
 
