@@ -97,7 +97,8 @@ bool words_nearest(const struct words *dict, const char *s, size_t len, char wor
 		const struct word *w = &dict->slot[i];
 		size_t d;
 
-		if (!w->s || w->len > WORD_MAX)
+		/* Each letter more or less is an edit at least. */
+		if (!w->s || w->len > WORD_MAX || w->len > len + least || len > w->len + least)
 			continue;
 		d = distance(s, len, w->s, w->len);
 		if (d < least || (best && d == least && strncasecmp(w->s, best->s, MIN(w->len, best->len)) < 0)) {
