@@ -223,6 +223,16 @@ static void test_create_destroy(void **state)
 		     "there is a Bridge with name br0 already");
 }
 
+static void add_queue(const char *uuid_text)
+{
+	struct db_txn *txn = db_txn_begin(db);
+	struct uuid uuid;
+
+	assert_true(uuid_from_text(uuid_text, &uuid));
+	assert_non_null(db_txn_insert(txn, db_table(db, "Queue"), &uuid));
+	assert_int_equal(db_txn_commit(txn, NULL), 0);
+}
+
 static void test_records(void **state)
 {
 	char line[160], uuid[64];
@@ -236,6 +246,10 @@ static void test_records(void **state)
 	snprintf(line, sizeof line, "get bridge %.3s name", uuid);
 	expect_error(line, "no row");
 	expect_error("get bridge 12345678-1234-1234-1234-1234567890ab name", "no row");
+	add_queue("abcd0000-0000-4000-8000-000000000001");
+	add_queue("abcd0000-0000-4000-8000-000000000002");
+	expect_error("get queue abcd dscp", "several rows of table Queue match \"abcd\"");
+	expect("get queue abcd0000-0000-4000-8000-000000000002 dscp", "[]\n");
 	expect("get open . ovs_version", "[]\n");
 	expect_error("list open foo", "no row \"foo\" in table Open_vSwitch");
 	ok("--id=@c create controller target=\"tcp:1.2.3.4\" -- add bridge br0 controller @c");

@@ -292,6 +292,9 @@ static void test_indexes(void **state)
 	/* The name of a row that goes is free within the transaction. */
 	txn = db_txn_begin(db);
 	db_remove_ref(txn, root, "bridges", bridge);
+	db_txn_delete(txn, bridge);
+	assert_null(db_find_name(table("Bridge"), txn, "br0"));
+	assert_ptr_equal(db_find_name(table("Bridge"), NULL, "br0"), bridge);
 	row = add_bridge(txn, "br0");
 	commit(txn);
 	assert_ptr_equal(db_find_name(table("Bridge"), NULL, "br0"), row);
@@ -381,6 +384,19 @@ static void test_immutable(void **state)
 	assert_non_null(strstr(err.text, "Bridge column \"name\": cannot change"));
 	assert_int_equal(value.n, 0); /* taken over all the same */
 	db_txn_abort(txn);
+}
+
+static void test_version(void **state)
+{
+	struct db_row *bridge = make_bridge("br0", "p1"), *port = db_find_name(table("Port"), NULL, "p1");
+	struct uuid of_bridge = *db_row_version(bridge), of_port = *db_row_version(port);
+	struct db_txn *txn = db_txn_begin(db);
+
+	(void)state;
+	db_set_boolean(txn, bridge, "stp_enable", true);
+	commit(txn);
+	assert_false(uuid_equal(&of_bridge, db_row_version(bridge)));
+	assert_true(uuid_equal(&of_port, db_row_version(port)));
 }
 
 static void test_after_prepare(void **state)
@@ -622,6 +638,7 @@ int main(void)
 		TEST(test_two_column_index),
 		TEST(test_full_table),
 		TEST(test_immutable),
+		TEST(test_version),
 		TEST(test_after_prepare),
 		TEST(test_change_list),
 		TEST(test_observers),

@@ -444,30 +444,6 @@ static void test_tampered(void **state)
 	free(good.data);
 }
 
-/* A file written under a schema with another column: a column of ours taken away does the same. */
-static void test_unknown_column(void **state)
-{
-	json_t *json = json_loads(schema_vswitch_text(), 0, NULL), *table;
-	struct schema *smaller;
-	struct db *db = open_db();
-	struct db_store *store;
-
-	(void)state;
-	populate(db, 1);
-	db_free(db);
-	table = json_object_get(json_object_get(json, "tables"), "Port");
-	assert_int_equal(json_object_del(json_object_get(table, "columns"), "tag"), 0);
-	assert_int_equal(schema_from_json(&smaller, json, &err), 0);
-	assert_int_equal(db_store_open(&store, path, smaller, &err), 0);
-	db = db_new(smaller, store);
-	assert_int_equal(db_store_load(store, db, &err), -EPROTO);
-	assert_non_null(strstr(err.text, "table Port: unknown column \"tag\"; this file is from another version"));
-	db_free(db);
-	schema_free(smaller);
-	json_decref(json);
-	db_free(open_db());
-}
-
 /* ---- flipped bytes ---- */
 
 /* Open in a child, so that a crash is seen. Return: 'r' refused, 's' the same content, 'd' different, 'c' crashed. */
@@ -582,6 +558,40 @@ static char *populate_and_die(int n_ports)
 	assert_true(WIFSIGNALED(status));
 	content = (char *)slurp(beside(".copy")).data;
 	return content;
+}
+
+/* A file written under a schema with another column: a column of ours taken away does the same. */
+static void test_unknown_column(void **state)
+{
+	json_t *json = json_loads(schema_vswitch_text(), 0, NULL), *table;
+	struct schema *smaller;
+	char *content = populate_and_die(2);
+	struct bytes main = slurp(path), wal = slurp(beside("-wal")), after;
+	struct db_store *store;
+	struct db *db;
+
+	(void)state;
+	table = json_object_get(json_object_get(json, "tables"), "Port");
+	assert_int_equal(json_object_del(json_object_get(table, "columns"), "interfaces"), 0);
+	assert_int_equal(schema_from_json(&smaller, json, &err), 0);
+	assert_int_equal(db_store_open(&store, path, smaller, &err), 0);
+	db = db_new(smaller, store);
+	assert_int_equal(db_store_load(store, db, &err), -EPROTO);
+	assert_non_null(
+		strstr(err.text, "table Port: unknown column \"interfaces\"; this file is from another version"));
+	db_free(db);
+	after = slurp(path);
+	assert_true(same(main, after));
+	free(after.data);
+	after = slurp(beside("-wal"));
+	assert_true(same(wal, after));
+	free(after.data);
+	free(main.data);
+	free(wal.data);
+	free(content);
+	schema_free(smaller);
+	json_decref(json);
+	db_free(open_db());
 }
 
 static void test_flipped_bytes_in_the_log(void **state)
