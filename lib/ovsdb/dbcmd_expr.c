@@ -21,16 +21,13 @@ static const struct {
 
 static int take_word(const char **at, char **word, const char *what, struct errtext *err)
 {
-	bool closed;
-	size_t n = text_word_length(*at, &closed);
+	int rc = text_take_word(at, word, err);
 
-	if (!closed)
-		return errtext_set(err, EINVAL, "the quote in %.100s is never closed", *at);
-	if (!n)
-		return errtext_set(err, EINVAL, "a %s is missing", what);
-	*word = xstrndup(*at, n);
-	*at += n;
-	return 0;
+	if (rc || **word)
+		return rc;
+	free(*word);
+	*word = NULL;
+	return errtext_set(err, EINVAL, "a %s is missing", what);
 }
 
 static int parse_key(struct dbcmd_expr *expr, const struct table_schema *table, const char **at, struct errtext *err)

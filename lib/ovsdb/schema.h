@@ -5,6 +5,9 @@
  * The schema of this switch is lib/ovsdb/vswitch.ovsschema, compiled into the library. Its names and types are those of
  * the Open_vSwitch schema 8.3, because every tool of the field speaks them.
  *
+ * What differs: the version's last number is ours, and Interface error is ephemeral, so that a device that vanishes
+ * costs no write.
+ *
  * A schema does not change once read. Tables and columns are sorted by name; `index` is the place in that order, and
  * rows keep their values in an array by column index.
  */

@@ -27,9 +27,12 @@ VSW_MUST_USE int datum_builder_finish(struct datum_builder *b, const struct colu
 				      struct errtext *err);
 
 /**
- * text_word_length() - bytes up to a separator (one of ":=, []{}!<>") outside double quotes
- * @closed: false when the text ends within quotes
+ * text_take_word() - the next word of the text form, up to a separator (one of ":=, []{}!<>") outside double quotes
+ * @at: moved behind the word
+ * @word: a heap string, the caller's; may be empty; NULL after a failure
+ *
+ * Return: 0, or -EINVAL with @err when a quote is left open or a backslash stands last.
  */
-size_t text_word_length(const char *s, bool *closed);
+VSW_MUST_USE int text_take_word(const char **at, char **word, struct errtext *err);
 
 #endif

@@ -33,19 +33,34 @@ static bool is_separator(char c)
 	return c && strchr(":=, []{}!<>", c);
 }
 
-size_t text_word_length(const char *s, bool *closed)
+/* What follows a backslash loses its meaning; within quotes both stay, for the reader of strings to make sense of. */
+int text_take_word(const char **at, char **word, struct errtext *err)
 {
-	bool quoted = false;
-	size_t n = 0;
+	bool quoted = false, escaped = false;
+	struct ds out = DS_INIT;
+	const char *s;
 
-	for (; s[n] && (quoted || !is_separator(s[n])); n++) {
-		if (s[n] == '"')
+	for (s = *at; *s && (quoted || escaped || !is_separator(*s)); s++) {
+		if (escaped) {
+			escaped = false;
+			ds_put_char(&out, *s);
+			continue;
+		}
+		escaped = *s == '\\';
+		if (*s == '"')
 			quoted = !quoted;
-		else if (s[n] == '\\' && quoted && s[n + 1])
-			n++;
+		if (quoted || !escaped)
+			ds_put_char(&out, *s);
 	}
-	*closed = !quoted;
-	return n;
+	*word = ds_steal(&out);
+	if (!quoted && !escaped) {
+		*at = s;
+		return 0;
+	}
+	free(*word);
+	*word = NULL;
+	return errtext_set(err, EINVAL, quoted ? "the quote in %.100s is never closed" : "%.100s ends with a backslash",
+			   *at);
 }
 
 /* ---- atoms from text ---- */
@@ -178,32 +193,25 @@ struct reader {
 
 static int fail_at(struct reader *r, struct errtext *err, int rc)
 {
-	if (err)
+	if (err && rc)
 		err->column = (size_t)(r->at - r->text) + 1;
 	return rc;
 }
 
 static void skip_blanks(struct reader *r)
 {
-	while (*r->at == ' ')
+	while (isspace((unsigned char)*r->at))
 		r->at++;
 }
 
 /* The next word, a heap string; the reader stands behind it. */
 static int next_word(struct reader *r, char **word, struct errtext *err)
 {
-	bool closed;
-	size_t n = text_word_length(r->at, &closed);
-
-	if (!closed)
-		return fail_at(r, err, errtext_set(err, EINVAL, "the quote in %.100s is never closed", r->at));
-	if (!n && *r->at)
+	if (is_separator(*r->at))
 		return fail_at(
 			r, err,
 			errtext_set(err, EINVAL, "unexpected \"%c\"; a string with it needs double quotes", *r->at));
-	*word = xstrndup(r->at, n);
-	r->at += n;
-	return 0;
+	return fail_at(r, err, text_take_word(&r->at, word, err));
 }
 
 static int next_atom(struct reader *r, union atom *atom, const struct base_type *base, struct errtext *err)
