@@ -10,6 +10,14 @@
  * Rules see no ports on any fragment, first ones included (OpenFlow's fragment handling "normal"): otherwise the pieces of
  * one datagram would take different ways. The ports stay in the flow for rewriting.
  */
+/* Only real packets count. */
+static struct rule *find(struct xlate_ctx *ctx, uint8_t table)
+{
+	if (ctx->in->may_learn)
+		return tables_lookup(ctx->br->tables, table, ctx->version, &ctx->flow, &ctx->wc);
+	return tables_peek(ctx->br->tables, table, ctx->version, &ctx->flow, &ctx->wc);
+}
+
 static struct rule *lookup(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table)
 {
 	struct pkt_key *p = &ctx->flow.p;
@@ -21,7 +29,7 @@ static struct rule *lookup(struct xlate_ctx *ctx, uint16_t in_port, uint8_t tabl
 	if (p->nw_frag & FLOW_NW_FRAG_ANY)
 		p->tp_src = p->tp_dst = 0;
 	ctx->out->tables[table / 64] |= UINT64_C(1) << (table % 64);
-	rule = tables_lookup(ctx->br->tables, table, ctx->version, &ctx->flow, &ctx->wc);
+	rule = find(ctx, table);
 	p->in_port = old_in_port;
 	p->tp_src = tp_src;
 	p->tp_dst = tp_dst;
@@ -30,11 +38,10 @@ static struct rule *lookup(struct xlate_ctx *ctx, uint16_t in_port, uint8_t tabl
 
 static void run_rule(struct xlate_ctx *ctx, struct rule *rule)
 {
-	const struct rule_actions *actions;
+	const struct rule_actions *actions = rule->actions;
 
 	if (!xlate_add_credit(ctx, &(struct xlate_credit){.kind = XLATE_CREDIT_RULE, .rule = rule}))
 		return;
-	actions = rcu_dereference(rule->actions);
 	xlate_actions(ctx, actions->ofacts, actions->len);
 }
 

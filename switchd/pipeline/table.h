@@ -96,6 +96,9 @@ uint64_t tables_version(const struct tables *tables);
  */
 struct rule *tables_lookup(struct tables *tables, uint8_t table, uint64_t version, const struct flow_key *key,
 			   struct flow_key *wc);
+/** tables_peek() - likewise, but counts nothing. */
+struct rule *tables_peek(const struct tables *tables, uint8_t table, uint64_t version, const struct flow_key *key,
+			 struct flow_key *wc);
 /** tables_near_misses() - as classifier_near_misses(), for `trace`. */
 size_t tables_near_misses(struct tables *tables, uint8_t table, const struct flow_key *key, struct rule **rules,
 			  size_t n);

@@ -34,7 +34,7 @@ struct xlate_in {
 	const struct pkt_key *key;
 	const struct packet *packet;/**< NULL when there is none (revalidation, trace without bytes) */
 	int64_t now_ms;
-	bool may_learn;             /**< a real packet: learn its MAC */
+	bool may_learn;             /**< a real packet: learn its MAC, count the lookups */
 	struct xlate_trace *trace;  /**< NULL: nobody listens */
 	/** trace and packet-out only: begin in this bridge with key->in_port as OpenFlow number, instead of looking up the datapath port. */
 	struct bridge *bridge;
