@@ -41,11 +41,14 @@ static uint16_t own_vlan(const struct port *port)
 	return port->tag < 0 ? 0 : (uint16_t)port->tag;
 }
 
+/* A port with a native VLAN carries that whatever its list says, and never VLAN 0, which would be a second untagged one. */
 static bool trunks(const struct port *port, uint16_t vid)
 {
-	bool native = port->vlan_mode != VLAN_TRUNK && vid == own_vlan(port);
+	uint16_t native = port->vlan_mode == VLAN_TRUNK ? 0 : own_vlan(port);
 
-	return native || vlan_bitmap_has(port->trunks, vid);
+	if (native && (vid == native || !vid))
+		return vid == native;
+	return vlan_bitmap_has(port->trunks, vid);
 }
 
 static bool refuse(struct xlate_ctx *ctx, const char *fmt, uint16_t vid, const struct port *port)
