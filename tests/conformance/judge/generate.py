@@ -7,7 +7,7 @@ PORTS_OF_BR0 = 7
 
 
 def some_vlans(rng):
-    return sorted(rng.sample(VLANS[1:], rng.randint(1, 3)) + ([0] if rng.random() < 0.3 else []))
+    return sorted(rng.sample(VLANS[1:-1], rng.randint(1, 3)) + ([0] if rng.random() < 0.3 else []))
 
 
 def make_port(rng, name, ofport, vlans):
@@ -54,7 +54,7 @@ def make_fdb(rng, world):
     entries = {}
     for br in world["bridges"]:
         for _ in range(rng.choice([0, 2, 5])):
-            key = (br["name"], rng.choice(VLANS), rng.choice(MACS + ["00:e0:2b:00:00:04"]))
+            key = (br["name"], rng.choice(VLANS[:-1]), rng.choice(MACS + ["00:e0:2b:00:00:04"]))
             entries[key] = rng.choice(br["ports"])["name"]
     return [[br, port, vlan, mac] for (br, vlan, mac), port in entries.items()]
 
@@ -329,9 +329,9 @@ class Rule:
             actions = ["drop"]
         else:
             actions = self.actions()
-            # OpenFlow 1.0, which alone adds a tag in mod_vlan, has no instructions, and no masks in set_field.
+            # OpenFlow 1.0, which alone adds a tag in mod_vlan, has no instructions, no push_vlan, and no masks in set_field.
             if any("mod_vlan" in a for a in actions):
-                actions = [a for a in actions if "set_field" not in a]
+                actions = [a for a in actions if "set_field" not in a and "push_vlan" not in a] or ["drop"]
             else:
                 actions += self.instructions()
         return ",".join(self.head + ([match] if match else [])) + " actions=" + ",".join(actions)
@@ -350,7 +350,7 @@ def make_flows(rng, world):
             if rng.random() < 0.6:
                 rule = Rule(rng, table, world, br["name"], 1)
                 rule.kind = ""
-                actions = [a for a in rule.actions() if "set_field" not in a] or ["drop"]
+                actions = [a for a in rule.actions() if "set_field" not in a and "push_vlan" not in a] or ["drop"]
                 lines.append(f"table={table},priority=1 actions=" + ",".join(actions))
         flows[br["name"]] = lines
     return flows

@@ -24,8 +24,8 @@ class JsonSocket:
 
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(path)
         self.sock.settimeout(60)
+        self.sock.connect(path)
         self.buffer, self.decoder = "", json.JSONDecoder()
 
     def call(self, method, params):
@@ -43,9 +43,11 @@ class JsonSocket:
 
 
 def wait_for(path, process):
-    for _ in range(1000):
-        if os.path.exists(path):
-            return
+    """Until somebody listens on the unix socket."""
+    for _ in range(3000):
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(path) == 0:
+                return
         if process.poll() is not None:
             break
         time.sleep(0.01)
