@@ -93,6 +93,12 @@ static bool may_enter(struct xlate_ctx *ctx, const struct port *in, const struct
 	return false;
 }
 
+/* VLANs in which nothing is learnt, nor looked up: every packet goes everywhere. */
+static bool is_flood_vlan(const struct xlate_ctx *ctx, uint16_t vlan)
+{
+	return ctx->br->flood_vlans && vlan_bitmap_has(ctx->br->flood_vlans, vlan);
+}
+
 static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
 {
 	const struct pkt_key *p = &ctx->flow.p;
@@ -106,7 +112,7 @@ static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
 	bool is_multicast = p->eth_src[0] & 1;
 
 	source.is_gratuitous_arp = is_gratuitous_arp(ctx);
-	if (in == &no_port || is_multicast || (ctx->br->flood_vlans && vlan_bitmap_has(ctx->br->flood_vlans, vlan)))
+	if (in == &no_port || is_multicast || is_flood_vlan(ctx, vlan))
 		return;
 	memcpy(source.mac, p->eth_src, sizeof source.mac);
 	memcpy(credit.mac, p->eth_src, sizeof credit.mac);
@@ -150,7 +156,8 @@ static void flood(struct xlate_ctx *ctx, const struct port *in, const struct vla
 
 static void forward(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside)
 {
-	struct port *out = fdb_lookup(ctx->br->fdb, inside->tag[0].vid, ctx->flow.p.eth_dst);
+	uint16_t vlan = inside->tag[0].vid;
+	struct port *out = is_flood_vlan(ctx, vlan) ? NULL : fdb_lookup(ctx->br->fdb, vlan, ctx->flow.p.eth_dst);
 
 	if (!out) {
 		xlate_detail(ctx, "no learned MAC for destination, flooding");

@@ -47,20 +47,24 @@ def push(vlans, body):
     vlans.insert(0, (int(args.get("tpid", "0x8100"), 0), int(args["vid"]) | int(args["pcp"]) << 13))
 
 
-def run(actions, packet):
-    """The list of (port, tags, fields) that leave; "controller" is a port, too."""
+def run(actions, packet, any_tpid=False):
+    """The list of (port, what leaves by it); "controller" is a port, too."""
     fields, vlans, out = dict(packet["fields"]), [tuple(v) for v in packet["vlans"]], []
     # DEI is not kept in a flow key, nor are tags behind the second.
     vlans = [(tpid, tci & 0xefff) for tpid, tci in vlans]
 
-    def emit(port):
-        out.append((port, tuple(vlans), tuple(sorted((k, v) for k, v in fields.items()))))
+    state = None  # what the packet looks like, until it is changed
 
     for action in split(actions):
         m = re.fullmatch(r"(\w[\w.-]*)(?:\((.*)\))?", action)
         name, body = m.groups()
         if name == "drop":
             continue
+        if name in ("set", "push_vlan", "pop_vlan"):
+            state = None
+        elif state is None:
+            tags = tuple((0 if any_tpid else tpid, tci) for tpid, tci in vlans)
+            state = (tags, tuple(sorted(fields.items())))
         if name == "set":
             rewrite(fields, body)
         elif name == "push_vlan":
@@ -68,20 +72,25 @@ def run(actions, packet):
         elif name == "pop_vlan":
             vlans.pop(0)
         elif name == "userspace":
-            emit("controller")
+            out.append(("controller", state))
         elif body is None:
-            emit(name)
+            out.append((name, state))
         else:
             raise ValueError("unknown datapath action " + action)
     return out
 
 
-def same(a, b, packet, ordered):
-    """Whether the two lists do the same to the packet."""
+def same(a, b, packet, ordered, any_tpid):
+    """
+    Whether the two lists do the same to the packet.
+
+    any_tpid: leave the tags' types out. Where a port has taken a tag off and mod_vlan puts one on, OVS gives that the type of
+    the tag that is gone, vsw 0x8100.
+    """
     if a == b:
         return True
     try:
-        a, b = run(a, packet), run(b, packet)
+        a, b = run(a, packet, any_tpid), run(b, packet, any_tpid)
     except (ValueError, IndexError, AttributeError):
         return False
     return a == b or (not ordered and sorted(a) == sorted(b))

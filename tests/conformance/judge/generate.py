@@ -38,7 +38,7 @@ def make_world(rng):
     vlans = rng.random() < 0.7
     br0 = {"name": "br0", "ports": [make_port(rng, f"p{i}", i, vlans) for i in range(1, PORTS_OF_BR0 + 1)]}
     br1 = {"name": "br1", "ports": [make_port(rng, f"q{i}", i, vlans) for i in (1, 2)]}
-    patches = [["a0", "a1"]] + ([["b0", "b1"]] if rng.random() < 0.3 else [])
+    patches = [["a0", "a1"]] + ([["b0", "b1"]] if rng.random() < 0.1 else [])
     for i, (left, right) in enumerate(patches):
         br0["ports"].append(make_port(rng, left, 20 + i, vlans and rng.random() < 0.3))
         br1["ports"].append(make_port(rng, right, 30 + i, vlans and rng.random() < 0.3))
@@ -92,8 +92,8 @@ class Rule:
         return value if mask is None else f"{value}/{mask}"
 
     def frag(self):
-        # With a later fragment's match OVS lets ICMP's fields through, which no later fragment has; vsw does not.
-        later = [] if self.kind in ("icmp", "icmp6", "nd") else ["later"]
+        # Fields of L4 in rules for later fragments, which have none, are refused by OVS here and by vsw there.
+        later = ["later"] if self.kind in ("ip", "ipv6") else []
         return self.rng.choice(["no", "yes", "first", "not_later"] + later)
 
     def match_any(self):

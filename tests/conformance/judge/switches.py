@@ -20,26 +20,25 @@ class Refused(Exception):
 
 
 class JsonSocket:
-    """JSON-RPC over a unix stream socket; OVS puts nothing between messages, so the decoder finds their ends."""
+    """JSON-RPC over a unix stream socket, one request at a time. OVS puts nothing behind an answer, so its end is where it parses."""
 
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(60)
         self.sock.connect(path)
-        self.buffer, self.decoder = "", json.JSONDecoder()
 
     def call(self, method, params):
         self.sock.sendall((json.dumps({"id": 0, "method": method, "params": params}) + "\n").encode())
+        pieces = []
         while True:
-            try:
-                reply, end = self.decoder.raw_decode(self.buffer.lstrip())
-                self.buffer = self.buffer.lstrip()[end:]
-                return reply
-            except ValueError:
-                data = self.sock.recv(1 << 20)
-                if not data:
-                    raise ConnectionError("the switch closed its socket")
-                self.buffer += data.decode()
+            pieces.append(self.sock.recv(1 << 20))
+            if not pieces[-1]:
+                raise ConnectionError("the switch closed its socket")
+            if pieces[-1].rstrip().endswith(b"}"):
+                try:
+                    return json.loads(b"".join(pieces))
+                except ValueError:
+                    continue  # a brace in the middle
 
 
 def wait_for(path, process):
@@ -229,4 +228,4 @@ class Vsw(Switch):
 
     def trace(self, packet):
         result = self.call("trace", bridge=packet["bridge"], flow=packet["flow"], packet=packet["hex"], names=True)
-        return result["datapath_actions"], result.get("drop_reason"), json.dumps(result["steps"], indent=1)
+        return result["datapath_actions"], result.get("drop_reason"), result["steps"]
