@@ -64,7 +64,7 @@ def run(actions, packet, any_tpid=False):
             state = None
         elif state is None:
             tags = tuple((0 if any_tpid else tpid, tci) for tpid, tci in vlans)
-            state = (tags, tuple(sorted(fields.items())))
+            state = (tags, tuple(sorted((k, v) for k, v in fields.items() if v)))
         if name == "set":
             rewrite(fields, body)
         elif name == "push_vlan":

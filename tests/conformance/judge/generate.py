@@ -334,6 +334,9 @@ class Rule:
                 actions = [a for a in actions if "set_field" not in a and "push_vlan" not in a] or ["drop"]
             else:
                 actions += self.instructions()
+            # After a load to the whole TCI, OVS forgets how many tags it has counted, and takes one more push_vlan.
+            if any("push_vlan" in a for a in actions):
+                actions = [a for a in actions if not a.startswith("load") or "->NXM_OF_VLAN_TCI" not in a] or ["drop"]
         return ",".join(self.head + ([match] if match else [])) + " actions=" + ",".join(actions)
 
 
