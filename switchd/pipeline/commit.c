@@ -108,7 +108,8 @@ static void commit_arp(struct xlate_ctx *ctx)
 	changed |= DIFF(ctx, arp_tha, &set, tha);
 	changed |= diff(&ctx->flow.p.nw_proto, &ctx->base.nw_proto, &ctx->wc.p.nw_proto, &op, &op_mask, 1);
 	set.op = cpu_to_be16(op);
-	set.op_mask = cpu_to_be16(op_mask);
+	/* The opcode has 16 bits on the wire and 8 in a key. */
+	set.op_mask = cpu_to_be16(op_mask == 0xff ? 0xffff : op_mask);
 	if (changed)
 		put(ctx, DP_SET_ARP, &set, sizeof set);
 }

@@ -6,6 +6,8 @@
 #ifndef TESTS_FIXTURE_BRIDGE_H
 #define TESTS_FIXTURE_BRIDGE_H 1
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +36,7 @@ struct fixture {
 
 static struct fixture fixture;
 
-static int fixture_port_number(const struct port_names *self, const char *name, size_t len)
+static inline int fixture_port_number(const struct port_names *self, const char *name, size_t len)
 {
 	const struct bridge *br = container_of(self, struct bridge, port_names);
 	struct iface *iface;
@@ -45,19 +47,19 @@ static int fixture_port_number(const struct port_names *self, const char *name, 
 	return -ENOENT;
 }
 
-static const char *fixture_port_name(const struct port_names *self, uint32_t port)
+static inline const char *fixture_port_name(const struct port_names *self, uint32_t port)
 {
 	struct iface *iface = bridge_iface_by_ofp(container_of(self, struct bridge, port_names), (uint16_t)port);
 
 	return iface ? iface->name : NULL;
 }
 
-static void fixture_fdb_changed(void *aux VSW_UNUSED, const struct fdb_change *change VSW_UNUSED)
+static inline void fixture_fdb_changed(void *aux VSW_UNUSED, const struct fdb_change *change VSW_UNUSED)
 {
 	fixture.fdb_changes++;
 }
 
-static void fixture_init(void)
+static inline void fixture_init(void)
 {
 	memset(&fixture, 0, sizeof fixture);
 	hmap_init(&vswitch.bridges);
@@ -66,7 +68,7 @@ static void fixture_init(void)
 	hmap_init(&vswitch.dp_ports);
 }
 
-static struct bridge *fixture_bridge(const char *name)
+static inline struct bridge *fixture_bridge(const char *name)
 {
 	struct tables_config config = {.name = name};
 	struct bridge *br = xzalloc(sizeof *br);
@@ -85,7 +87,7 @@ static struct bridge *fixture_bridge(const char *name)
 	return br;
 }
 
-static struct port *fixture_port(struct bridge *br, const char *name, uint16_t ofp_port)
+static inline struct port *fixture_port(struct bridge *br, const char *name, uint16_t ofp_port)
 {
 	struct port *port = xzalloc(sizeof *port);
 	struct iface *iface = xzalloc(sizeof *iface);
@@ -113,12 +115,12 @@ static struct port *fixture_port(struct bridge *br, const char *name, uint16_t o
 	return port;
 }
 
-static struct iface *fixture_iface(const struct port *port)
+static inline struct iface *fixture_iface(const struct port *port)
 {
 	return cds_list_first_entry(&port->ifaces, struct iface, port_node);
 }
 
-static void fixture_make_patch(struct iface *iface, struct iface *peer)
+static inline void fixture_make_patch(struct iface *iface, struct iface *peer)
 {
 	hmap_remove(&vswitch.dp_ports, &iface->dp_node);
 	iface->type = IFACE_PATCH;
@@ -126,14 +128,14 @@ static void fixture_make_patch(struct iface *iface, struct iface *peer)
 	iface->peer = peer;
 }
 
-static void fixture_patch(struct port *a, struct port *b)
+static inline void fixture_patch(struct port *a, struct port *b)
 {
 	fixture_make_patch(fixture_iface(a), fixture_iface(b));
 	fixture_make_patch(fixture_iface(b), fixture_iface(a));
 }
 
 /* One flow; aborts, with the reason, when it is refused: it is the test's own mistake. */
-static void fixture_flow(struct bridge *br, const char *text)
+static inline void fixture_flow(struct bridge *br, const char *text)
 {
 	struct errtext err = {0};
 	struct flow_mod fm;
@@ -146,7 +148,7 @@ static void fixture_flow(struct bridge *br, const char *text)
 	flow_mod_fini(&fm);
 }
 
-static void fixture_del_flows(struct bridge *br)
+static inline void fixture_del_flows(struct bridge *br)
 {
 	struct errtext err = {0};
 	struct flow_mod fm;
@@ -158,7 +160,7 @@ static void fixture_del_flows(struct bridge *br)
 }
 
 /* Translate a flow given as text; the result is in fixture.out. */
-static void fixture_xlate(struct bridge *br, const char *flow, bool may_learn, int64_t now_ms)
+static inline void fixture_xlate(struct bridge *br, const char *flow, bool may_learn, int64_t now_ms)
 {
 	struct errtext err = {0};
 	struct flow_key key;
@@ -178,7 +180,7 @@ static void fixture_xlate(struct bridge *br, const char *flow, bool may_learn, i
 }
 
 /* The actions of the last translation as text; valid until the next call. */
-static const char *fixture_actions(void)
+static inline const char *fixture_actions(void)
 {
 	static char text[DP_ACTIONS_MAX * 4];
 	struct ds ds = DS_INIT;
@@ -190,7 +192,7 @@ static const char *fixture_actions(void)
 }
 
 /* The mask of the last translation as text. */
-static const char *fixture_megaflow(void)
+static inline const char *fixture_megaflow(void)
 {
 	static char text[2048];
 	struct flow_key mask = {.p = fixture.out.mask};
@@ -202,7 +204,7 @@ static const char *fixture_megaflow(void)
 	return text;
 }
 
-static void fixture_free_port(struct port *port)
+static inline void fixture_free_port(struct port *port)
 {
 	struct iface *iface = fixture_iface(port);
 
@@ -221,7 +223,7 @@ static void fixture_free_port(struct port *port)
 	free(port);
 }
 
-static void fixture_free_bridge(struct bridge *br)
+static inline void fixture_free_bridge(struct bridge *br)
 {
 	struct port *port, *next;
 
@@ -236,7 +238,7 @@ static void fixture_free_bridge(struct bridge *br)
 	free(br);
 }
 
-static void fixture_fini(void)
+static inline void fixture_fini(void)
 {
 	for (size_t i = 0; i < fixture.n_bridges; i++)
 		fixture_free_bridge(fixture.bridges[i]);
