@@ -226,22 +226,32 @@ static int open_device(struct iface *iface, struct errtext *err)
 }
 
 /* A dummy port is always up, and as it is asked to be. */
-static int open_dummy(struct iface *iface, struct errtext *err)
+static void take_dummy_state(struct iface *iface)
 {
 	const struct iface_settings *wanted = &iface->dev->wanted;
 	struct netdev_info state = { .link_up = true, .admin_up = true, .mtu = wanted->mtu_request ? wanted->mtu_request : 1500 };
 	uint32_t h = hash_string(iface->name, 0);
-	int error = attach(iface, 0, err);
 
-	if (error)
-		return error;
 	memcpy(state.mac, (const uint8_t[]){ 0x0a, 0x56, (uint8_t)(h >> 24), (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h }, 6);
 	if (wanted->has_mac)
 		memcpy(state.mac, wanted->mac, sizeof state.mac);
 	else if (iface->ofp_port == OFPP_LOCAL)
 		memcpy(state.mac, iface->bridge->mac, sizeof state.mac);
 	take_state(iface, &state);
-	return 0;
+}
+
+static int open_dummy(struct iface *iface, struct errtext *err)
+{
+	int error = attach(iface, 0, err);
+
+	if (!error)
+		take_dummy_state(iface);
+	return error;
+}
+
+static bool on_dummy(const struct iface *iface)
+{
+	return iface->bridge->dp->ops == &datapath_dummy;
 }
 
 /* MTU and MAC as asked for. The monitor will tell what came of it. */
@@ -252,6 +262,8 @@ static int apply_wishes(struct iface *iface, struct errtext *err)
 	struct netdev_info now;
 	int error = 0;
 
+	if (on_dummy(iface))
+		take_dummy_state(iface);
 	if (!visible || netdev_get_by_index(visible, &now))
 		return 0;
 	if (wanted->mtu_request && now.mtu != wanted->mtu_request) {
@@ -275,11 +287,10 @@ static int apply_wishes(struct iface *iface, struct errtext *err)
 /* A bridge is of one world: devices or dummies. */
 static int check_world(const struct iface *iface, struct errtext *err)
 {
-	bool dummy_dp = iface->bridge->dp->ops == &datapath_dummy;
-
-	if (iface->ofp_port == OFPP_LOCAL || iface->type == IFACE_PATCH || dummy_dp == (iface->type == IFACE_DUMMY))
+	/* An internal port of a dummy bridge is a dummy. */
+	if (iface->type == IFACE_INTERNAL || iface->type == IFACE_PATCH || on_dummy(iface) == (iface->type == IFACE_DUMMY))
 		return 0;
-	if (dummy_dp)
+	if (on_dummy(iface))
 		return errtext_set(err, EINVAL, "bridge %s has datapath_type=dummy: its ports must have type=dummy or type=patch",
 				   iface->bridge->name);
 	return errtext_set(err, EINVAL, "type=dummy needs a bridge with datapath_type=dummy");
@@ -291,7 +302,7 @@ static int open_any(struct iface *iface, struct errtext *err)
 
 	if (error || iface->type == IFACE_PATCH)
 		return error;
-	if (iface->bridge->dp->ops == &datapath_dummy)
+	if (on_dummy(iface))
 		return open_dummy(iface, err);
 	error = netdev_name_check(iface->name, err);
 	if (!error)
@@ -418,7 +429,7 @@ static void unknown_event(const struct netdev_event *event)
 	struct iface *iface = event->kind == NETDEV_CHANGED ? iface_by_name(event->info.name) : NULL;
 	struct errtext err;
 
-	if (!iface || iface->bridge->dp->ops == &datapath_dummy)
+	if (!iface || on_dummy(iface))
 		return;
 	if (iface->dp_port == DP_PORT_NONE && iface->type != IFACE_PATCH) {
 		if (!iface_dev_open(iface, &iface->dev->wanted, &err))

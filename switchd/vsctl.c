@@ -266,6 +266,20 @@ struct db_row *vsctl_insert_port(struct vsctl *c, struct db_row *bridge, const c
 	return port;
 }
 
+void vsctl_delete_port(struct vsctl *c, struct db_row *bridge, struct db_row *port)
+{
+	size_t n = db_get(port, c->txn, "interfaces")->n;
+
+	for (size_t i = 0; i < n; i++) {
+		struct db_row *iface = db_get_ref(port, c->txn, "interfaces", i);
+
+		if (iface)
+			db_txn_delete(c->txn, iface);
+	}
+	db_remove_ref(c->txn, bridge, "ports", port);
+	db_txn_delete(c->txn, port);
+}
+
 /* Which table does COLUMN[:KEY]=VALUE speak of? An exact name counts more than an abbreviation. NULL: none of them. */
 static const char *table_of_word(struct vsctl *c, const char *const tables[], size_t n_tables, const char *word)
 {

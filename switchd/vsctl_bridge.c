@@ -96,18 +96,18 @@ int vsctl_add_br(struct vsctl *c, struct errtext *err)
 				 c->n - wish.first_setting, err);
 }
 
-/* The ports of a fake bridge, and the fake bridge itself. */
-static void delete_fake(struct vsctl *c, const struct vsctl_bridge *br)
+/* The ports in VLAN @vlan, or all when it is 0. */
+static void delete_ports(struct vsctl *c, struct db_row *bridge, int vlan)
 {
+	const struct column_schema *column = schema_column(db_table_schema(db_row_table(bridge)), "ports");
 	struct datum ports;
-	const struct column_schema *column = schema_column(db_table_schema(db_row_table(br->row)), "ports");
 
-	datum_clone(&ports, db_row_get(br->row, c->txn, column), &column->type);
+	datum_clone(&ports, db_row_get(bridge, c->txn, column), &column->type);
 	for (size_t i = 0; i < ports.n; i++) {
 		struct db_row *port = db_find_uuid(db_table(c->db, "Port"), c->txn, &ports.keys[i].uuid);
 
-		if (port && vsctl_port_vlan(c, port) == br->vlan)
-			db_remove_ref(c->txn, br->row, "ports", port);
+		if (port && (!vlan || vsctl_port_vlan(c, port) == vlan))
+			vsctl_delete_port(c, bridge, port);
 	}
 	datum_fini(&ports, &column->type);
 }
@@ -122,11 +122,12 @@ int vsctl_del_br(struct vsctl *c, struct errtext *err)
 	error = vsctl_need_bridge(c, c->args[0], &br, err);
 	if (error)
 		return error;
-	/* Rows that nothing refers to any more are collected. */
-	if (br.port)
-		delete_fake(c, &br);
-	else
+	/* Of a fake bridge, its ports and itself. */
+	delete_ports(c, br.row, br.vlan);
+	if (!br.port) {
 		db_remove_ref(c->txn, vsctl_root(c), "bridges", br.row);
+		db_txn_delete(c->txn, br.row);
+	}
 	return 0;
 }
 

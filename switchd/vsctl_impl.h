@@ -62,6 +62,8 @@ int vsctl_check_free(const struct vsctl *c, const char *what, const char *name, 
 
 /** vsctl_insert_port() - Port and Interface rows of one name, on a bridge. Return: the port's row. */
 struct db_row *vsctl_insert_port(struct vsctl *c, struct db_row *bridge, const char *name, const char *type, int vlan);
+/** vsctl_delete_port() - the rows too, not only the reference: a later command of the line may use the name again. */
+void vsctl_delete_port(struct vsctl *c, struct db_row *bridge, struct db_row *port);
 /** vsctl_set_columns() - COLUMN[:KEY]=VALUE words on the row @name of the first of @tables that has the column. Return: 0 or negative errno with @err. */
 int vsctl_set_columns(struct vsctl *c, const char *const tables[], size_t n_tables, const char *name, const char *const words[],
 		      size_t n, struct errtext *err);

@@ -85,7 +85,7 @@ int vsctl_del_port(struct vsctl *c, struct errtext *err)
 	}
 	error = c->n > 1 ? check_bridge(c, name, &br, err) : 0;
 	if (!error)
-		db_remove_ref(c->txn, br.row, "ports", port);
+		vsctl_delete_port(c, br.row, port);
 	return error;
 }
 
