@@ -201,8 +201,8 @@ static int pick_datapath(const struct bridge_settings *settings, struct datapath
 
 	*dp = vswitch.dp;
 	if (!settings->is_dummy && !*dp)
-		return errtext_set(err, EOPNOTSUPP, "bridge %s: %s; datapath_type=dummy is all that works here", settings->name,
-				   why_no_dp ? why_no_dp : "the datapath is not open");
+		return errtext_set(err, EOPNOTSUPP, "bridge %s: %s; datapath_type=dummy is all that works here",
+				   settings->name, why_no_dp ? why_no_dp : "the datapath is not open");
 	if (!settings->is_dummy || (*dp && (*dp)->ops == &datapath_dummy))
 		return 0;
 	if (!vswitch.dummy_dp) {
@@ -282,7 +282,7 @@ static struct port *port_of_bridge(void *aux, const char *name)
 void bridge_load_fdb(struct bridge *br)
 {
 	char *path = file_of(br->name, "fdb");
-	struct errtext err = { 0 };
+	struct errtext err = {0};
 	int n = fdb_load(br->fdb, path, port_of_bridge, br, clock_now_ms(), clock_wall_ms(), &err);
 
 	if (n < 0 && n != -ENOENT)
@@ -325,7 +325,7 @@ int bridge_new(const struct bridge_settings *settings, struct bridge **brp, stru
 	br->name = xstrdup(settings->name);
 	br->is_dummy = settings->is_dummy;
 	br->next_ofp = 1;
-	br->port_names = (struct port_names){ number_of, name_of };
+	br->port_names = (struct port_names){number_of, name_of};
 	CDS_INIT_LIST_HEAD(&br->ports);
 	hmap_init(&br->ifaces);
 	set_plain(br, settings);
@@ -380,11 +380,12 @@ void bridge_free(struct bridge *br, bool forever)
 /* As OVS does it: another mode of failure starts with empty tables. */
 static void restart_tables(struct bridge *br)
 {
-	struct flow_mod fm = { .command = FLOW_DELETE, .table = FLOW_TABLE_ALL, .out_port = OFPP_NONE };
-	struct errtext err = { 0 };
+	struct flow_mod fm = {.command = FLOW_DELETE, .table = FLOW_TABLE_ALL, .out_port = OFPP_NONE};
+	struct errtext err = {0};
 
 	match_init_any(&fm.match);
-	if (tables_apply(br->tables, &fm, 1, clock_now_ms(), NULL, &err) || (!br->fail_secure && add_default_rule(br, &err)))
+	if (tables_apply(br->tables, &fm, 1, clock_now_ms(), NULL, &err) ||
+	    (!br->fail_secure && add_default_rule(br, &err)))
 		log_err("bridge %s: %s", br->name, err.text);
 }
 

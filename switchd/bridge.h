@@ -53,56 +53,56 @@ struct iface {
 	struct port *port;
 	struct bridge *bridge;
 	enum iface_type type;
-	uint16_t ofp_port;            /**< OFPP_LOCAL for the bridge's own */
-	uint32_t dp_port;             /**< DP_PORT_NONE while it has no device, and for patch ports */
-	uint32_t config;              /**< enum ofp_port_config */
-	bool link_up, admin_up;       /**< of the device; true for patch ports with a peer, and dummies */
+	uint16_t ofp_port;	/**< OFPP_LOCAL for the bridge's own */
+	uint32_t dp_port;	/**< DP_PORT_NONE while it has no device, and for patch ports */
+	uint32_t config;	/**< enum ofp_port_config */
+	bool link_up, admin_up; /**< of the device; true for patch ports with a peer, and dummies */
 	uint8_t mac[6];
 	uint32_t mtu;
-	char *peer_name;              /**< patch: options:peer */
-	struct iface *peer;           /**< patch: NULL while the peer does not exist */
-	struct patch_counters patch;  /**< patch: what went through; written by any thread with relaxed atomics */
-	struct hmap_node ofp_node;    /* in bridge->ifaces, by ofp_port */
-	struct hmap_node name_node;   /* in the switch, by name */
-	struct hmap_node dp_node;     /* in the switch, by datapath and dp_port, while it has one */
+	char *peer_name;	     /**< patch: options:peer */
+	struct iface *peer;	     /**< patch: NULL while the peer does not exist */
+	struct patch_counters patch; /**< patch: what went through; written by any thread with relaxed atomics */
+	struct hmap_node ofp_node;   /* in bridge->ifaces, by ofp_port */
+	struct hmap_node name_node;  /* in the switch, by name */
+	struct hmap_node dp_node;    /* in the switch, by datapath and dp_port, while it has one */
 	struct cds_list_head port_node;
-	struct netdev_port *dev;      /* port.c's own: device, netlink state, statistics */
+	struct netdev_port *dev; /* port.c's own: device, netlink state, statistics */
 };
 
 struct port {
 	char *name;
 	struct bridge *bridge;
 	enum vlan_mode vlan_mode;
-	int tag;                      /**< -1: none */
-	uint64_t *trunks;             /**< bitmap of N_VLANS; NULL: all */
-	uint64_t *cvlans;             /**< bitmap for dot1q-tunnel; NULL: all */
-	uint16_t qinq_ethtype;        /**< 0x88a8 or 0x8100 */
+	int tag;	       /**< -1: none */
+	uint64_t *trunks;      /**< bitmap of N_VLANS; NULL: all */
+	uint64_t *cvlans;      /**< bitmap for dot1q-tunnel; NULL: all */
+	uint16_t qinq_ethtype; /**< 0x88a8 or 0x8100 */
 	enum vlan_priority_tags priority_tags;
 	bool is_protected;
 	struct cds_list_head ifaces;
 	size_t n_ifaces;
-	struct bond *bond;            /**< NULL while it has one interface */
-	struct hmap_node name_node;   /* in the switch, by name */
+	struct bond *bond;	    /**< NULL while it has one interface */
+	struct hmap_node name_node; /* in the switch, by name */
 	struct cds_list_head bridge_node;
 };
 
 struct bridge {
 	char *name;
 	struct datapath *dp;
-	bool is_dummy;                /**< datapath_type=dummy */
+	bool is_dummy; /**< datapath_type=dummy */
 	uint64_t datapath_id;
 	uint8_t mac[6];
-	bool fail_secure;             /**< fail_mode=secure: no default NORMAL rule */
-	bool forward_bpdu;            /**< other_config:forward-bpdu */
-	uint64_t *flood_vlans;        /**< bitmap; NULL: none. MACs are not learnt there */
-	struct fdb *fdb;              /**< locks itself */
-	struct tables *tables;        /**< RCU */
+	bool fail_secure;      /**< fail_mode=secure: no default NORMAL rule */
+	bool forward_bpdu;     /**< other_config:forward-bpdu */
+	uint64_t *flood_vlans; /**< bitmap; NULL: none. MACs are not learnt there */
+	struct fdb *fdb;       /**< locks itself */
+	struct tables *tables; /**< RCU */
 	struct cds_list_head ports;
 	size_t n_ports;
-	struct hmap ifaces;           /* by ofp_port */
+	struct hmap ifaces; /* by ofp_port */
 	struct iface *local;
 	struct port_names port_names; /**< for text; container_of() */
-	uint16_t next_ofp;            /**< where the search for a free OpenFlow port number begins */
+	uint16_t next_ofp;	      /**< where the search for a free OpenFlow port number begins */
 	struct hmap_node node;
 };
 
@@ -110,12 +110,12 @@ struct bridge {
 struct vswitch {
 	struct loop *loop;
 	const char *rundir;
-	struct datapath *dp;          /**< the daemon's */
-	struct datapath *dummy_dp;    /**< for bridges with datapath_type=dummy; made when first needed */
-	struct hmap bridges;          /* by name */
-	struct hmap ports;            /* by name */
-	struct hmap ifaces;           /* by name */
-	struct hmap dp_ports;         /* struct iface.dp_node */
+	struct datapath *dp;	   /**< the daemon's */
+	struct datapath *dummy_dp; /**< for bridges with datapath_type=dummy; made when first needed */
+	struct hmap bridges;	   /* by name */
+	struct hmap ports;	   /* by name */
+	struct hmap ifaces;	   /* by name */
+	struct hmap dp_ports;	   /* struct iface.dp_node */
 };
 
 extern struct vswitch vswitch;

@@ -15,9 +15,9 @@ struct bridge_settings {
 	bool is_dummy;
 	bool fail_secure;
 	bool forward_bpdu;
-	uint8_t mac[6];            /**< of the bridge */
+	uint8_t mac[6]; /**< of the bridge */
 	uint64_t datapath_id;
-	uint64_t *flood_vlans;     /**< bitmap, taken over; NULL: none */
+	uint64_t *flood_vlans; /**< bitmap, taken over; NULL: none */
 	int64_t mac_ageing_ms;
 	size_t mac_table_size;
 };

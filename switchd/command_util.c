@@ -47,10 +47,11 @@ static int pick_bridges(const json_t *params, struct bridge ***list, size_t *n, 
 	return 0;
 }
 
-int each_bridge(const json_t *params, int (*one)(struct bridge *br, struct answer *answer, json_t *json, void *aux, struct errtext *err),
+int each_bridge(const json_t *params,
+		int (*one)(struct bridge *br, struct answer *answer, json_t *json, void *aux, struct errtext *err),
 		void *aux, json_t **result, struct errtext *err)
 {
-	struct answer answer = { .bridges = json_array() };
+	struct answer answer = {.bridges = json_array()};
 	struct bridge **list;
 	int error = 0;
 	size_t n = 0;
@@ -69,8 +70,8 @@ int each_bridge(const json_t *params, int (*one)(struct bridge *br, struct answe
 		json_array_append_new(answer.bridges, json);
 	}
 	if (!error)
-		*result = answer.as_json ? json_pack("{s:O, s:i}", "bridges", answer.bridges, "exit", 0) :
-					   control_text(ds_cstr(&answer.text));
+		*result = answer.as_json ? json_pack("{s:O, s:i}", "bridges", answer.bridges, "exit", 0)
+					 : control_text(ds_cstr(&answer.text));
 	json_decref(answer.bridges);
 	ds_fini(&answer.text);
 	free(list);
@@ -88,7 +89,9 @@ int iface_of_word(const struct bridge *br, const char *word, struct iface **ifac
 		*iface = br->local;
 	if (!*iface && str_to_uint(word, 10, UINT16_MAX, &number))
 		*iface = bridge_iface_by_ofp(br, (uint16_t)number);
-	return *iface ? 0 : errtext_set(err, ENOENT, "bridge %s has no port %.60s; `vsw list-ports %s` lists them", br->name, word, br->name);
+	return *iface ? 0
+		      : errtext_set(err, ENOENT, "bridge %s has no port %.60s; `vsw list-ports %s` lists them",
+				    br->name, word, br->name);
 }
 
 static int by_number(const void *a, const void *b)
@@ -140,8 +143,8 @@ ssize_t hex_to_bytes(const char *text, uint8_t *bytes, size_t size, struct errte
 		if (isspace((unsigned char)*p) || *p == ':')
 			continue;
 		if (!d)
-			return errtext_at(err, EINVAL, (size_t)(p - text) + 1, "column %zu: '%c' is no hexadecimal digit",
-					  (size_t)(p - text) + 1, *p);
+			return errtext_at(err, EINVAL, (size_t)(p - text) + 1,
+					  "column %zu: '%c' is no hexadecimal digit", (size_t)(p - text) + 1, *p);
 		if (n_digits / 2 == size)
 			return errtext_set(err, EMSGSIZE, "the packet is longer than %zu bytes", size);
 		bytes[n_digits / 2] = (uint8_t)(n_digits % 2 ? bytes[n_digits / 2] << 4 | (d - digits) : d - digits);

@@ -24,7 +24,8 @@ int need_bridge(const json_t *params, struct bridge **br, struct errtext *err);
  * @one: adds to answer->text, or to @json, which has "name" already; return negative errno to stop
  * @result: {"text"} or {"bridges"}
  */
-int each_bridge(const json_t *params, int (*one)(struct bridge *br, struct answer *answer, json_t *json, void *aux, struct errtext *err),
+int each_bridge(const json_t *params,
+		int (*one)(struct bridge *br, struct answer *answer, json_t *json, void *aux, struct errtext *err),
 		void *aux, json_t **result, struct errtext *err);
 
 /** iface_of_word() - a port of @br by name, by number, or "LOCAL". Return: 0 or -ENOENT with @err. */

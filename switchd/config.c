@@ -53,7 +53,8 @@ static void apply_globals(const struct db_txn *txn)
 	const char *text = root ? db_get_key(root, txn, "other_config", "max-idle", NULL) : NULL;
 	uint64_t ms;
 
-	revalidate_set_idle_ms(text && str_to_uint(text, 10, INT32_MAX, &ms) && ms >= 100 ? (int64_t)ms : DEFAULT_MAX_IDLE_MS);
+	revalidate_set_idle_ms(text && str_to_uint(text, 10, INT32_MAX, &ms) && ms >= 100 ? (int64_t)ms
+											  : DEFAULT_MAX_IDLE_MS);
 }
 
 /* OVSDB clients raise next_cfg and wait for cur_cfg to follow. */
@@ -77,7 +78,7 @@ static void set_words(struct db_txn *txn, struct db_row *row, const char *column
 	struct datum d = DATUM_EMPTY;
 
 	for (size_t i = 0; i < n; i++) {
-		union atom word = { .string = (char *)words[i] };
+		union atom word = {.string = (char *)words[i]};
 
 		datum_add(&d, &word, NULL, &c->type, false);
 	}
@@ -90,8 +91,8 @@ static void set_words(struct db_txn *txn, struct db_row *row, const char *column
 /* What we are. */
 static void introduce_ourselves(struct db_txn *txn)
 {
-	static const char *const datapaths[] = { "dummy", "netdev", "system" };
-	static const char *const ifaces[] = { "dummy", "internal", "patch", "system", "tap" };
+	static const char *const datapaths[] = {"dummy", "netdev", "system"};
+	static const char *const ifaces[] = {"dummy", "internal", "patch", "system", "tap"};
 	struct db_row *root = root_row(txn);
 	struct utsname host;
 
@@ -114,13 +115,15 @@ static void report_touched(const struct plan *plan)
 	const struct nameset_name *n;
 	struct iface *iface;
 
-	NAMESET_FOR_EACH(n, &plan->bridges) {
+	NAMESET_FOR_EACH(n, &plan->bridges)
+	{
 		const struct bridge *br = bridge_by_name(n->name);
 
 		if (br)
 			config_report_bridge(db, br);
 	}
-	NAMESET_FOR_EACH(n, &plan->ports) {
+	NAMESET_FOR_EACH(n, &plan->ports)
+	{
 		struct port *port = port_by_name(n->name);
 
 		if (!port)
@@ -177,7 +180,7 @@ int config_commit(struct db_txn *txn, struct config_failure *failure, struct err
 static void write_after_start(const struct plan *plan)
 {
 	struct db_txn *txn = db_txn_begin(db);
-	struct errtext err = { 0 };
+	struct errtext err = {0};
 
 	db_txn_comment(txn, "start");
 	introduce_ourselves(txn);

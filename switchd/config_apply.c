@@ -21,7 +21,7 @@ LOG_MODULE(config);
 
 void plan_init(struct plan *plan, struct db *db, struct config_failure *failure)
 {
-	*plan = (struct plan){ .db = db, .failure = failure };
+	*plan = (struct plan){.db = db, .failure = failure};
 	nameset_init(&plan->bridges);
 	nameset_init(&plan->ports);
 	nameset_init(&plan->added);
@@ -69,7 +69,8 @@ static const char *name_of(const struct db_row *row, const struct db_txn *view)
 /* ---- ports leave ---- */
 
 /* Does the port that runs have just the interfaces that its row has? */
-static bool same_ifaces(const struct plan *plan, const struct port *port, const struct db_row *row, const struct db_row *bridge)
+static bool same_ifaces(const struct plan *plan, const struct port *port, const struct db_row *row,
+			const struct db_row *bridge)
 {
 	size_t n = db_get(row, plan->view, "interfaces")->n;
 
@@ -124,7 +125,8 @@ static void ports_leave(struct plan *plan)
 {
 	const struct nameset_name *n;
 
-	NAMESET_FOR_EACH(n, &plan->ports) {
+	NAMESET_FOR_EACH(n, &plan->ports)
+	{
 		struct port *port = port_by_name(n->name);
 		const struct db_row *row = find_port(plan, n->name);
 		const struct db_row *bridge = row ? bridge_of_port(plan, row) : NULL;
@@ -141,7 +143,8 @@ static void bridges_leave(struct plan *plan)
 {
 	const struct nameset_name *n;
 
-	NAMESET_FOR_EACH(n, &plan->bridges) {
+	NAMESET_FOR_EACH(n, &plan->bridges)
+	{
 		struct bridge *br = bridge_by_name(n->name);
 		struct unlinked_bridge *u;
 
@@ -149,7 +152,7 @@ static void bridges_leave(struct plan *plan)
 			continue;
 		bridge_unlink(br);
 		u = xmalloc(sizeof *u);
-		*u = (struct unlinked_bridge){ br, plan->unlinked };
+		*u = (struct unlinked_bridge){br, plan->unlinked};
 		plan->unlinked = u;
 	}
 }
@@ -191,7 +194,8 @@ static void skip_known_numbers(const struct plan *plan, struct bridge *br, const
 	br->next_ofp = (uint16_t)(highest + 1);
 }
 
-static int bridge_comes(struct plan *plan, const struct db_row *row, const struct bridge_settings *settings, struct errtext *err)
+static int bridge_comes(struct plan *plan, const struct db_row *row, const struct bridge_settings *settings,
+			struct errtext *err)
 {
 	struct bridge *br = take_unlinked(plan, settings->name);
 	int error;
@@ -224,7 +228,8 @@ static int follow_bridge(struct plan *plan, const char *name, struct errtext *er
 		return bridge_comes(plan, row, &settings, err);
 	if (br->is_dummy != settings.is_dummy) {
 		free(settings.flood_vlans);
-		return errtext_set(err, EINVAL, "datapath_type cannot change while the bridge exists; delete it and add it again");
+		return errtext_set(err, EINVAL,
+				   "datapath_type cannot change while the bridge exists; delete it and add it again");
 	}
 	bridge_set(br, &settings);
 	return 0;
@@ -234,8 +239,9 @@ static int bridges_come(struct plan *plan, struct errtext *err)
 {
 	const struct nameset_name *n;
 
-	NAMESET_FOR_EACH(n, &plan->bridges) {
-		struct errtext why = { 0 };
+	NAMESET_FOR_EACH(n, &plan->bridges)
+	{
+		struct errtext why = {0};
 		int error = follow_bridge(plan, n->name, &why);
 
 		if (error && plan->strict)
@@ -268,7 +274,8 @@ static int iface_comes(struct plan *plan, struct port *port, const struct iface_
 	return judge(plan, iface, true, iface_dev_open(iface, settings, err));
 }
 
-static int iface_changes(struct plan *plan, struct iface *iface, const struct iface_settings *settings, struct errtext *err)
+static int iface_changes(struct plan *plan, struct iface *iface, const struct iface_settings *settings,
+			 struct errtext *err)
 {
 	struct iface *displaced;
 	int error = iface_set(iface, settings, &displaced, err);
@@ -339,8 +346,9 @@ static int ports_come(struct plan *plan, struct errtext *err)
 {
 	const struct nameset_name *n;
 
-	NAMESET_FOR_EACH(n, &plan->ports) {
-		struct errtext why = { 0 };
+	NAMESET_FOR_EACH(n, &plan->ports)
+	{
+		struct errtext why = {0};
 		int error = follow_port(plan, n->name, &why);
 
 		if (error && plan->strict)
@@ -399,8 +407,8 @@ void plan_finish(struct plan *plan)
 	}
 	/* Doomed while the change was applied, wanted again after it was undone? */
 	NAMESET_FOR_EACH(n, &plan->doomed)
-		if (!iface_by_name(n->name) || (int)iface_by_name(n->name)->type != n->tag)
-			iface_dev_destroy(n->name, (enum iface_type)n->tag);
+	if (!iface_by_name(n->name) || (int)iface_by_name(n->name)->type != n->tag)
+		iface_dev_destroy(n->name, (enum iface_type)n->tag);
 }
 
 static void write_number(struct db_txn *txn, struct iface *iface)
@@ -416,7 +424,8 @@ void plan_write_numbers(const struct plan *plan, struct db_txn *txn)
 	const struct nameset_name *n;
 	struct iface *iface;
 
-	NAMESET_FOR_EACH(n, &plan->ports) {
+	NAMESET_FOR_EACH(n, &plan->ports)
+	{
 		struct port *port = port_by_name(n->name);
 
 		if (!port)

@@ -32,7 +32,8 @@ static void touch_port_row(struct plan *plan, const struct db_txn *txn, const st
 }
 
 /* Those in one of two sorted sets of references. */
-static void touch_difference(struct plan *plan, const struct db_txn *txn, const struct datum *old, const struct datum *new)
+static void touch_difference(struct plan *plan, const struct db_txn *txn, const struct datum *old,
+			     const struct datum *new)
 {
 	size_t i = 0, j = 0, n_old = old ? old->n : 0, n_new = new ? new->n : 0;
 

@@ -18,8 +18,11 @@ int mac_parse(const char *text, uint8_t mac[6], struct errtext *err)
 	unsigned int b[6];
 	int n = 0;
 
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &n) != 6 || text[n] || n != 17)
-		return errtext_set(err, EINVAL, "'%.40s' is no MAC address; expected six pairs of hexadecimal digits, such as 02:00:00:00:00:01",
+	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &n) != 6 || text[n] ||
+	    n != 17)
+		return errtext_set(err, EINVAL,
+				   "'%.40s' is no MAC address; expected six pairs of hexadecimal digits, such as "
+				   "02:00:00:00:00:01",
 				   text);
 	for (int i = 0; i < 6; i++)
 		mac[i] = (uint8_t)b[i];
@@ -30,8 +33,8 @@ int mac_parse(const char *text, uint8_t mac[6], struct errtext *err)
 
 /* ---- bridges ---- */
 
-static int read_number(const struct db_row *row, const struct db_txn *txn, const char *key, uint64_t max, uint64_t fallback,
-		       uint64_t *value, struct errtext *err)
+static int read_number(const struct db_row *row, const struct db_txn *txn, const char *key, uint64_t max,
+		       uint64_t fallback, uint64_t *value, struct errtext *err)
 {
 	const char *text = db_get_key(row, txn, "other_config", key, NULL);
 
@@ -50,7 +53,8 @@ static bool is_true(const struct db_row *row, const struct db_txn *txn, const ch
 }
 
 /* hwaddr, else what the bridge has, else made of the row's UUID: the same after every reboot. */
-static int bridge_mac(const struct db_row *row, const struct db_txn *txn, const char *name, uint8_t mac[6], struct errtext *err)
+static int bridge_mac(const struct db_row *row, const struct db_txn *txn, const char *name, uint8_t mac[6],
+		      struct errtext *err)
 {
 	const char *hwaddr = db_get_key(row, txn, "other_config", "hwaddr", NULL);
 	const struct bridge *br = bridge_by_name(name);
@@ -84,12 +88,15 @@ static int bridge_datapath_id(const struct db_row *row, const struct db_txn *txn
 
 	*id = mac_to_u64(mac);
 	if (text && (strlen(digits) > 16 || !str_to_uint(digits, 16, UINT64_MAX, id) || !*id))
-		return errtext_set(err, EINVAL, "other_config:datapath-id: '%.40s' is no number of up to 16 hexadecimal digits", text);
+		return errtext_set(err, EINVAL,
+				   "other_config:datapath-id: '%.40s' is no number of up to 16 hexadecimal digits",
+				   text);
 	return 0;
 }
 
 /* A set of VLANs as a bitmap. An empty set is NULL. */
-static int read_vlans(const struct db_row *row, const struct db_txn *txn, const char *column, uint64_t **bitmap, struct errtext *err)
+static int read_vlans(const struct db_row *row, const struct db_txn *txn, const char *column, uint64_t **bitmap,
+		      struct errtext *err)
 {
 	const struct datum *d = db_get(row, txn, column);
 
@@ -113,7 +120,8 @@ static int check_datapath_type(const char *type, struct errtext *err)
 	return errtext_set(err, EINVAL, "datapath_type: '%.40s' is unknown; leave it empty, or use dummy", type);
 }
 
-int bridge_settings_of(const struct db_row *row, const struct db_txn *txn, struct bridge_settings *s, struct errtext *err)
+int bridge_settings_of(const struct db_row *row, const struct db_txn *txn, struct bridge_settings *s,
+		       struct errtext *err)
 {
 	const char *type = db_get_string(row, txn, "datapath_type", "");
 	uint64_t ageing_s, table_size;
@@ -133,9 +141,11 @@ int bridge_settings_of(const struct db_row *row, const struct db_txn *txn, struc
 	if (!error)
 		error = bridge_datapath_id(row, txn, s->mac, &s->datapath_id, err);
 	if (!error)
-		error = read_number(row, txn, "mac-aging-time", 86400 * 365, FDB_DEFAULT_AGEING_MS / 1000, &ageing_s, err);
+		error = read_number(row, txn, "mac-aging-time", 86400 * 365, FDB_DEFAULT_AGEING_MS / 1000, &ageing_s,
+				    err);
 	if (!error)
-		error = read_number(row, txn, "mac-table-size", FDB_MAX_ENTRIES, FDB_DEFAULT_MAX_ENTRIES, &table_size, err);
+		error = read_number(row, txn, "mac-table-size", FDB_MAX_ENTRIES, FDB_DEFAULT_MAX_ENTRIES, &table_size,
+				    err);
 	if (error)
 		return error;
 	s->mac_ageing_ms = (int64_t)ageing_s * 1000;
@@ -149,11 +159,11 @@ static const struct {
 	const char *name;
 	enum vlan_mode mode;
 } vlan_modes[] = {
-	{ "trunk", VLAN_TRUNK },
-	{ "access", VLAN_ACCESS },
-	{ "native-tagged", VLAN_NATIVE_TAGGED },
-	{ "native-untagged", VLAN_NATIVE_UNTAGGED },
-	{ "dot1q-tunnel", VLAN_DOT1Q_TUNNEL },
+	{"trunk", VLAN_TRUNK},
+	{"access", VLAN_ACCESS},
+	{"native-tagged", VLAN_NATIVE_TAGGED},
+	{"native-untagged", VLAN_NATIVE_UNTAGGED},
+	{"dot1q-tunnel", VLAN_DOT1Q_TUNNEL},
 };
 
 /* Without a mode, a tag makes an access port. */
@@ -185,7 +195,8 @@ int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct 
 		.name = db_get_string(row, txn, "name", ""),
 		.tag = tag,
 		.vlan_mode = vlan_mode_of(row, txn, tag),
-		.qinq_ethtype = strcmp(db_get_key(row, txn, "other_config", "qinq-ethtype", ""), "802.1q") ? 0x88a8 : 0x8100,
+		.qinq_ethtype =
+			strcmp(db_get_key(row, txn, "other_config", "qinq-ethtype", ""), "802.1q") ? 0x88a8 : 0x8100,
 		.priority_tags = priority_tags_of(row, txn),
 		.is_protected = db_get_boolean(row, txn, "protected", false),
 	};
@@ -207,8 +218,8 @@ int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct 
 
 /* ---- interfaces ---- */
 
-static int read_mac(const struct db_row *row, const struct db_txn *txn, const struct db_row *bridge, struct iface_settings *s,
-		    struct errtext *err)
+static int read_mac(const struct db_row *row, const struct db_txn *txn, const struct db_row *bridge,
+		    struct iface_settings *s, struct errtext *err)
 {
 	const char *mac = db_get_string(row, txn, "mac", NULL);
 	bool is_local = !strcmp(s->name, db_get_string(bridge, txn, "name", ""));
@@ -223,8 +234,8 @@ static int read_mac(const struct db_row *row, const struct db_txn *txn, const st
 	return error;
 }
 
-int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const struct db_row *bridge, struct iface_settings *s,
-		      struct errtext *err)
+int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const struct db_row *bridge,
+		      struct iface_settings *s, struct errtext *err)
 {
 	int64_t mtu = db_get_integer(row, txn, "mtu_request", 0), ofport = db_get_integer(row, txn, "ofport", 0);
 	int error;
@@ -244,7 +255,8 @@ int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const 
 	if (!strcmp(s->name, db_get_string(bridge, txn, "name", "")))
 		s->type = IFACE_INTERNAL;
 	if (mtu > MAX_MTU || (mtu && mtu < 68))
-		return errtext_set(err, EINVAL, "mtu_request: %lld is out of the range 68 to %d", (long long)mtu, MAX_MTU);
+		return errtext_set(err, EINVAL, "mtu_request: %lld is out of the range 68 to %d", (long long)mtu,
+				   MAX_MTU);
 	s->mtu_request = (uint32_t)mtu;
 	if (s->type == IFACE_PATCH && !s->peer)
 		return errtext_set(err, EINVAL, "type=patch needs options:peer=NAME");

@@ -15,7 +15,8 @@ struct db_txn;
  */
 int bridge_settings_of(const struct db_row *row, const struct db_txn *txn, struct bridge_settings *settings,
 		       struct errtext *err);
-int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct port_settings *settings, struct errtext *err);
+int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct port_settings *settings,
+		     struct errtext *err);
 /** @bridge: row of the bridge that it is on. */
 int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const struct db_row *bridge,
 		      struct iface_settings *settings, struct errtext *err);

@@ -99,13 +99,19 @@ static void report_stats(struct iface *iface)
 		const char *name;
 		uint64_t value;
 	} counters[] = {
-		{ "collisions", s.collisions },     { "rx_bytes", s.rx_bytes },
-		{ "rx_crc_err", s.rx_crc_errors },  { "rx_dropped", s.rx_dropped },
-		{ "rx_errors", s.rx_errors },       { "rx_frame_err", s.rx_frame_errors },
-		{ "rx_missed_errors", s.rx_missed_errors }, { "rx_over_err", s.rx_over_errors },
-		{ "rx_packets", s.rx_packets },     { "tx_bytes", s.tx_bytes },
-		{ "tx_dropped", s.tx_dropped },     { "tx_errors", s.tx_errors },
-		{ "tx_packets", s.tx_packets },
+		{"collisions", s.collisions},
+		{"rx_bytes", s.rx_bytes},
+		{"rx_crc_err", s.rx_crc_errors},
+		{"rx_dropped", s.rx_dropped},
+		{"rx_errors", s.rx_errors},
+		{"rx_frame_err", s.rx_frame_errors},
+		{"rx_missed_errors", s.rx_missed_errors},
+		{"rx_over_err", s.rx_over_errors},
+		{"rx_packets", s.rx_packets},
+		{"tx_bytes", s.tx_bytes},
+		{"tx_dropped", s.tx_dropped},
+		{"tx_errors", s.tx_errors},
+		{"tx_packets", s.tx_packets},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
 		datum_map_put_integer(&d, counters[i].name, (int64_t)(counters[i].value & INT64_MAX));

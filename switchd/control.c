@@ -23,10 +23,10 @@
 LOG_MODULE(control);
 
 enum {
-	STALL_MS = 30000,           /* longest pause in the middle of a line or of an answer */
+	STALL_MS = 30000, /* longest pause in the middle of a line or of an answer */
 	READ_CHUNK = 65536,
-	KEEP_BUFFER = 65536,        /* larger buffers are given back when they are empty */
-	MAX_VALUES = 1000000,       /* JSON values in one request: three bytes of text can cost a hundred of memory */
+	KEEP_BUFFER = 65536,  /* larger buffers are given back when they are empty */
+	MAX_VALUES = 1000000, /* JSON values in one request: three bytes of text can cost a hundred of memory */
 };
 
 /* What all clients' requests and answers together may take. */
@@ -39,21 +39,21 @@ struct method {
 };
 
 struct client {
-	struct cds_list_head node;       /* server.clients */
-	struct cds_list_head run_node;   /* server.runnable, while is_runnable */
+	struct cds_list_head node;     /* server.clients */
+	struct cds_list_head run_node; /* server.runnable, while is_runnable */
 	struct loop_fd lfd;
-	struct loop_timer stall;         /* set while a line or an answer is half done */
+	struct loop_timer stall; /* set while a line or an answer is half done */
 	int fd;
-	struct ds in;                    /* bytes received; those before `taken` were run */
-	size_t taken, scanned;           /* no newline in [taken, scanned) */
-	struct ds out;                   /* the answer under way */
+	struct ds in;	       /* bytes received; those before `taken` were run */
+	size_t taken, scanned; /* no newline in [taken, scanned) */
+	struct ds out;	       /* the answer under way */
 	size_t sent;
-	size_t accounted;                /* this client's part of server.total_bytes */
-	int pass_fd;                     /* goes with the first byte of the answer; -1: none */
+	size_t accounted;		 /* this client's part of server.total_bytes */
+	int pass_fd;			 /* goes with the first byte of the answer; -1: none */
 	struct control_request *request; /* being worked on */
 	bool is_runnable;
-	bool at_eof;                     /* it will send no more, but may still read */
-	bool closing;                    /* close when the answer has left */
+	bool at_eof;  /* it will send no more, but may still read */
+	bool closing; /* close when the answer has left */
 };
 
 struct control_request {
@@ -71,11 +71,11 @@ static struct {
 	char *path;
 	struct cds_list_head clients, runnable;
 	size_t n_clients, total_bytes;
-	bool posted;                     /* run_queue() is on its way */
-	bool paused;                     /* out of descriptors: not accepting */
-} server = { .fd = -1, .clients = CDS_LIST_HEAD_INIT(server.clients), .runnable = CDS_LIST_HEAD_INIT(server.runnable) };
+	bool posted; /* run_queue() is on its way */
+	bool paused; /* out of descriptors: not accepting */
+} server = {.fd = -1, .clients = CDS_LIST_HEAD_INIT(server.clients), .runnable = CDS_LIST_HEAD_INIT(server.runnable)};
 
-static struct hmap methods = { .buckets = &methods.one };
+static struct hmap methods = {.buckets = &methods.one};
 
 static void client_advance(struct client *c);
 
@@ -168,7 +168,8 @@ static void put_answer(struct client *c, json_t *id, int error, json_t *result, 
 	json_decref(result);
 	if (json_dump_callback(answer, append_to_ds, &c->out, JSON_COMPACT | JSON_REAL_PRECISION(12))) {
 		ds_clear(&c->out);
-		ds_put(&c->out, "{\"id\":null,\"result\":null,\"error\":{\"text\":\"the answer is not UTF-8\",\"code\":\"EILSEQ\"}}");
+		ds_put(&c->out, "{\"id\":null,\"result\":null,\"error\":{\"text\":\"the answer is not "
+				"UTF-8\",\"code\":\"EILSEQ\"}}");
 	}
 	ds_put_char(&c->out, '\n');
 	json_decref(answer);
@@ -239,7 +240,8 @@ static void stalled(struct loop_timer *self, int64_t now_ms)
 	struct client *c = container_of(self, struct client, stall);
 
 	(void)now_ms;
-	log_warn_rl("a client that %s is cut off", c->sent < c->out.len ? "does not read its answer" : "stopped in the middle of a request");
+	log_warn_rl("a client that %s is cut off",
+		    c->sent < c->out.len ? "does not read its answer" : "stopped in the middle of a request");
 	client_drop(c);
 }
 
@@ -273,7 +275,8 @@ static size_t count_values(const char *text, size_t len)
 static json_t *parse_line(const char *line, size_t len)
 {
 	json_error_t why;
-	json_t *message = count_values(line, len) > MAX_VALUES ? NULL : json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
+	json_t *message =
+		count_values(line, len) > MAX_VALUES ? NULL : json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
 
 	if (json_is_object(message))
 		return message;
@@ -285,7 +288,7 @@ static json_t *parse_line(const char *line, size_t len)
 static void run_request(struct client *c, json_t *message)
 {
 	struct control_request *r = xzalloc(sizeof *r);
-	struct errtext err = { 0 };
+	struct errtext err = {0};
 	json_t *params, *result = NULL;
 	const char *name;
 	struct method *m;
@@ -424,7 +427,8 @@ static bool flush(struct client *c)
 
 static bool has_line(struct client *c)
 {
-	const char *newline = c->in.len > c->scanned ? memchr(c->in.s + c->scanned, '\n', c->in.len - c->scanned) : NULL;
+	const char *newline =
+		c->in.len > c->scanned ? memchr(c->in.s + c->scanned, '\n', c->in.len - c->scanned) : NULL;
 
 	c->scanned = newline ? (size_t)(newline - c->in.s) : c->in.len;
 	return newline;

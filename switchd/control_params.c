@@ -61,8 +61,8 @@ int control_allow(const json_t *params, const char *names, struct errtext *err)
 
 	json_object_foreach((json_t *)params, key, value)
 		if (strcmp(key, "format") != 0 && !in_list(key, names))
-			return errtext_set(err, EINVAL, "unknown parameter \"%.40s\"; known are: format%s%s", key, *names ? "," : "",
-					   names);
+			return errtext_set(err, EINVAL, "unknown parameter \"%.40s\"; known are: format%s%s", key,
+					   *names ? "," : "", names);
 	return 0;
 }
 

@@ -29,8 +29,9 @@ static int get_version(struct control_request *request, const json_t *params, js
 
 	(void)request;
 	if (!error)
-		*result = as_json ? json_pack("{s:s, s:s, s:i}", "name", "vsw-switchd", "version", VSW_VERSION, "exit", 0) :
-				    control_text("vsw-switchd " VSW_VERSION "\n");
+		*result =
+			as_json ? json_pack("{s:s, s:s, s:i}", "name", "vsw-switchd", "version", VSW_VERSION, "exit", 0)
+				: control_text("vsw-switchd " VSW_VERSION "\n");
 	return error;
 }
 
@@ -85,8 +86,8 @@ static int get_status(struct control_request *request, const json_t *params, jso
 	if (error)
 		return error;
 	status = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s}", "pid", (int)getpid(), "version", VSW_VERSION, "uptime_s",
-			   (json_int_t)(clock_wall_ms() - started_ms) / 1000, "rundir", vswitch.rundir, "db", config_path(), "datapath",
-			   vswitch.dp ? vswitch.dp->ops->type : "none");
+			   (json_int_t)(clock_wall_ms() - started_ms) / 1000, "rundir", vswitch.rundir, "db",
+			   config_path(), "datapath", vswitch.dp ? vswitch.dp->ops->type : "none");
 	json_object_set_new(status, "bridges", json_integer((json_int_t)hmap_count(&vswitch.bridges)));
 	json_object_set_new(status, "ports", json_integer((json_int_t)hmap_count(&vswitch.ports)));
 	json_object_set_new(status, "flows", json_integer((json_int_t)count_flows()));
@@ -146,10 +147,12 @@ static int log_list(struct control_request *request, const json_t *params, json_
 	(void)request;
 	for (const struct log_module *m = log_modules(); m; m = m->next) {
 		ds_printf(&text, "%-16s %s\n", m->name, log_level_name(m->level));
-		json_array_append_new(modules, json_pack("{s:s, s:s}", "name", m->name, "level", log_level_name(m->level)));
+		json_array_append_new(modules,
+				      json_pack("{s:s, s:s}", "name", m->name, "level", log_level_name(m->level)));
 	}
 	if (!error)
-		*result = as_json ? json_pack("{s:O, s:i}", "modules", modules, "exit", 0) : control_text(ds_cstr(&text));
+		*result =
+			as_json ? json_pack("{s:O, s:i}", "modules", modules, "exit", 0) : control_text(ds_cstr(&text));
 	json_decref(modules);
 	ds_fini(&text);
 	return error;
@@ -166,7 +169,8 @@ static int log_set(struct control_request *request, const json_t *params, json_t
 	if (error)
 		return error;
 	if (n < 0)
-		return errtext_set(err, EINVAL, "'%.40s' is no log level; they are off, err, warn, info and dbg", level);
+		return errtext_set(err, EINVAL, "'%.40s' is no log level; they are off, err, warn, info and dbg",
+				   level);
 	if (log_set_level(module, (enum log_level)n))
 		return errtext_set(err, ENOENT, "no log module named %.40s; `vsw log` lists them", module);
 	*result = control_text("");

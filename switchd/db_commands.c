@@ -54,7 +54,7 @@ static void forget_output(struct line *line)
 {
 	for (size_t i = 0; i < line->n; i++) {
 		vsctl_output_fini(&line->commands[i].out);
-		line->commands[i].out = (struct vsctl_output){ 0 };
+		line->commands[i].out = (struct vsctl_output){0};
 	}
 }
 
@@ -70,7 +70,7 @@ static void line_free(struct line *line)
 static struct command *add_command(struct line *line, size_t max_words)
 {
 	line->commands = xrealloc(line->commands, (line->n + 1) * sizeof *line->commands);
-	line->commands[line->n] = (struct command){ .argv = xcalloc(max_words + 1, sizeof(char *)) };
+	line->commands[line->n] = (struct command){.argv = xcalloc(max_words + 1, sizeof(char *))};
 	return &line->commands[line->n++];
 }
 
@@ -135,8 +135,9 @@ static int read_line(struct line *line, const json_t *params, struct errtext *er
 			return error;
 	}
 	json_array_foreach((json_t *)commands, i, item) {
-		error = json_is_array(item) ? read_words(line, item, err) :
-					      errtext_set(err, EINVAL, "\"commands\" must be a list of lists of strings");
+		error = json_is_array(item)
+				? read_words(line, item, err)
+				: errtext_set(err, EINVAL, "\"commands\" must be a list of lists of strings");
 		if (error)
 			return error;
 	}
@@ -202,7 +203,7 @@ static void refresh_line(const struct line *line)
 /* Run all commands in one transaction. Return: 0, -EAGAIN: wait, or another negative errno with @err. */
 static int run_line(struct line *line, struct errtext *err)
 {
-	struct config_failure failure = { 0 };
+	struct config_failure failure = {0};
 	struct db_txn *txn;
 	int error = 0;
 
@@ -320,7 +321,7 @@ static void retry(void *aux)
 	CDS_INIT_LIST_HEAD(&waiting);
 	while (!cds_list_empty(&round)) {
 		struct line *line = cds_list_entry(round.next, struct line, node);
-		struct errtext err = { 0 };
+		struct errtext err = {0};
 		int error;
 
 		cds_list_del(&line->node);

@@ -111,7 +111,7 @@ static int dp_dump(struct control_request *request, const json_t *params, json_t
 		return error;
 	flows = as_json ? json_array() : NULL;
 	for (size_t i = 0, n = open_datapaths(dps); i < n; i++) {
-		struct names_of_dp of_dp = { .names.name = name_of_dp_port, .dp = dps[i] };
+		struct names_of_dp of_dp = {.names.name = name_of_dp_port, .dp = dps[i]};
 
 		if (!br || br->dp == dps[i])
 			dp_dump_flows(dps[i], names ? &of_dp.names : NULL, enters_bridge, br, &text, flows);
@@ -141,9 +141,11 @@ static json_t *show_ports(const struct datapath *dp, struct ds *text)
 	for (size_t i = 0; i < n; i++) {
 		const char *type = iface_type_name(list[i]->type);
 
-		ds_printf(text, "  port %u: %s (%s, bridge %s)\n", list[i]->dp_port, list[i]->name, type, list[i]->bridge->name);
-		json_array_append_new(ports, json_pack("{s:I, s:s, s:s, s:s}", "number", (json_int_t)list[i]->dp_port, "name", list[i]->name,
-						       "type", type, "bridge", list[i]->bridge->name));
+		ds_printf(text, "  port %u: %s (%s, bridge %s)\n", list[i]->dp_port, list[i]->name, type,
+			  list[i]->bridge->name);
+		json_array_append_new(ports,
+				      json_pack("{s:I, s:s, s:s, s:s}", "number", (json_int_t)list[i]->dp_port, "name",
+						list[i]->name, "type", type, "bridge", list[i]->bridge->name));
 	}
 	free(list);
 	return ports;
@@ -151,16 +153,16 @@ static json_t *show_ports(const struct datapath *dp, struct ds *text)
 
 static json_t *show_dp(struct datapath *dp, struct ds *text)
 {
-	struct dp_stats s = { 0 };
+	struct dp_stats s = {0};
 	json_t *json;
 
 	dp->ops->stats(dp, &s);
-	ds_printf(text, "%s:\n  lookups: hit:%llu missed:%llu lost:%llu cached:%llu\n  flows: %llu (masks: %llu)\n", dp->ops->type,
-		  (unsigned long long)s.hits, (unsigned long long)s.misses, (unsigned long long)s.lost,
+	ds_printf(text, "%s:\n  lookups: hit:%llu missed:%llu lost:%llu cached:%llu\n  flows: %llu (masks: %llu)\n",
+		  dp->ops->type, (unsigned long long)s.hits, (unsigned long long)s.misses, (unsigned long long)s.lost,
 		  (unsigned long long)s.cache_hits, (unsigned long long)s.n_flows, (unsigned long long)s.n_masks);
-	json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "type", dp->ops->type, "flows", (json_int_t)s.n_flows, "masks",
-			 (json_int_t)s.n_masks, "hits", (json_int_t)s.hits, "misses", (json_int_t)s.misses, "lost", (json_int_t)s.lost,
-			 "cache_hits", (json_int_t)s.cache_hits);
+	json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "type", dp->ops->type, "flows", (json_int_t)s.n_flows,
+			 "masks", (json_int_t)s.n_masks, "hits", (json_int_t)s.hits, "misses", (json_int_t)s.misses,
+			 "lost", (json_int_t)s.lost, "cache_hits", (json_int_t)s.cache_hits);
 	json_object_set_new(json, "ports", show_ports(dp, text));
 	return json;
 }
@@ -227,8 +229,8 @@ static int receive(struct control_request *request, const json_t *params, json_t
 	if (!iface)
 		return errtext_set(err, ENOENT, "no port named %.60s", name);
 	if (iface->bridge->dp->ops != &datapath_dummy || iface->dp_port == DP_PORT_NONE)
-		return errtext_set(err, EINVAL, "port %s has type=%s; frames can be given to type=dummy ports only", name,
-				   iface_type_name(iface->type));
+		return errtext_set(err, EINVAL, "port %s has type=%s; frames can be given to type=dummy ports only",
+				   name, iface_type_name(iface->type));
 	if (!hex == !flow)
 		return errtext_set(err, EINVAL, "dummy receive needs a packet or a flow");
 	error = hex ? frame_of_hex(hex, &p, err) : frame_of_flow(iface->bridge, flow, &p, err);

@@ -131,7 +131,8 @@ static int fdb_delete(struct control_request *request, const json_t *params, jso
 	if (!error)
 		error = read_entry(params, &br, &vlan, mac, err);
 	if (!error && fdb_del(br->fdb, vlan, mac))
-		error = errtext_set(err, ENOENT, "the MAC table of bridge %s has no such entry in VLAN %u", br->name, vlan);
+		error = errtext_set(err, ENOENT, "the MAC table of bridge %s has no such entry in VLAN %u", br->name,
+				    vlan);
 	if (error)
 		return error;
 	keep(br);

@@ -54,8 +54,8 @@ static json_t *count_result(bool as_json, size_t n)
 	return as_json ? json_pack("{s:I, s:i}", "n", (json_int_t)n, "exit", 0) : control_text("");
 }
 
-static int change_bridge(struct bridge *br, const char *verb, enum flow_mod_command command, const struct flow_params *p, size_t *n,
-			 struct errtext *err)
+static int change_bridge(struct bridge *br, const char *verb, enum flow_mod_command command,
+			 const struct flow_params *p, size_t *n, struct errtext *err)
 {
 	struct flow_lines lines;
 	int error = flow_lines_parse(br, verb, command, p->flow, p->flows, p->file, &lines, err);
@@ -110,10 +110,11 @@ static int del_one(struct bridge *br, struct answer *answer, json_t *json, void 
 {
 	const struct flow_params *p = aux;
 	size_t before = tables_count(br->tables), unused = 0;
-	struct flow_params all = { .flow = "" };
+	struct flow_params all = {.flow = ""};
 	int error;
 
-	error = change_bridge(br, "del-flows", p->strict ? FLOW_DELETE_STRICT : FLOW_DELETE, p->flow || p->flows ? p : &all, &unused, err);
+	error = change_bridge(br, "del-flows", p->strict ? FLOW_DELETE_STRICT : FLOW_DELETE,
+			      p->flow || p->flows ? p : &all, &unused, err);
 	if (answer->as_json)
 		json_object_set_new(json, "n", json_integer((json_int_t)(before - tables_count(br->tables))));
 	else
@@ -134,8 +135,8 @@ static int flow_replace(struct control_request *request, const json_t *params, j
 {
 	struct flow_params p;
 	int error = read_params(params, "bridge,flows,file", &p, err);
-	struct flow_lines lines = { 0 }, bundle = { 0 };
-	struct flow_difference d = { 0 };
+	struct flow_lines lines = {0}, bundle = {0};
+	struct flow_difference d = {0};
 	struct bridge *br;
 
 	(void)request;
@@ -150,9 +151,10 @@ static int flow_replace(struct control_request *request, const json_t *params, j
 	if (!error)
 		error = apply(br, "replace-flows", p.file, &bundle, err);
 	if (!error)
-		*result = p.as_json ? json_pack("{s:I, s:I, s:I, s:i}", "added", (json_int_t)d.n_added, "deleted", (json_int_t)d.n_deleted,
-						"modified", (json_int_t)d.n_modified, "exit", 0) :
-				      control_text("");
+		*result = p.as_json
+				  ? json_pack("{s:I, s:I, s:I, s:i}", "added", (json_int_t)d.n_added, "deleted",
+					      (json_int_t)d.n_deleted, "modified", (json_int_t)d.n_modified, "exit", 0)
+				  : control_text("");
 	flow_lines_fini(&lines);
 	flow_lines_fini(&bundle);
 	return error;

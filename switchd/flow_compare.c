@@ -39,7 +39,8 @@ static struct entry *set_find(const struct set *set, const struct flow_mod *fm)
 	struct entry *e;
 
 	HMAP_FOR_EACH_WITH_HASH(e, node, hash_flow(fm), &set->map)
-		if (e->fm->table == fm->table && e->fm->priority == fm->priority && match_equal(&e->fm->match, &fm->match))
+		if (e->fm->table == fm->table && e->fm->priority == fm->priority &&
+		    match_equal(&e->fm->match, &fm->match))
 			return e;
 	return NULL;
 }
@@ -75,14 +76,15 @@ static bool equal(const struct flow_mod *a, const struct flow_mod *b)
 {
 	enum { KEPT = FLOW_F_SEND_FLOW_REM | FLOW_F_NO_PKT_COUNTS | FLOW_F_NO_BYT_COUNTS };
 
-	return a->new_cookie == b->new_cookie && a->idle_timeout_s == b->idle_timeout_s && a->hard_timeout_s == b->hard_timeout_s &&
-	       a->importance == b->importance && (a->flags & KEPT) == (b->flags & KEPT) && a->actions.len == b->actions.len &&
+	return a->new_cookie == b->new_cookie && a->idle_timeout_s == b->idle_timeout_s &&
+	       a->hard_timeout_s == b->hard_timeout_s && a->importance == b->importance &&
+	       (a->flags & KEPT) == (b->flags & KEPT) && a->actions.len == b->actions.len &&
 	       !(a->actions.len && memcmp(a->actions.data, b->actions.data, a->actions.len));
 }
 
 struct flow_mod flow_filter_all(void)
 {
-	struct flow_mod fm = { .command = FLOW_DELETE, .table = FLOW_TABLE_ALL, .out_port = OFPP_NONE };
+	struct flow_mod fm = {.command = FLOW_DELETE, .table = FLOW_TABLE_ALL, .out_port = OFPP_NONE};
 
 	match_init_any(&fm.match);
 	return fm;
@@ -116,22 +118,23 @@ void flow_lines_of_bridge(const struct bridge *br, struct flow_lines *lines)
 {
 	struct flow_mod all = flow_filter_all();
 
-	*lines = (struct flow_lines){ 0 };
+	*lines = (struct flow_lines){0};
 	tables_each(br->tables, &all, append_rule, lines);
 }
 
 /* ---- replace ---- */
 
-int flow_compare_replace(const struct bridge *br, struct flow_lines *wanted, struct flow_lines *bundle, struct flow_difference *d,
-			 struct errtext *err)
+int flow_compare_replace(const struct bridge *br, struct flow_lines *wanted, struct flow_lines *bundle,
+			 struct flow_difference *d, struct errtext *err)
 {
 	struct flow_lines have;
 	struct set set;
 
-	*d = (struct flow_difference){ 0 };
+	*d = (struct flow_difference){0};
 	for (size_t i = 0; i < wanted->n; i++) {
 		if (wanted->mods[i].command != FLOW_ADD)
-			return errtext_set(err, EINVAL, "replace-flows: line %u: only flows to be added are expected", wanted->lines[i]);
+			return errtext_set(err, EINVAL, "replace-flows: line %u: only flows to be added are expected",
+					   wanted->lines[i]);
 		if (wanted->mods[i].table == FLOW_TABLE_ALL)
 			wanted->mods[i].table = 0;
 	}

@@ -24,8 +24,8 @@ void flow_lines_of_bridge(const struct bridge *br, struct flow_lines *lines);
  *
  * Return: 0, or -EINVAL with @err.
  */
-int flow_compare_replace(const struct bridge *br, struct flow_lines *wanted, struct flow_lines *bundle, struct flow_difference *d,
-			 struct errtext *err);
+int flow_compare_replace(const struct bridge *br, struct flow_lines *wanted, struct flow_lines *bundle,
+			 struct flow_difference *d, struct errtext *err);
 
 /**
  * flow_compare_diff() - what is in one set and not, or not the same, in the other

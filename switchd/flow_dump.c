@@ -24,8 +24,8 @@
 struct dump {
 	const char *flow;
 	bool stats, names, reverse;
-	const char *sort;             /* "priority", or a field's name; NULL: as the tables have them */
-	const struct field *field;    /* the field to sort by */
+	const char *sort;	   /* "priority", or a field's name; NULL: as the tables have them */
+	const struct field *field; /* the field to sort by */
 	/* of the bridge at hand */
 	const struct bridge *br;
 	struct rule **rules;
@@ -33,7 +33,8 @@ struct dump {
 	int64_t now_ms;
 };
 
-static int read_filter(const struct bridge *br, const char *verb, const char *flow, struct flow_mod *filter, struct errtext *err)
+static int read_filter(const struct bridge *br, const char *verb, const char *flow, struct flow_mod *filter,
+		       struct errtext *err)
 {
 	int error;
 
@@ -107,11 +108,9 @@ static void put_flags(json_t *json, unsigned int flags)
 		unsigned int bit;
 		const char *name;
 	} names[] = {
-		{ FLOW_F_SEND_FLOW_REM, "send_flow_rem" },
-		{ FLOW_F_CHECK_OVERLAP, "check_overlap" },
-		{ FLOW_F_RESET_COUNTS, "reset_counts" },
-		{ FLOW_F_NO_PKT_COUNTS, "no_packet_counts" },
-		{ FLOW_F_NO_BYT_COUNTS, "no_byte_counts" },
+		{FLOW_F_SEND_FLOW_REM, "send_flow_rem"},  {FLOW_F_CHECK_OVERLAP, "check_overlap"},
+		{FLOW_F_RESET_COUNTS, "reset_counts"},	  {FLOW_F_NO_PKT_COUNTS, "no_packet_counts"},
+		{FLOW_F_NO_BYT_COUNTS, "no_byte_counts"},
 	};
 	json_t *array;
 
@@ -129,8 +128,10 @@ static void put_counters(json_t *json, const struct rule *rule, int64_t now_ms)
 	int64_t used_ms = __atomic_load_n(&rule->used_ms, __ATOMIC_RELAXED);
 
 	json_object_set_new(json, "duration_s", json_real((double)(now_ms - rule->created_ms) / 1000));
-	json_object_set_new(json, "n_packets", json_integer((json_int_t)__atomic_load_n(&rule->n_packets, __ATOMIC_RELAXED)));
-	json_object_set_new(json, "n_bytes", json_integer((json_int_t)__atomic_load_n(&rule->n_bytes, __ATOMIC_RELAXED)));
+	json_object_set_new(json, "n_packets",
+			    json_integer((json_int_t)__atomic_load_n(&rule->n_packets, __ATOMIC_RELAXED)));
+	json_object_set_new(json, "n_bytes",
+			    json_integer((json_int_t)__atomic_load_n(&rule->n_bytes, __ATOMIC_RELAXED)));
 	json_object_set_new(json, "idle_age_s", json_integer((now_ms - used_ms) / 1000));
 	if (rule->modified_ms != rule->created_ms)
 		json_object_set_new(json, "hard_age_s", json_integer((now_ms - rule->modified_ms) / 1000));
@@ -262,7 +263,7 @@ static int add_up(void *aux, struct rule *rule)
 
 static int aggregate_bridge(struct bridge *br, struct answer *answer, json_t *json, void *aux, struct errtext *err)
 {
-	struct sum sum = { .flow = ((struct sum *)aux)->flow };
+	struct sum sum = {.flow = ((struct sum *)aux)->flow};
 	struct flow_mod filter;
 	int error = read_filter(br, "dump-aggregate", sum.flow, &filter, err);
 
@@ -271,8 +272,8 @@ static int aggregate_bridge(struct bridge *br, struct answer *answer, json_t *js
 	tables_each(br->tables, &filter, add_up, &sum);
 	if (sum.flow)
 		flow_mod_fini(&filter);
-	ds_printf(&answer->text, "packet_count=%" PRIu64 " byte_count=%" PRIu64 " flow_count=%" PRIu64 "\n", sum.n_packets, sum.n_bytes,
-		  sum.n_flows);
+	ds_printf(&answer->text, "packet_count=%" PRIu64 " byte_count=%" PRIu64 " flow_count=%" PRIu64 "\n",
+		  sum.n_packets, sum.n_bytes, sum.n_flows);
 	json_object_set_new(json, "n_packets", json_integer((json_int_t)sum.n_packets));
 	json_object_set_new(json, "n_bytes", json_integer((json_int_t)sum.n_bytes));
 	json_object_set_new(json, "n_flows", json_integer((json_int_t)sum.n_flows));
@@ -282,7 +283,7 @@ static int aggregate_bridge(struct bridge *br, struct answer *answer, json_t *js
 static int flow_aggregate(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
 	int error = control_allow(params, "bridge,flow", err);
-	struct sum sum = { .flow = control_str(params, "flow", NULL, &error, err) };
+	struct sum sum = {.flow = control_str(params, "flow", NULL, &error, err)};
 
 	(void)request;
 	if (error)
@@ -295,13 +296,13 @@ static int flow_aggregate(struct control_request *request, const json_t *params,
 
 static void put_table(struct answer *answer, json_t *tables, int id, const struct table_stats *s)
 {
-	ds_printf(&answer->text, "  table %d:\n    active=%" PRIu64 ", lookup=%" PRIu64 ", matched=%" PRIu64 "\n", id, s->n_rules,
-		  s->n_lookups, s->n_matches);
+	ds_printf(&answer->text, "  table %d:\n    active=%" PRIu64 ", lookup=%" PRIu64 ", matched=%" PRIu64 "\n", id,
+		  s->n_rules, s->n_lookups, s->n_matches);
 	if (s->max_rules)
 		ds_printf(&answer->text, "    max_entries=%" PRIu64 "\n", s->max_rules);
-	json_array_append_new(tables, json_pack("{s:i, s:I, s:I, s:I, s:I}", "id", id, "active", (json_int_t)s->n_rules, "max",
-						(json_int_t)s->max_rules, "lookup", (json_int_t)s->n_lookups, "matched",
-						(json_int_t)s->n_matches));
+	json_array_append_new(tables, json_pack("{s:i, s:I, s:I, s:I, s:I}", "id", id, "active", (json_int_t)s->n_rules,
+						"max", (json_int_t)s->max_rules, "lookup", (json_int_t)s->n_lookups,
+						"matched", (json_int_t)s->n_matches));
 }
 
 static int tables_of_bridge(struct bridge *br, struct answer *answer, json_t *json, void *aux, struct errtext *err)
@@ -333,8 +334,8 @@ static int flow_tables(struct control_request *request, const json_t *params, js
 /* ---- diff ---- */
 
 /* One side: a bridge, or the lines of a file, whose port names are those of the other side. */
-static int read_side(const char *bridge, const char *flows, const char *file, const char *other_bridge, struct flow_lines *lines,
-		     struct errtext *err)
+static int read_side(const char *bridge, const char *flows, const char *file, const char *other_bridge,
+		     struct flow_lines *lines, struct errtext *err)
 {
 	const struct bridge *br = bridge ? bridge_by_name(bridge) : NULL;
 	int error;
@@ -394,7 +395,7 @@ static int flow_diff(struct control_request *request, const json_t *params, json
 	const char *other = control_str(params, "other", NULL, &error, err);
 	const char *other_flows = control_str(params, "other_flows", NULL, &error, err);
 	const char *other_file = control_str(params, "other_file", NULL, &error, err);
-	struct flow_lines a = { 0 }, b = { 0 };
+	struct flow_lines a = {0}, b = {0};
 	json_t *first, *second;
 
 	(void)request;

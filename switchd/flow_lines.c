@@ -25,7 +25,7 @@ void flow_lines_fini(struct flow_lines *lines)
 		flow_mod_fini(&lines->mods[i]);
 	free(lines->mods);
 	free(lines->lines);
-	*lines = (struct flow_lines){ 0 };
+	*lines = (struct flow_lines){0};
 }
 
 void flow_lines_append(struct flow_lines *lines, struct flow_mod *fm, unsigned int line)
@@ -39,11 +39,11 @@ void flow_lines_append(struct flow_lines *lines, struct flow_mod *fm, unsigned i
 	}
 	lines->mods[lines->n] = *fm;
 	lines->lines[lines->n++] = line;
-	fm->actions = (struct ofacts){ 0 };
+	fm->actions = (struct ofacts){0};
 }
 
-static int parse_one(const struct bridge *br, enum flow_mod_command command, const char *text, size_t len, unsigned int line,
-		     struct flow_lines *lines, struct errtext *err)
+static int parse_one(const struct bridge *br, enum flow_mod_command command, const char *text, size_t len,
+		     unsigned int line, struct flow_lines *lines, struct errtext *err)
 {
 	struct flow_mod fm;
 	int error = flow_mod_parse(text, len, command, br ? &br->port_names : NULL, &fm, err);
@@ -68,13 +68,13 @@ static const char *trim(const char *line, size_t *len)
 	return line;
 }
 
-int flow_lines_parse(const struct bridge *br, const char *verb, enum flow_mod_command command, const char *flow, const char *flows,
-		     const char *file, struct flow_lines *lines, struct errtext *err)
+int flow_lines_parse(const struct bridge *br, const char *verb, enum flow_mod_command command, const char *flow,
+		     const char *flows, const char *file, struct flow_lines *lines, struct errtext *err)
 {
 	unsigned int number = 0;
 	int error;
 
-	*lines = (struct flow_lines){ 0 };
+	*lines = (struct flow_lines){0};
 	if (flow) {
 		error = parse_one(br, command, flow, strlen(flow), 0, lines, err);
 		if (error)

@@ -12,7 +12,7 @@ struct bridge;
 /** Parsed flows, and the line of each in its file. */
 struct flow_lines {
 	struct flow_mod *mods;
-	unsigned int *lines;    /**< 1-based; 0: there was but one, not from a file */
+	unsigned int *lines; /**< 1-based; 0: there was but one, not from a file */
 	size_t n;
 };
 
@@ -25,8 +25,8 @@ struct flow_lines {
  *
  * Return: 0, or -EINVAL with @err ("add-flows rules.txt line 3: column 14: ..."). @lines: flow_lines_fini() always.
  */
-int flow_lines_parse(const struct bridge *br, const char *verb, enum flow_mod_command command, const char *flow, const char *flows,
-		     const char *file, struct flow_lines *lines, struct errtext *err);
+int flow_lines_parse(const struct bridge *br, const char *verb, enum flow_mod_command command, const char *flow,
+		     const char *flows, const char *file, struct flow_lines *lines, struct errtext *err);
 void flow_lines_fini(struct flow_lines *lines);
 /** flow_lines_append() - @fm moves: its actions belong to @lines afterwards. */
 void flow_lines_append(struct flow_lines *lines, struct flow_mod *fm, unsigned int line);

@@ -15,8 +15,8 @@ LOG_MODULE(port);
 
 static struct netdev_monitor *monitor;
 static void (*report_fn)(struct iface *iface);
-static struct hmap by_ifindex = { .buckets = &by_ifindex.one };
-static struct hmap by_outer = { .buckets = &by_outer.one };
+static struct hmap by_ifindex = {.buckets = &by_ifindex.one};
+static struct hmap by_outer = {.buckets = &by_outer.one};
 
 struct netdev_port *iface_dev_new(void)
 {
@@ -29,7 +29,7 @@ static void wanted_fini(struct iface_settings *s)
 	free((char *)s->peer);
 	free((char *)s->stream);
 	free((char *)s->pstream);
-	*s = (struct iface_settings){ 0 };
+	*s = (struct iface_settings){0};
 }
 
 static char *dup_or_null(const char *s)
@@ -158,18 +158,20 @@ static int open_system(struct iface *iface, struct netdev_info *info, struct err
 	int error = netdev_get(iface->name, info);
 
 	if (error == -ENODEV)
-		return errtext_set(err, ENODEV, "no such network device; `ip link` lists them; use type=tap to create one");
+		return errtext_set(err, ENODEV,
+				   "no such network device; `ip link` lists them; use type=tap to create one");
 	if (error)
 		return errtext_set(err, -error, "the kernel does not tell about the device: %s", strerror(-error));
 	if (info->is_loopback)
 		return errtext_set(err, EINVAL, "the loopback device cannot be a port");
 	if (!info->has_mac)
-		return errtext_set(err, EINVAL, "the device has no Ethernet address; a port must be an Ethernet device");
+		return errtext_set(err, EINVAL,
+				   "the device has no Ethernet address; a port must be an Ethernet device");
 	if (strncmp(info->alias, IFACE_ALIAS_PREFIX, strlen(IFACE_ALIAS_PREFIX)) == 0)
 		return errtext_set(err, EBUSY, "the device is the %s", info->alias);
 	if (info->master_ifindex && !netdev_get_by_index(info->master_ifindex, &master))
-		return errtext_set(err, EBUSY, "the device belongs to %s (%s); `ip link set %s nomaster` frees it", master.name,
-				   master.kind[0] ? master.kind : "device", iface->name);
+		return errtext_set(err, EBUSY, "the device belongs to %s (%s); `ip link set %s nomaster` frees it",
+				   master.name, master.kind[0] ? master.kind : "device", iface->name);
 	return 0;
 }
 
@@ -179,7 +181,9 @@ static int open_tap(struct iface *iface, struct netdev_info *info, struct errtex
 	char alias[256];
 
 	if (!error && strcmp(info->kind, "tun") != 0)
-		return errtext_set(err, EEXIST, "there is a network device of that name that is no TAP; leave out type=tap to use it");
+		return errtext_set(
+			err, EEXIST,
+			"there is a network device of that name that is no TAP; leave out type=tap to use it");
 	if (!error)
 		return 0;
 	error = netdev_add_tap(iface->name);
@@ -198,7 +202,7 @@ static int open_tap(struct iface *iface, struct netdev_info *info, struct errtex
 /* Find or make the device, check it, attach its datapath side. */
 static int open_device(struct iface *iface, struct errtext *err)
 {
-	struct netdev_info info = { 0 }, outer = { 0 };
+	struct netdev_info info = {0}, outer = {0};
 	int error;
 
 	switch (iface->type) {
@@ -211,8 +215,9 @@ static int open_device(struct iface *iface, struct errtext *err)
 		outer = info;
 		break;
 	default:
-		error = iface_veth_open(iface->name, iface->dev->wanted.has_mac ? iface->dev->wanted.mac : iface->bridge->mac,
-					iface->ofp_port == OFPP_LOCAL || iface->dev->wanted.has_mac, &info, &outer, err);
+		error = iface_veth_open(
+			iface->name, iface->dev->wanted.has_mac ? iface->dev->wanted.mac : iface->bridge->mac,
+			iface->ofp_port == OFPP_LOCAL || iface->dev->wanted.has_mac, &info, &outer, err);
 		break;
 	}
 	if (!error)
@@ -229,10 +234,12 @@ static int open_device(struct iface *iface, struct errtext *err)
 static void take_dummy_state(struct iface *iface)
 {
 	const struct iface_settings *wanted = &iface->dev->wanted;
-	struct netdev_info state = { .link_up = true, .admin_up = true, .mtu = wanted->mtu_request ? wanted->mtu_request : 1500 };
+	struct netdev_info state = {
+		.link_up = true, .admin_up = true, .mtu = wanted->mtu_request ? wanted->mtu_request : 1500};
 	uint32_t h = hash_string(iface->name, 0);
 
-	memcpy(state.mac, (const uint8_t[]){ 0x0a, 0x56, (uint8_t)(h >> 24), (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h }, 6);
+	memcpy(state.mac,
+	       (const uint8_t[]){0x0a, 0x56, (uint8_t)(h >> 24), (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h}, 6);
 	if (wanted->has_mac)
 		memcpy(state.mac, wanted->mac, sizeof state.mac);
 	else if (iface->ofp_port == OFPP_LOCAL)
@@ -271,13 +278,14 @@ static int apply_wishes(struct iface *iface, struct errtext *err)
 		if (!error && iface->type == IFACE_INTERNAL && visible != iface->dev->ifindex)
 			error = netdev_set_mtu(iface->dev->ifindex, wanted->mtu_request);
 		if (error)
-			return errtext_set(err, -error, "the device does not take an MTU of %u (mtu_request): %s", wanted->mtu_request,
-					   strerror(-error));
+			return errtext_set(err, -error, "the device does not take an MTU of %u (mtu_request): %s",
+					   wanted->mtu_request, strerror(-error));
 	}
 	if (wanted->has_mac && iface->type != IFACE_SYSTEM && memcmp(now.mac, wanted->mac, 6) != 0) {
 		error = netdev_set_mac(visible, wanted->mac);
 		if (error)
-			return errtext_set(err, -error, "the device does not take that MAC address: %s", strerror(-error));
+			return errtext_set(err, -error, "the device does not take that MAC address: %s",
+					   strerror(-error));
 	}
 	if (!netdev_get_by_index(visible, &now))
 		take_state(iface, &now);
@@ -288,10 +296,12 @@ static int apply_wishes(struct iface *iface, struct errtext *err)
 static int check_world(const struct iface *iface, struct errtext *err)
 {
 	/* An internal port of a dummy bridge is a dummy. */
-	if (iface->type == IFACE_INTERNAL || iface->type == IFACE_PATCH || on_dummy(iface) == (iface->type == IFACE_DUMMY))
+	if (iface->type == IFACE_INTERNAL || iface->type == IFACE_PATCH ||
+	    on_dummy(iface) == (iface->type == IFACE_DUMMY))
 		return 0;
 	if (on_dummy(iface))
-		return errtext_set(err, EINVAL, "bridge %s has datapath_type=dummy: its ports must have type=dummy or type=patch",
+		return errtext_set(err, EINVAL,
+				   "bridge %s has datapath_type=dummy: its ports must have type=dummy or type=patch",
 				   iface->bridge->name);
 	return errtext_set(err, EINVAL, "type=dummy needs a bridge with datapath_type=dummy");
 }
@@ -312,7 +322,7 @@ static int open_any(struct iface *iface, struct errtext *err)
 
 int iface_dev_open(struct iface *iface, const struct iface_settings *settings, struct errtext *err)
 {
-	struct errtext why = { 0 };
+	struct errtext why = {0};
 	int error;
 
 	if (settings != &iface->dev->wanted)
@@ -372,7 +382,8 @@ static struct iface *iface_by_ifindex(int ifindex, bool outer)
 	struct hmap_node *node = hmap_first_with_hash(map, hash_u64((uint64_t)ifindex, 0));
 
 	for (; node; node = hmap_skip__(node->next, node->hash)) {
-		dev = outer ? container_of(node, struct netdev_port, by_outer) : container_of(node, struct netdev_port, by_ifindex);
+		dev = outer ? container_of(node, struct netdev_port, by_outer)
+			    : container_of(node, struct netdev_port, by_ifindex);
 		if ((outer ? dev->outer_ifindex : dev->ifindex) == ifindex)
 			return iface_by_name(dev->wanted.name);
 	}
@@ -386,12 +397,16 @@ static void device_gone(struct iface *iface, const struct netdev_event *event)
 
 	iface_dev_close(iface);
 	if (event->kind == NETDEV_GONE && event->moved)
-		errtext_set(&why, ENODEV, "its network device was moved to another network namespace (nsid %d); the port works again when the device is back",
+		errtext_set(&why, ENODEV,
+			    "its network device was moved to another network namespace (nsid %d); the port works again "
+			    "when the device is back",
 			    event->new_netnsid);
 	else if (event->kind == NETDEV_GONE)
 		errtext_set(&why, ENODEV, "its network device is gone; the port works again when the device is back");
 	else
-		errtext_set(&why, ENODEV, "its network device was renamed to %s; the port works again when the name is back", event->info.name);
+		errtext_set(&why, ENODEV,
+			    "its network device was renamed to %s; the port works again when the name is back",
+			    event->info.name);
 	set_error(iface, why.text);
 	iface_dev_report(iface);
 	if (iface->type == IFACE_INTERNAL || (iface->type == IFACE_TAP && !event->moved))
@@ -413,7 +428,8 @@ static void outer_event(struct iface *iface, const struct netdev_event *event)
 
 static void attached_event(struct iface *iface, const struct netdev_event *event)
 {
-	bool renamed = event->kind == NETDEV_CHANGED && iface->type != IFACE_INTERNAL && strcmp(event->info.name, iface->name) != 0;
+	bool renamed = event->kind == NETDEV_CHANGED && iface->type != IFACE_INTERNAL &&
+		       strcmp(event->info.name, iface->name) != 0;
 
 	if (event->kind == NETDEV_GONE || renamed) {
 		device_gone(iface, event);
@@ -434,7 +450,8 @@ static void unknown_event(const struct netdev_event *event)
 	if (iface->dp_port == DP_PORT_NONE && iface->type != IFACE_PATCH) {
 		if (!iface_dev_open(iface, &iface->dev->wanted, &err))
 			log_info("port %s: its network device is back", iface->name);
-	} else if (iface->type == IFACE_INTERNAL && !iface->dev->outer_ifindex && iface_veth_is_outer(iface->name, &event->info)) {
+	} else if (iface->type == IFACE_INTERNAL && !iface->dev->outer_ifindex &&
+		   iface_veth_is_outer(iface->name, &event->info)) {
 		set_outer(iface, event->info.ifindex);
 		take_state(iface, &event->info);
 		iface_dev_report(iface);
@@ -459,7 +476,7 @@ static void handle_event(const struct netdev_event *event)
 
 static void present(void *aux, const struct netdev_info *info)
 {
-	struct netdev_event event = { .kind = NETDEV_CHANGED, .info = *info };
+	struct netdev_event event = {.kind = NETDEV_CHANGED, .info = *info};
 
 	(void)aux;
 	handle_event(&event);
@@ -472,7 +489,7 @@ static void resync(void)
 
 	log_warn_rl("the kernel lost device events; looking at every device again");
 	HMAP_FOR_EACH(iface, name_node, &vswitch.ifaces) {
-		struct netdev_event gone = { .kind = NETDEV_GONE, .new_netnsid = -1 };
+		struct netdev_event gone = {.kind = NETDEV_GONE, .new_netnsid = -1};
 		struct netdev_info info;
 
 		gone.info.ifindex = iface->dev->outer_ifindex;
@@ -515,7 +532,7 @@ int iface_dev_stats(const struct iface *iface, struct netdev_stats *stats)
 	struct dp_port_stats counted;
 	struct netdev_info info;
 
-	*stats = (struct netdev_stats){ 0 };
+	*stats = (struct netdev_stats){0};
 	if (iface->dev->ifindex) {
 		if (netdev_get_by_index(iface->dev->ifindex, &info))
 			return -ENODEV;

@@ -22,10 +22,10 @@
 /** The device's side of struct iface. */
 struct netdev_port {
 	struct iface_settings wanted; /**< as last set; its strings are owned */
-	bool ofport_requested;        /**< its number is the one it asked for */
-	int ifindex;                  /**< of the device that is attached; 0: none */
-	int outer_ifindex;            /**< internal: of the end with the name; 0: not in this namespace */
-	char *error;                  /**< why it does not work, or NULL */
+	bool ofport_requested;	      /**< its number is the one it asked for */
+	int ifindex;		      /**< of the device that is attached; 0: none */
+	int outer_ifindex;	      /**< internal: of the end with the name; 0: not in this namespace */
+	char *error;		      /**< why it does not work, or NULL */
 	struct hmap_node by_ifindex, by_outer;
 };
 

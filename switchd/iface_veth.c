@@ -62,7 +62,7 @@ static int find_inner(const char *name, struct netdev_info *inner, char free_nam
 static void find_outer(const struct netdev_info *inner, struct netdev_info *outer)
 {
 	if (inner->link_netnsid >= 0 || !inner->peer_ifindex || netdev_get_by_index(inner->peer_ifindex, outer))
-		*outer = (struct netdev_info){ 0 };
+		*outer = (struct netdev_info){0};
 }
 
 /* Whose is the device that stands in the way? */
@@ -72,7 +72,8 @@ static int taken(const char *name, struct errtext *err)
 
 	if (!netdev_get(name, &there) && there.alias[0])
 		return errtext_set(err, EEXIST, "there is a network device %s already (%s)", name, there.alias);
-	return errtext_set(err, EEXIST, "there is a network device %s already; `ip link delete %s` removes it", name, name);
+	return errtext_set(err, EEXIST, "there is a network device %s already; `ip link delete %s` removes it", name,
+			   name);
 }
 
 static int make_pair(const char *name, const char *inner, const uint8_t mac[6], struct errtext *err)
@@ -123,8 +124,8 @@ static void random_mac(uint8_t mac[6], const char *name)
 	mac[0] = (uint8_t)((mac[0] | 0x02) & 0xfe);
 }
 
-int iface_veth_open(const char *name, const uint8_t mac[6], bool use_mac, struct netdev_info *inner, struct netdev_info *outer,
-		    struct errtext *err)
+int iface_veth_open(const char *name, const uint8_t mac[6], bool use_mac, struct netdev_info *inner,
+		    struct netdev_info *outer, struct errtext *err)
 {
 	char free_name[IFNAMSIZ];
 	uint8_t made_up[6];
@@ -153,8 +154,8 @@ bool iface_veth_is_outer(const char *name, const struct netdev_info *info)
 	char unused[IFNAMSIZ];
 	struct netdev_info inner;
 
-	return !strcmp(info->kind, "veth") && !find_inner(name, &inner, unused) && inner.peer_ifindex == info->ifindex &&
-	       inner.link_netnsid < 0;
+	return !strcmp(info->kind, "veth") && !find_inner(name, &inner, unused) &&
+	       inner.peer_ifindex == info->ifindex && inner.link_netnsid < 0;
 }
 
 void iface_veth_destroy(const char *name)

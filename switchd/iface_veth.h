@@ -19,8 +19,8 @@ void iface_alias(char *alias, size_t size, const char *name, const char *what);
  *
  * Return: 0, or negative errno with @err.
  */
-int iface_veth_open(const char *name, const uint8_t mac[6], bool use_mac, struct netdev_info *inner, struct netdev_info *outer,
-		    struct errtext *err);
+int iface_veth_open(const char *name, const uint8_t mac[6], bool use_mac, struct netdev_info *inner,
+		    struct netdev_info *outer, struct errtext *err);
 /** iface_veth_is_outer() - is this device the outer end of the pair of interface @name? */
 bool iface_veth_is_outer(const char *name, const struct netdev_info *info);
 /** iface_veth_destroy() - both ends, if the pair is ours. */

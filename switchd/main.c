@@ -127,7 +127,7 @@ static int take_patiently(int (*take)(struct errtext *err), struct errtext *err)
 	int error = take(err);
 
 	for (int i = 0; error == -EBUSY && i < 50; i++) {
-		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 		error = take(err);
 	}
 	return error;
@@ -142,12 +142,15 @@ static int take_rundir(struct errtext *err)
 	int fd;
 
 	if (!error && access(options.rundir, W_OK | X_OK))
-		error = errtext_set(err, errno, "%s: the run folder is not writable: %s; --rundir or VSW_RUNDIR chooses another",
+		error = errtext_set(err, errno,
+				    "%s: the run folder is not writable: %s; --rundir or VSW_RUNDIR chooses another",
 				    options.rundir, strerror(errno));
 	if (!error) {
 		fd = pidfile_lock(path, &holder, err);
 		if (fd == -EBUSY)
-			errtext_set(err, EBUSY, "%s: a vsw-switchd (process %d) runs in this folder already; --stop ends it, --rundir chooses another",
+			errtext_set(err, EBUSY,
+				    "%s: a vsw-switchd (process %d) runs in this folder already; --stop ends it, "
+				    "--rundir chooses another",
 				    options.rundir, (int)holder);
 		error = MIN(fd, 0);
 	}
@@ -175,18 +178,20 @@ static int open_datapath(char **why, struct errtext *err)
 {
 	const char *type = options.datapath ? options.datapath : "user";
 	const struct datapath_ops *ops = datapath_by_type(type);
-	struct dp_config config = { .loop = loop, .rundir = options.rundir, .upcall = upcall_handle, .aux = &vswitch.dp };
+	struct dp_config config = {.loop = loop, .rundir = options.rundir, .upcall = upcall_handle, .aux = &vswitch.dp};
 	int error;
 
 	*why = NULL;
 	if (!ops && !strcmp(type, "ebpf"))
-		return errtext_set(err, EOPNOTSUPP, "--datapath=ebpf: this build has no eBPF datapath; use --datapath=user");
+		return errtext_set(err, EOPNOTSUPP,
+				   "--datapath=ebpf: this build has no eBPF datapath; use --datapath=user");
 	if (!ops)
 		return errtext_set(err, EINVAL, "--datapath=%s: unknown; known are user and dummy", type);
 	error = ops->open(&config, &vswitch.dp, err);
 	if (!error || options.datapath)
 		return error;
-	log_warn("the %s datapath does not work here (%s): only bridges with datapath_type=dummy will", type, err->text);
+	log_warn("the %s datapath does not work here (%s): only bridges with datapath_type=dummy will", type,
+		 err->text);
 	*why = xstrdup(err->text);
 	return 0;
 }
@@ -265,7 +270,7 @@ static void stop(void)
 
 static int run(void)
 {
-	struct errtext err = { 0 };
+	struct errtext err = {0};
 	int error = start(&err);
 
 	if (error) {
@@ -300,7 +305,7 @@ static int stop_other(void)
 		return 1;
 	}
 	for (int i = 0; now > 0 && now == pid && i < 1000; i++) {
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 		now = pidfile_holder(path);
 	}
 	if (pid < 0)
@@ -315,7 +320,7 @@ static int stop_other(void)
 
 int main(int argc, char *argv[])
 {
-	struct errtext err = { 0 };
+	struct errtext err = {0};
 	int error, status;
 
 	status = options_parse(&options, argc, argv);

@@ -10,7 +10,7 @@
 struct nameset_name {
 	struct hmap_node node;
 	struct nameset_name *next; /* in order of arrival */
-	int tag;                   /**< the caller's: what the name stands for */
+	int tag;		   /**< the caller's: what the name stands for */
 	char name[];
 };
 

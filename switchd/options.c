@@ -30,20 +30,31 @@ static const char help[] =
 	"  --version            print the version\n"
 	"  --help               print this\n";
 
-enum { OPT_RUNDIR = 256, OPT_DB, OPT_DATAPATH, OPT_DETACH, OPT_PIDFILE, OPT_LOG_FILE, OPT_LOG, OPT_STOP, OPT_VERSION, OPT_HELP };
+enum {
+	OPT_RUNDIR = 256,
+	OPT_DB,
+	OPT_DATAPATH,
+	OPT_DETACH,
+	OPT_PIDFILE,
+	OPT_LOG_FILE,
+	OPT_LOG,
+	OPT_STOP,
+	OPT_VERSION,
+	OPT_HELP
+};
 
 static const struct option long_options[] = {
-	{ "rundir", required_argument, NULL, OPT_RUNDIR },
-	{ "db", required_argument, NULL, OPT_DB },
-	{ "datapath", required_argument, NULL, OPT_DATAPATH },
-	{ "detach", no_argument, NULL, OPT_DETACH },
-	{ "pidfile", required_argument, NULL, OPT_PIDFILE },
-	{ "log-file", required_argument, NULL, OPT_LOG_FILE },
-	{ "log", required_argument, NULL, OPT_LOG },
-	{ "stop", no_argument, NULL, OPT_STOP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
+	{"rundir", required_argument, NULL, OPT_RUNDIR},
+	{"db", required_argument, NULL, OPT_DB},
+	{"datapath", required_argument, NULL, OPT_DATAPATH},
+	{"detach", no_argument, NULL, OPT_DETACH},
+	{"pidfile", required_argument, NULL, OPT_PIDFILE},
+	{"log-file", required_argument, NULL, OPT_LOG_FILE},
+	{"log", required_argument, NULL, OPT_LOG},
+	{"stop", no_argument, NULL, OPT_STOP},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{"help", no_argument, NULL, OPT_HELP},
+	{NULL, 0, NULL, 0},
 };
 
 /* The folder we are in is not the one that later paths mean. */
@@ -128,7 +139,7 @@ int options_parse(struct options *options, int argc, char *argv[])
 	const char *rundir = getenv("VSW_RUNDIR");
 	int opt, status = -1;
 
-	*options = (struct options){ 0 };
+	*options = (struct options){0};
 	replace(&options->rundir, rundir && *rundir ? rundir : DEFAULT_RUNDIR);
 	replace(&options->db, DEFAULT_DB);
 	while (status < 0 && (opt = getopt_long(argc, argv, "", long_options, NULL)) != -1)
@@ -150,5 +161,5 @@ void options_fini(struct options *options)
 	free(options->db);
 	free(options->pidfile);
 	free(options->log_file);
-	*options = (struct options){ 0 };
+	*options = (struct options){0};
 }

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 
 struct options {
-	char *rundir, *db;     /**< absolute paths */
-	char *pidfile;         /**< NULL: none but the one in the run folder */
-	char *log_file;        /**< NULL: stderr, or syslog when detached */
-	const char *datapath;  /**< NULL: the best that works */
+	char *rundir, *db;    /**< absolute paths */
+	char *pidfile;	      /**< NULL: none but the one in the run folder */
+	char *log_file;	      /**< NULL: stderr, or syslog when detached */
+	const char *datapath; /**< NULL: the best that works */
 	bool detach, stop;
 };
 

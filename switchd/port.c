@@ -35,7 +35,8 @@ int iface_type_parse(const char *name, enum iface_type *type, struct errtext *er
 			*type = (enum iface_type)i;
 			return 0;
 		}
-	return errtext_set(err, EINVAL, "'%.40s' is no interface type; known are system, internal, tap, patch and dummy", name);
+	return errtext_set(err, EINVAL,
+			   "'%.40s' is no interface type; known are system, internal, tap, patch and dummy", name);
 }
 
 /* ---- ports ---- */
@@ -137,8 +138,8 @@ static int choose_number(struct bridge *br, const struct iface_settings *setting
 		if (!holder || holder == self)
 			return 0;
 		if (holder->dev->ofport_requested)
-			return errtext_set(err, EEXIST, "OpenFlow port number %u (ofport_request) belongs to %s", *number,
-					   holder->name);
+			return errtext_set(err, EEXIST, "OpenFlow port number %u (ofport_request) belongs to %s",
+					   *number, holder->name);
 		other = free_number(br);
 		if (!other)
 			return errtext_set(err, ENOSPC, "bridge %s has no OpenFlow port number left", br->name);
@@ -159,8 +160,8 @@ static void pair(struct iface *iface)
 {
 	struct iface *peer = iface->peer_name ? iface_by_name(iface->peer_name) : NULL;
 
-	if (!peer || peer == iface || peer->type != IFACE_PATCH || !peer->peer_name || strcmp(peer->peer_name, iface->name) != 0 ||
-	    peer->bridge->dp != iface->bridge->dp)
+	if (!peer || peer == iface || peer->type != IFACE_PATCH || !peer->peer_name ||
+	    strcmp(peer->peer_name, iface->name) != 0 || peer->bridge->dp != iface->bridge->dp)
 		return;
 	switch_wrlock();
 	iface->peer = peer;

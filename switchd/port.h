@@ -13,8 +13,8 @@
 struct port_settings {
 	const char *name;
 	enum vlan_mode vlan_mode;
-	int tag;                       /**< -1: none */
-	uint64_t *trunks, *cvlans;     /**< bitmaps of N_VLANS, taken over; NULL: all */
+	int tag;		   /**< -1: none */
+	uint64_t *trunks, *cvlans; /**< bitmaps of N_VLANS, taken over; NULL: all */
 	uint16_t qinq_ethtype;
 	enum vlan_priority_tags priority_tags;
 	bool is_protected;
@@ -23,13 +23,13 @@ struct port_settings {
 struct iface_settings {
 	const char *name;
 	enum iface_type type;
-	uint16_t ofport;               /**< the number that it had before; 0: none */
-	uint16_t ofport_request;       /**< 0: none */
-	const char *peer;              /**< patch */
-	const char *stream, *pstream;  /**< dummy */
+	uint16_t ofport;	      /**< the number that it had before; 0: none */
+	uint16_t ofport_request;      /**< 0: none */
+	const char *peer;	      /**< patch */
+	const char *stream, *pstream; /**< dummy */
 	bool has_mac;
-	uint8_t mac[6];                /**< for the bridge's side of the device (internal, tap) */
-	uint32_t mtu_request;          /**< 0: none */
+	uint8_t mac[6];	      /**< for the bridge's side of the device (internal, tap) */
+	uint32_t mtu_request; /**< 0: none */
 };
 
 /** iface_type_name() - "system", "internal", ... */
@@ -52,7 +52,8 @@ void port_free(struct port *port);
 int iface_new(struct port *port, const struct iface_settings *settings, struct iface **iface, struct iface **displaced,
 	      struct errtext *err);
 /** iface_set() - new number or peer; the device is iface_dev_set()'s. Return: as iface_new(). */
-int iface_set(struct iface *iface, const struct iface_settings *settings, struct iface **displaced, struct errtext *err);
+int iface_set(struct iface *iface, const struct iface_settings *settings, struct iface **displaced,
+	      struct errtext *err);
 /** iface_free() - its device is detached already. */
 void iface_free(struct iface *iface);
 

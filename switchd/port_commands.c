@@ -24,8 +24,8 @@ struct port_query {
 };
 
 /* Every port that is asked for goes through @one. */
-static int each_iface(struct bridge *br, struct port_query *q, json_t *json, void (*one)(struct iface *iface, struct port_query *q),
-		      struct errtext *err)
+static int each_iface(struct bridge *br, struct port_query *q, json_t *json,
+		      void (*one)(struct iface *iface, struct port_query *q), struct errtext *err)
 {
 	struct iface **list = NULL, *single;
 	size_t n = 1;
@@ -69,24 +69,28 @@ static uint64_t count_drops(const struct dp_port_stats *s)
 	return n;
 }
 
-static void put_stats_text(const struct iface *iface, const struct port_query *q, const struct netdev_stats *s, uint64_t drops)
+static void put_stats_text(const struct iface *iface, const struct port_query *q, const struct netdev_stats *s,
+			   uint64_t drops)
 {
 	struct ds *out = &q->answer->text;
 
 	ds_put(out, "  port ");
 	put_port(out, iface, q->names, 2);
-	ds_printf(out, ": rx pkts=%" PRIu64 ", bytes=%" PRIu64 ", drop=%" PRIu64 ", errs=%" PRIu64, s->rx_packets, s->rx_bytes,
-		  s->rx_dropped + drops, s->rx_errors);
-	ds_printf(out, ", frame=%" PRIu64 ", over=%" PRIu64 ", crc=%" PRIu64 "\n", s->rx_frame_errors, s->rx_over_errors, s->rx_crc_errors);
-	ds_printf(out, "           tx pkts=%" PRIu64 ", bytes=%" PRIu64 ", drop=%" PRIu64 ", errs=%" PRIu64 ", coll=%" PRIu64 "\n",
+	ds_printf(out, ": rx pkts=%" PRIu64 ", bytes=%" PRIu64 ", drop=%" PRIu64 ", errs=%" PRIu64, s->rx_packets,
+		  s->rx_bytes, s->rx_dropped + drops, s->rx_errors);
+	ds_printf(out, ", frame=%" PRIu64 ", over=%" PRIu64 ", crc=%" PRIu64 "\n", s->rx_frame_errors,
+		  s->rx_over_errors, s->rx_crc_errors);
+	ds_printf(out,
+		  "           tx pkts=%" PRIu64 ", bytes=%" PRIu64 ", drop=%" PRIu64 ", errs=%" PRIu64 ", coll=%" PRIu64
+		  "\n",
 		  s->tx_packets, s->tx_bytes, s->tx_dropped, s->tx_errors, s->collisions);
 }
 
 static void put_stats(struct iface *iface, struct port_query *q)
 {
 	const struct datapath *dp = iface->bridge->dp;
-	struct dp_port_stats counted = { 0 };
-	struct netdev_stats s = { 0 };
+	struct dp_port_stats counted = {0};
+	struct netdev_stats s = {0};
 	json_t *json;
 
 	(void)!iface_dev_stats(iface, &s);
@@ -101,13 +105,18 @@ static void put_stats(struct iface *iface, struct port_query *q)
 		const char *key;
 		uint64_t value;
 	} counters[] = {
-		{ "rx_packets", s.rx_packets }, { "rx_bytes", s.rx_bytes },
-		{ "rx_dropped", s.rx_dropped + count_drops(&counted) },
-		{ "rx_errors", s.rx_errors },   { "tx_packets", s.tx_packets },
-		{ "tx_bytes", s.tx_bytes },     { "tx_dropped", s.tx_dropped },
-		{ "tx_errors", s.tx_errors },   { "collisions", s.collisions },
-		{ "forwarded", counted.forwarded }, { "upcalls", counted.upcalls },
-		{ "queued", counted.queued },
+		{"rx_packets", s.rx_packets},
+		{"rx_bytes", s.rx_bytes},
+		{"rx_dropped", s.rx_dropped + count_drops(&counted)},
+		{"rx_errors", s.rx_errors},
+		{"tx_packets", s.tx_packets},
+		{"tx_bytes", s.tx_bytes},
+		{"tx_dropped", s.tx_dropped},
+		{"tx_errors", s.tx_errors},
+		{"collisions", s.collisions},
+		{"forwarded", counted.forwarded},
+		{"upcalls", counted.upcalls},
+		{"queued", counted.queued},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
 		json_object_set_new(json, counters[i].key, json_integer((json_int_t)counters[i].value));
@@ -142,13 +151,13 @@ static const struct {
 	const char *ofctl; /* as dump-ports-desc prints it */
 	const char *word;  /* what mod-port calls the opposite */
 } config_bits[] = {
-	{ OFPPC_PORT_DOWN, "PORT_DOWN", "up" },
-	{ OFPPC_NO_STP, "NO_STP", "stp" },
-	{ OFPPC_NO_RECV, "NO_RECV", "receive" },
-	{ OFPPC_NO_RECV_STP, "NO_RECV_STP", "receive-stp" },
-	{ OFPPC_NO_FLOOD, "NO_FLOOD", "flood" },
-	{ OFPPC_NO_FWD, "NO_FWD", "forward" },
-	{ OFPPC_NO_PACKET_IN, "NO_PACKET_IN", "packet-in" },
+	{OFPPC_PORT_DOWN, "PORT_DOWN", "up"},
+	{OFPPC_NO_STP, "NO_STP", "stp"},
+	{OFPPC_NO_RECV, "NO_RECV", "receive"},
+	{OFPPC_NO_RECV_STP, "NO_RECV_STP", "receive-stp"},
+	{OFPPC_NO_FLOOD, "NO_FLOOD", "flood"},
+	{OFPPC_NO_FWD, "NO_FWD", "forward"},
+	{OFPPC_NO_PACKET_IN, "NO_PACKET_IN", "packet-in"},
 };
 
 static uint32_t config_of(const struct iface *iface)
@@ -163,7 +172,8 @@ static void put_desc_text(const struct iface *iface, struct ds *out)
 
 	ds_put_char(out, ' ');
 	put_port(out, iface, false, 0);
-	ds_printf(out, "(%s): addr:%02x:%02x:%02x:%02x:%02x:%02x\n     config:     ", iface->name, m[0], m[1], m[2], m[3], m[4], m[5]);
+	ds_printf(out, "(%s): addr:%02x:%02x:%02x:%02x:%02x:%02x\n     config:     ", iface->name, m[0], m[1], m[2],
+		  m[3], m[4], m[5]);
 	for (size_t i = 0; i < ARRAY_SIZE(config_bits); i++)
 		if (config_of(iface) & config_bits[i].bit) {
 			ds_printf(out, "%s%s", space, config_bits[i].ofctl);
@@ -188,9 +198,9 @@ static void put_desc(struct iface *iface, struct port_query *q)
 	config = json_array();
 	for (size_t i = 0; i < ARRAY_SIZE(config_bits); i++)
 		if (config_of(iface) & config_bits[i].bit)
-			json_array_append_new(config, config_bits[i].bit == OFPPC_PORT_DOWN ?
-							      json_string("down") :
-							      json_sprintf("no-%s", config_bits[i].word));
+			json_array_append_new(config, config_bits[i].bit == OFPPC_PORT_DOWN
+							      ? json_string("down")
+							      : json_sprintf("no-%s", config_bits[i].word));
 	json_object_set_new(json, "mac", json_string(mac));
 	json_object_set_new(json, "type", json_string(iface_type_name(iface->type)));
 	json_object_set_new(json, "mtu", json_integer(iface->mtu));
@@ -212,7 +222,7 @@ static int desc_of_bridge(struct bridge *br, struct answer *answer, json_t *json
 static int port_desc(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
 	int error = control_allow(params, "bridge,port", err);
-	struct port_query q = { .port = control_str(params, "port", NULL, &error, err) };
+	struct port_query q = {.port = control_str(params, "port", NULL, &error, err)};
 
 	(void)request;
 	return error ? error : each_bridge(params, desc_of_bridge, &q, result, err);
@@ -228,7 +238,8 @@ static int set_admin(struct iface *iface, bool up, struct errtext *err)
 	int error = ifindex ? netdev_set_up(ifindex, up) : 0;
 
 	if (error)
-		return errtext_set(err, -error, "mod-port %s: the device cannot be set %s: %s", iface->name, up ? "up" : "down", strerror(-error));
+		return errtext_set(err, -error, "mod-port %s: the device cannot be set %s: %s", iface->name,
+				   up ? "up" : "down", strerror(-error));
 	switch_wrlock();
 	iface->admin_up = up;
 	iface->config = up ? iface->config & ~(uint32_t)OFPPC_PORT_DOWN : iface->config | OFPPC_PORT_DOWN;
@@ -254,7 +265,8 @@ static int apply_action(struct iface *iface, const char *action, struct errtext 
 		return 0;
 	}
 	return errtext_set(err, EINVAL,
-			   "mod-port: unknown action '%.40s'; known are up, down, flood, receive, forward, stp, receive-stp and packet-in, all but "
+			   "mod-port: unknown action '%.40s'; known are up, down, flood, receive, forward, stp, "
+			   "receive-stp and packet-in, all but "
 			   "the first two also with no- in front",
 			   action);
 }
@@ -298,19 +310,21 @@ static int port_open_tap(struct control_request *request, const json_t *params, 
 	if (!iface)
 		return errtext_set(err, ENOENT, "no port named %.60s", name);
 	if (iface->type != IFACE_TAP)
-		return errtext_set(err, EINVAL, "port %s has type=%s; only that of a type=tap port can be handed out", name,
-				   iface_type_name(iface->type));
+		return errtext_set(err, EINVAL, "port %s has type=%s; only that of a type=tap port can be handed out",
+				   name, iface_type_name(iface->type));
 	if (iface->dp_port == DP_PORT_NONE)
-		return errtext_set(err, ENODEV, "port %s: %s", name, iface->dev->error ? iface->dev->error : "has no device");
+		return errtext_set(err, ENODEV, "port %s: %s", name,
+				   iface->dev->error ? iface->dev->error : "has no device");
 	fd = netdev_open_tap(name, offload);
 	if (fd == -EBUSY)
 		return errtext_set(err, EBUSY, "port %s: another process holds its TAP device", name);
 	if (fd < 0)
 		return errtext_set(err, -fd, "port %s: its TAP device cannot be opened: %s", name, strerror(-fd));
 	control_attach_fd(request, fd);
-	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", iface->mac[0], iface->mac[1], iface->mac[2], iface->mac[3], iface->mac[4],
-		 iface->mac[5]);
-	*result = json_pack("{s:s, s:s, s:s, s:I, s:i}", "text", "", "name", iface->name, "mac", mac, "mtu", (json_int_t)iface->mtu, "exit", 0);
+	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", iface->mac[0], iface->mac[1], iface->mac[2],
+		 iface->mac[3], iface->mac[4], iface->mac[5]);
+	*result = json_pack("{s:s, s:s, s:s, s:I, s:i}", "text", "", "name", iface->name, "mac", mac, "mtu",
+			    (json_int_t)iface->mtu, "exit", 0);
 	return 0;
 }
 

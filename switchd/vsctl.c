@@ -14,42 +14,41 @@ static const struct command {
 	unsigned int options;
 	vsctl_fn *run;
 } commands[] = {
-	{ "init", 0, 0, 0, vsctl_init },
-	{ "show", 0, 0, 0, vsctl_show },
-	{ "emer-reset", 0, 0, 0, vsctl_emer_reset },
-	{ "add-br", 1, SIZE_MAX, VSCTL_MAY_EXIST, vsctl_add_br },
-	{ "del-br", 1, 1, VSCTL_IF_EXISTS, vsctl_del_br },
-	{ "list-br", 0, 0, VSCTL_REAL | VSCTL_FAKE, vsctl_list_br },
-	{ "br-exists", 1, 1, 0, vsctl_br_exists },
-	{ "br-to-vlan", 1, 1, 0, vsctl_br_to_vlan },
-	{ "br-to-parent", 1, 1, 0, vsctl_br_to_parent },
-	{ "br-set-external-id", 2, 3, 0, vsctl_br_set_external_id },
-	{ "br-get-external-id", 1, 2, 0, vsctl_br_get_external_id },
-	{ "add-port", 2, SIZE_MAX, VSCTL_MAY_EXIST, vsctl_add_port },
-	{ "add-bond", 4, SIZE_MAX, VSCTL_MAY_EXIST | VSCTL_FAKE_IFACE, vsctl_add_bond },
-	{ "del-port", 1, 2, VSCTL_IF_EXISTS | VSCTL_WITH_IFACE, vsctl_del_port },
-	{ "list-ports", 1, 1, 0, vsctl_list_ports },
-	{ "list-ifaces", 1, 1, 0, vsctl_list_ifaces },
-	{ "port-to-br", 1, 1, 0, vsctl_port_to_br },
-	{ "iface-to-br", 1, 1, 0, vsctl_iface_to_br },
-	{ "get-controller", 1, 1, 0, vsctl_get_controller },
-	{ "del-controller", 1, 1, 0, vsctl_del_controller },
-	{ "set-controller", 1, SIZE_MAX, 0, vsctl_set_controller },
-	{ "get-manager", 0, 0, 0, vsctl_get_manager },
-	{ "del-manager", 0, 0, 0, vsctl_del_manager },
-	{ "set-manager", 1, SIZE_MAX, 0, vsctl_set_manager },
-	{ "get-fail-mode", 1, 1, 0, vsctl_get_fail_mode },
-	{ "del-fail-mode", 1, 1, 0, vsctl_del_fail_mode },
-	{ "set-fail-mode", 2, 2, 0, vsctl_set_fail_mode },
+	{"init", 0, 0, 0, vsctl_init},
+	{"show", 0, 0, 0, vsctl_show},
+	{"emer-reset", 0, 0, 0, vsctl_emer_reset},
+	{"add-br", 1, SIZE_MAX, VSCTL_MAY_EXIST, vsctl_add_br},
+	{"del-br", 1, 1, VSCTL_IF_EXISTS, vsctl_del_br},
+	{"list-br", 0, 0, VSCTL_REAL | VSCTL_FAKE, vsctl_list_br},
+	{"br-exists", 1, 1, 0, vsctl_br_exists},
+	{"br-to-vlan", 1, 1, 0, vsctl_br_to_vlan},
+	{"br-to-parent", 1, 1, 0, vsctl_br_to_parent},
+	{"br-set-external-id", 2, 3, 0, vsctl_br_set_external_id},
+	{"br-get-external-id", 1, 2, 0, vsctl_br_get_external_id},
+	{"add-port", 2, SIZE_MAX, VSCTL_MAY_EXIST, vsctl_add_port},
+	{"add-bond", 4, SIZE_MAX, VSCTL_MAY_EXIST | VSCTL_FAKE_IFACE, vsctl_add_bond},
+	{"del-port", 1, 2, VSCTL_IF_EXISTS | VSCTL_WITH_IFACE, vsctl_del_port},
+	{"list-ports", 1, 1, 0, vsctl_list_ports},
+	{"list-ifaces", 1, 1, 0, vsctl_list_ifaces},
+	{"port-to-br", 1, 1, 0, vsctl_port_to_br},
+	{"iface-to-br", 1, 1, 0, vsctl_iface_to_br},
+	{"get-controller", 1, 1, 0, vsctl_get_controller},
+	{"del-controller", 1, 1, 0, vsctl_del_controller},
+	{"set-controller", 1, SIZE_MAX, 0, vsctl_set_controller},
+	{"get-manager", 0, 0, 0, vsctl_get_manager},
+	{"del-manager", 0, 0, 0, vsctl_del_manager},
+	{"set-manager", 1, SIZE_MAX, 0, vsctl_set_manager},
+	{"get-fail-mode", 1, 1, 0, vsctl_get_fail_mode},
+	{"del-fail-mode", 1, 1, 0, vsctl_del_fail_mode},
+	{"set-fail-mode", 2, 2, 0, vsctl_set_fail_mode},
 };
 
 static const struct {
 	const char *word;
 	enum vsctl_option bit;
 } options[] = {
-	{ "--may-exist", VSCTL_MAY_EXIST },   { "--if-exists", VSCTL_IF_EXISTS },
-	{ "--real", VSCTL_REAL },             { "--fake", VSCTL_FAKE },
-	{ "--with-iface", VSCTL_WITH_IFACE }, { "--fake-iface", VSCTL_FAKE_IFACE },
+	{"--may-exist", VSCTL_MAY_EXIST}, {"--if-exists", VSCTL_IF_EXISTS},   {"--real", VSCTL_REAL},
+	{"--fake", VSCTL_FAKE},		  {"--with-iface", VSCTL_WITH_IFACE}, {"--fake-iface", VSCTL_FAKE_IFACE},
 };
 
 void vsctl_output_fini(struct vsctl_output *out)
@@ -91,7 +90,8 @@ static int read_option(struct vsctl *c, const struct command *command, const cha
 }
 
 /* A command of ours: options, number of arguments, run. */
-static int run_ours(struct vsctl *c, const struct command *command, size_t argc, const char *const argv[], struct errtext *err)
+static int run_ours(struct vsctl *c, const struct command *command, size_t argc, const char *const argv[],
+		    struct errtext *err)
 {
 	const char **args = xcalloc(argc, sizeof *args);
 	bool behind_name = false;
@@ -107,11 +107,11 @@ static int run_ours(struct vsctl *c, const struct command *command, size_t argc,
 	}
 	c->args = args;
 	if (!error && c->n < command->min_args)
-		error = errtext_set(err, EINVAL, "'%s' command requires at least %zu argument%s", command->name, command->min_args,
-				    command->min_args == 1 ? "" : "s");
+		error = errtext_set(err, EINVAL, "'%s' command requires at least %zu argument%s", command->name,
+				    command->min_args, command->min_args == 1 ? "" : "s");
 	if (!error && c->n > command->max_args)
-		error = errtext_set(err, EINVAL, "'%s' command takes at most %zu argument%s", command->name, command->max_args,
-				    command->max_args == 1 ? "" : "s");
+		error = errtext_set(err, EINVAL, "'%s' command takes at most %zu argument%s", command->name,
+				    command->max_args, command->max_args == 1 ? "" : "s");
 	if (!error)
 		error = command->run(c, err);
 	free(args);
@@ -133,12 +133,12 @@ static int run_generic(struct db_txn *txn, size_t argc, const char *const argv[]
 	return error;
 }
 
-int vsctl_run(struct db_txn *txn, size_t argc, const char *const argv[], const struct dbcmd_style *style, struct vsctl_output *out,
-	      struct errtext *err)
+int vsctl_run(struct db_txn *txn, size_t argc, const char *const argv[], const struct dbcmd_style *style,
+	      struct vsctl_output *out, struct errtext *err)
 {
 	const char *name = vsctl_name_of(argc, argv);
 	const struct command *command = name ? find_command(name) : NULL;
-	struct vsctl c = { .db = db_txn_db(txn), .txn = txn, .out = out };
+	struct vsctl c = {.db = db_txn_db(txn), .txn = txn, .out = out};
 
 	out->json = json_object();
 	if (!name)
@@ -183,7 +183,7 @@ bool vsctl_find_bridge(const struct vsctl *c, const char *name, struct vsctl_bri
 {
 	struct db_row *port;
 
-	*br = (struct vsctl_bridge){ .row = db_find_name(db_table(c->db, "Bridge"), c->txn, name) };
+	*br = (struct vsctl_bridge){.row = db_find_name(db_table(c->db, "Bridge"), c->txn, name)};
 	if (br->row)
 		return true;
 	port = db_find_name(db_table(c->db, "Port"), c->txn, name);
@@ -225,7 +225,7 @@ struct db_row *vsctl_find_port(const struct vsctl *c, const char *name, struct v
 {
 	struct db_row *port = db_find_name(db_table(c->db, "Port"), c->txn, name);
 
-	*br = (struct vsctl_bridge){ .row = port ? bridge_of_port(c, port) : NULL };
+	*br = (struct vsctl_bridge){.row = port ? bridge_of_port(c, port) : NULL};
 	if (!br->row || vsctl_is_fake(c, port) || !strcmp(name, vsctl_row_name(c, br->row)))
 		return NULL;
 	narrow_to_fake(c, br, vsctl_port_vlan(c, port));
@@ -238,13 +238,17 @@ int vsctl_check_free(const struct vsctl *c, const char *what, const char *name, 
 	struct db_row *iface;
 
 	if (vsctl_find_bridge(c, name, &br))
-		return errtext_set(err, EEXIST, "cannot create a %s named %s because a bridge named %s already exists", what, name, name);
+		return errtext_set(err, EEXIST, "cannot create a %s named %s because a bridge named %s already exists",
+				   what, name, name);
 	if (vsctl_find_port(c, name, &br))
-		return errtext_set(err, EEXIST, "cannot create a %s named %s because a port named %s already exists on bridge %s", what,
-				   name, name, vsctl_bridge_name(c, &br));
+		return errtext_set(err, EEXIST,
+				   "cannot create a %s named %s because a port named %s already exists on bridge %s",
+				   what, name, name, vsctl_bridge_name(c, &br));
 	iface = db_find_name(db_table(c->db, "Interface"), c->txn, name);
 	if (iface && db_row_referrer(iface, c->txn, db_table(c->db, "Port")))
-		return errtext_set(err, EEXIST, "cannot create a %s named %s because an interface named %s already exists", what, name, name);
+		return errtext_set(err, EEXIST,
+				   "cannot create a %s named %s because an interface named %s already exists", what,
+				   name, name);
 	return 0;
 }
 
@@ -308,17 +312,18 @@ static int no_such_column(const char *const tables[], size_t n_tables, const cha
 
 	if (n_tables == 1)
 		return errtext_set(err, ENOENT, "table %s has no column '%.*s'", tables[0], len, word);
-	return errtext_set(err, ENOENT, "neither table %s nor table %s has a column '%.*s'", tables[0], tables[1], len, word);
+	return errtext_set(err, ENOENT, "neither table %s nor table %s has a column '%.*s'", tables[0], tables[1], len,
+			   word);
 }
 
-int vsctl_set_columns(struct vsctl *c, const char *const tables[], size_t n_tables, const char *name, const char *const words[],
-		      size_t n, struct errtext *err)
+int vsctl_set_columns(struct vsctl *c, const char *const tables[], size_t n_tables, const char *name,
+		      const char *const words[], size_t n, struct errtext *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		const char *argv[] = { "set", table_of_word(c, tables, n_tables, words[i]), name, words[i] };
+		const char *argv[] = {"set", table_of_word(c, tables, n_tables, words[i]), name, words[i]};
 		struct dbcmd_output said = DBCMD_OUTPUT_INIT;
-		int error = argv[1] ? dbcmd_run(c->txn, ARRAY_SIZE(argv), argv, &said, err) :
-				      no_such_column(tables, n_tables, words[i], err);
+		int error = argv[1] ? dbcmd_run(c->txn, ARRAY_SIZE(argv), argv, &said, err)
+				    : no_such_column(tables, n_tables, words[i], err);
 
 		dbcmd_output_fini(&said);
 		if (error)

@@ -18,13 +18,15 @@ static int read_wish(const struct vsctl *c, struct wish *wish, struct errtext *e
 {
 	uint64_t vlan;
 
-	*wish = (struct wish){ .name = c->args[0], .first_setting = 1 };
+	*wish = (struct wish){.name = c->args[0], .first_setting = 1};
 	if (c->n < 2 || strchr(c->args[1], '='))
 		return 0;
 	if (c->n < 3)
-		return errtext_set(err, EINVAL, "'add-br' command takes exactly 1 or 3 arguments: BRIDGE [PARENT VLAN]");
+		return errtext_set(err, EINVAL,
+				   "'add-br' command takes exactly 1 or 3 arguments: BRIDGE [PARENT VLAN]");
 	if (!str_to_uint(c->args[2], 10, 4094, &vlan) || !vlan)
-		return errtext_set(err, EINVAL, "add-br %s: '%.40s' is no VLAN; they go from 1 to 4094", wish->name, c->args[2]);
+		return errtext_set(err, EINVAL, "add-br %s: '%.40s' is no VLAN; they go from 1 to 4094", wish->name,
+				   c->args[2]);
 	wish->parent = c->args[1];
 	wish->vlan = (int)vlan;
 	wish->first_setting = 3;
@@ -32,17 +34,19 @@ static int read_wish(const struct vsctl *c, struct wish *wish, struct errtext *e
 }
 
 /* --may-exist, and it does: is it what is asked for? */
-static int check_existing(const struct vsctl *c, const struct wish *wish, const struct vsctl_bridge *br, struct errtext *err)
+static int check_existing(const struct vsctl *c, const struct wish *wish, const struct vsctl_bridge *br,
+			  struct errtext *err)
 {
 	if (!wish->parent && br->port)
-		return errtext_set(err, EEXIST, "\"--may-exist add-br %s\" but %s is a VLAN bridge for VLAN %d", wish->name, wish->name,
-				   br->vlan);
+		return errtext_set(err, EEXIST, "\"--may-exist add-br %s\" but %s is a VLAN bridge for VLAN %d",
+				   wish->name, wish->name, br->vlan);
 	if (wish->parent && !br->port)
-		return errtext_set(err, EEXIST, "\"--may-exist add-br %s %s %d\" but %s is not a VLAN bridge", wish->name, wish->parent,
-				   wish->vlan, wish->name);
+		return errtext_set(err, EEXIST, "\"--may-exist add-br %s %s %d\" but %s is not a VLAN bridge",
+				   wish->name, wish->parent, wish->vlan, wish->name);
 	if (wish->parent && (strcmp(vsctl_row_name(c, br->row), wish->parent) != 0 || br->vlan != wish->vlan))
-		return errtext_set(err, EEXIST, "\"--may-exist add-br %s %s %d\" but %s is a VLAN bridge for VLAN %d of %s", wish->name,
-				   wish->parent, wish->vlan, wish->name, br->vlan, vsctl_row_name(c, br->row));
+		return errtext_set(
+			err, EEXIST, "\"--may-exist add-br %s %s %d\" but %s is a VLAN bridge for VLAN %d of %s",
+			wish->name, wish->parent, wish->vlan, wish->name, br->vlan, vsctl_row_name(c, br->row));
 	return 0;
 }
 
@@ -64,13 +68,14 @@ static int insert_fake(struct vsctl *c, const struct wish *wish, struct errtext 
 		return error;
 	if (parent.port)
 		return errtext_set(err, EINVAL, "cannot create bridge with fake bridge as parent");
-	db_set_boolean(c->txn, vsctl_insert_port(c, parent.row, wish->name, "internal", wish->vlan), "fake_bridge", true);
+	db_set_boolean(c->txn, vsctl_insert_port(c, parent.row, wish->name, "internal", wish->vlan), "fake_bridge",
+		       true);
 	return 0;
 }
 
 int vsctl_add_br(struct vsctl *c, struct errtext *err)
 {
-	static const char *const of_real[] = { "Bridge" }, *const of_fake[] = { "Port" };
+	static const char *const of_real[] = {"Bridge"}, *const of_fake[] = {"Port"};
 	struct vsctl_bridge br;
 	struct wish wish;
 	int error = read_wish(c, &wish, err);

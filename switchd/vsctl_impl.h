@@ -19,9 +19,9 @@ enum vsctl_option {
 struct vsctl {
 	struct db *db;
 	struct db_txn *txn;
-	unsigned int options;      /**< enum vsctl_option */
-	const char *probe;         /**< --inactivity-probe=MSECS, or NULL */
-	size_t n;                  /**< arguments behind the name */
+	unsigned int options; /**< enum vsctl_option */
+	const char *probe;    /**< --inactivity-probe=MSECS, or NULL */
+	size_t n;	      /**< arguments behind the name */
 	const char *const *args;
 	struct vsctl_output *out;
 };
@@ -38,9 +38,9 @@ vsctl_fn vsctl_get_controller, vsctl_set_controller, vsctl_del_controller, vsctl
 
 /** A bridge by its name, real or fake. */
 struct vsctl_bridge {
-	struct db_row *row;   /**< of the real bridge */
-	struct db_row *port;  /**< fake: its Port row; NULL for a real one */
-	int vlan;             /**< 0 for a real one */
+	struct db_row *row;  /**< of the real bridge */
+	struct db_row *port; /**< fake: its Port row; NULL for a real one */
+	int vlan;	     /**< 0 for a real one */
 };
 
 struct db_row *vsctl_root(const struct vsctl *c);
@@ -65,8 +65,8 @@ struct db_row *vsctl_insert_port(struct vsctl *c, struct db_row *bridge, const c
 /** vsctl_delete_port() - the rows too, not only the reference: a later command of the line may use the name again. */
 void vsctl_delete_port(struct vsctl *c, struct db_row *bridge, struct db_row *port);
 /** vsctl_set_columns() - COLUMN[:KEY]=VALUE words on the row @name of the first of @tables that has the column. Return: 0 or negative errno with @err. */
-int vsctl_set_columns(struct vsctl *c, const char *const tables[], size_t n_tables, const char *name, const char *const words[],
-		      size_t n, struct errtext *err);
+int vsctl_set_columns(struct vsctl *c, const char *const tables[], size_t n_tables, const char *name,
+		      const char *const words[], size_t n, struct errtext *err);
 
 /** vsctl_say_list() - @names sorted, one a line, and as the JSON array @key. Takes the reference. */
 void vsctl_say_list(struct vsctl *c, const char *key, json_t *names);

@@ -33,17 +33,19 @@ static void say_targets(struct vsctl *c, const struct db_row *row, const char *c
 /* "tcp:HOST[:PORT]", "unix:PATH", ... Return: 0 or -EINVAL with @err. */
 static int check_target(const char *target, struct errtext *err)
 {
-	static const char *const methods[] = { "tcp:", "ssl:", "unix:", "ptcp:", "pssl:", "punix:" };
+	static const char *const methods[] = {"tcp:", "ssl:", "unix:", "ptcp:", "pssl:", "punix:"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
 		if (!strncmp(target, methods[i], strlen(methods[i])))
 			return 0;
-	return errtext_set(err, EINVAL, "'%.60s' is no target; expected tcp:, ssl:, unix:, ptcp:, pssl: or punix: in front of an address",
-			   target);
+	return errtext_set(
+		err, EINVAL,
+		"'%.60s' is no target; expected tcp:, ssl:, unix:, ptcp:, pssl: or punix: in front of an address",
+		target);
 }
 
-static int insert_targets(struct vsctl *c, struct db_row *row, const char *column, const char *table, const char *const targets[],
-			  size_t n, struct errtext *err)
+static int insert_targets(struct vsctl *c, struct db_row *row, const char *column, const char *table,
+			  const char *const targets[], size_t n, struct errtext *err)
 {
 	uint64_t probe_ms = 0;
 
@@ -175,7 +177,8 @@ static void empty_columns(struct vsctl *c, struct db_row *row, const char *const
 /* The MAC address of the bridge stays: its addresses hang on it. */
 static void reset_bridge(struct vsctl *c, struct db_row *row)
 {
-	static const char *const columns[] = { "controller", "fail_mode", "mirrors", "netflow", "sflow", "ipfix", "flood_vlans" };
+	static const char *const columns[] = {"controller", "fail_mode", "mirrors",    "netflow",
+					      "sflow",	    "ipfix",	 "flood_vlans"};
 	const char *hwaddr = db_get_key(row, c->txn, "other_config", "hwaddr", NULL);
 	char *kept = hwaddr ? xstrdup(hwaddr) : NULL;
 
@@ -188,7 +191,7 @@ static void reset_bridge(struct vsctl *c, struct db_row *row)
 
 int vsctl_emer_reset(struct vsctl *c, struct errtext *err)
 {
-	static const char *const of_root[] = { "manager_options", "ssl" };
+	static const char *const of_root[] = {"manager_options", "ssl"};
 	struct db_row *row;
 
 	(void)err;

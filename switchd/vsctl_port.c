@@ -7,7 +7,7 @@
 
 int vsctl_add_port(struct vsctl *c, struct errtext *err)
 {
-	static const char *const tables[] = { "Port", "Interface" };
+	static const char *const tables[] = {"Port", "Interface"};
 	const char *bridge_name = c->args[0], *name = c->args[1];
 	struct vsctl_bridge br, there;
 	int error = vsctl_need_bridge(c, bridge_name, &br, err);
@@ -16,8 +16,9 @@ int vsctl_add_port(struct vsctl *c, struct errtext *err)
 		return error;
 	if ((c->options & VSCTL_MAY_EXIST) && vsctl_find_port(c, name, &there)) {
 		if (there.row != br.row || there.port != br.port)
-			return errtext_set(err, EEXIST, "\"--may-exist add-port %s %s\" but %s is actually attached to bridge %s", bridge_name,
-					   name, name, vsctl_bridge_name(c, &there));
+			return errtext_set(err, EEXIST,
+					   "\"--may-exist add-port %s %s\" but %s is actually attached to bridge %s",
+					   bridge_name, name, name, vsctl_bridge_name(c, &there));
 	} else {
 		error = vsctl_check_free(c, "port", name, err);
 		if (error)
@@ -51,7 +52,8 @@ static int explain_missing(const struct vsctl *c, const char *name, struct errte
 
 	if (vsctl_find_bridge(c, name, &br))
 		return errtext_set(err, EINVAL,
-				   "cannot delete port %s because it is the local port for bridge %s (deleting this port requires deleting the "
+				   "cannot delete port %s because it is the local port for bridge %s (deleting this "
+				   "port requires deleting the "
 				   "entire bridge)",
 				   name, name);
 	return errtext_set(err, ENOENT, "no port named %s", name);
@@ -64,7 +66,8 @@ static int check_bridge(const struct vsctl *c, const char *name, const struct vs
 
 	if (error || (br.row == there->row && br.port == there->port))
 		return error;
-	return errtext_set(err, ENOENT, "bridge %s does not have a port %s (bridge %s does)", c->args[0], name, vsctl_bridge_name(c, there));
+	return errtext_set(err, ENOENT, "bridge %s does not have a port %s (bridge %s does)", c->args[0], name,
+			   vsctl_bridge_name(c, there));
 }
 
 int vsctl_del_port(struct vsctl *c, struct errtext *err)
@@ -98,7 +101,7 @@ static void fake_vlans(const struct vsctl *c, const struct db_row *bridge, struc
 {
 	size_t n = db_get(bridge, c->txn, "ports")->n;
 
-	*vlans = (struct vlans){ 0 };
+	*vlans = (struct vlans){0};
 	for (size_t i = 0; i < n; i++) {
 		const struct db_row *port = db_get_ref(bridge, c->txn, "ports", i);
 		int vlan = port && vsctl_is_fake(c, port) ? vsctl_port_vlan(c, port) : 0;

@@ -10,7 +10,7 @@ enum { INDENT = 4 };
 /* A string as text, quoted only where it could be taken for something else. */
 static void put_name(struct ds *out, const char *text)
 {
-	union atom atom = { .string = (char *)text };
+	union atom atom = {.string = (char *)text};
 
 	atom_to_text(&atom, ATOM_STRING, out);
 }
@@ -40,7 +40,8 @@ static const struct vsctl *sorting; /* qsort() passes nothing along; the main th
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(vsctl_row_name(sorting, *(struct db_row *const *)a), vsctl_row_name(sorting, *(struct db_row *const *)b));
+	return strcmp(vsctl_row_name(sorting, *(struct db_row *const *)a),
+		      vsctl_row_name(sorting, *(struct db_row *const *)b));
 }
 
 /* The rows that a column refers to, by name. Return: a heap array of *n. */

@@ -89,7 +89,7 @@ void daemonize_ready(void)
 
 static int lock_whole(int fd)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	return fcntl(fd, F_SETLK, &lock) ? -errno : 0;
 }
@@ -97,7 +97,7 @@ static int lock_whole(int fd)
 /* Whom the kernel names as the holder. Return: pid, 0: nobody, or negative errno. A holder in another pid namespace is -1's pid. */
 static pid_t holder_of(int fd)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char text[24] = "";
 	uint64_t pid;
 
@@ -158,7 +158,7 @@ int pidfile_lock(const char *path, pid_t *holder, struct errtext *err)
 void service_notify(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	size_t len = path ? strlen(path) : 0;
 	int fd;
 

@@ -95,7 +95,8 @@ int netdev_name_check(const char *name, struct errtext *err)
 	size_t len = strlen(name);
 
 	if (len >= IFNAMSIZ)
-		return errtext_set(err, ENAMETOOLONG, "'%s' has %zu characters; a device name has at most %d", name, len, IFNAMSIZ - 1);
+		return errtext_set(err, ENAMETOOLONG, "'%s' has %zu characters; a device name has at most %d", name,
+				   len, IFNAMSIZ - 1);
 	if (!len || !strcmp(name, ".") || !strcmp(name, ".."))
 		return errtext_set(err, EINVAL, "'%s' is no name for a device", name);
 	for (const char *p = name; *p; p++)
@@ -115,7 +116,7 @@ static int get_link(struct request *r, struct netdev_info *info)
 {
 	int error;
 
-	*info = (struct netdev_info){ 0 };
+	*info = (struct netdev_info){0};
 	r->nlh->nlmsg_flags |= NLM_F_ACK;
 	error = transact(r, one_link, info);
 	return error ? error : info->ifindex ? 0 : -ENODEV;
@@ -157,7 +158,7 @@ static int each_link(const struct nlmsghdr *nlh, void *aux)
 
 int netdev_each(void (*cb)(void *aux, const struct netdev_info *info), void *aux)
 {
-	struct each each = { cb, aux };
+	struct each each = {cb, aux};
 	struct request r;
 
 	request_init(&r, RTM_GETLINK, NLM_F_DUMP, 0);
@@ -263,7 +264,7 @@ int netdev_add_veth(const char *name, const char *peer, const uint8_t mac[6])
 
 int netdev_open_tap(const char *name, bool vnet_hdr)
 {
-	struct ifreq ifr = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (vnet_hdr ? IFF_VNET_HDR : 0)) };
+	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (vnet_hdr ? IFF_VNET_HDR : 0))};
 	int fd;
 
 	if (strlen(name) >= sizeof ifr.ifr_name)

@@ -18,24 +18,25 @@
 
 /** Kernel counters, as seen from the device. */
 struct netdev_stats {
-	uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped, rx_over_errors, rx_crc_errors, rx_frame_errors, rx_missed_errors;
+	uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped, rx_over_errors, rx_crc_errors, rx_frame_errors,
+		rx_missed_errors;
 	uint64_t tx_packets, tx_bytes, tx_errors, tx_dropped, collisions;
 };
 
 struct netdev_info {
 	int ifindex;
-	int peer_ifindex;     /**< IFLA_LINK: of a veth its other end, where that is in this namespace; 0 without one */
+	int peer_ifindex; /**< IFLA_LINK: of a veth its other end, where that is in this namespace; 0 without one */
 	char name[IFNAMSIZ];
-	char kind[16];        /**< "veth", "tun", "bond", ...; "" for hardware */
+	char kind[16]; /**< "veth", "tun", "bond", ...; "" for hardware */
 	char alias[256];
 	uint8_t mac[6];
-	bool has_mac;         /**< has an Ethernet address */
+	bool has_mac; /**< has an Ethernet address */
 	uint32_t mtu;
-	bool admin_up;        /**< IFF_UP */
-	bool link_up;         /**< carrier */
+	bool admin_up; /**< IFF_UP */
+	bool link_up;  /**< carrier */
 	bool is_loopback;
-	int master_ifindex;   /**< of the bridge or bond that it is a member of; 0 for none */
-	int link_netnsid;     /**< the peer is in that other namespace; -1: it is in this one */
+	int master_ifindex; /**< of the bridge or bond that it is a member of; 0 for none */
+	int link_netnsid;   /**< the peer is in that other namespace; -1: it is in this one */
 	struct netdev_stats stats;
 };
 
@@ -78,15 +79,19 @@ struct loop;
 struct netdev_monitor;
 
 struct netdev_event {
-	enum { NETDEV_CHANGED, NETDEV_GONE, NETDEV_RESYNC } kind; /**< RESYNC: events were lost, look at everything again */
-	struct netdev_info info;     /**< not with RESYNC */
-	bool moved;                  /**< GONE: it lives on in another network namespace */
-	int new_netnsid;             /**< that namespace's number here, or -1 */
+	enum {
+		NETDEV_CHANGED,
+		NETDEV_GONE,
+		NETDEV_RESYNC
+	} kind;			 /**< RESYNC: events were lost, look at everything again */
+	struct netdev_info info; /**< not with RESYNC */
+	bool moved;		 /**< GONE: it lives on in another network namespace */
+	int new_netnsid;	 /**< that namespace's number here, or -1 */
 };
 
 /** netdev_monitor_new() - @cb runs in the loop's thread. Return: 0 or negative errno. */
-VSW_MUST_USE int netdev_monitor_new(struct loop *loop, void (*cb)(void *aux, const struct netdev_event *event), void *aux,
-				    struct netdev_monitor **monitor);
+VSW_MUST_USE int netdev_monitor_new(struct loop *loop, void (*cb)(void *aux, const struct netdev_event *event),
+				    void *aux, struct netdev_monitor **monitor);
 /** netdev_monitor_free() - takes NULL. */
 void netdev_monitor_free(struct netdev_monitor *monitor);
 

@@ -29,7 +29,7 @@ struct netdev_monitor {
 static int handle(const struct nlmsghdr *nlh, void *aux)
 {
 	const struct netdev_monitor *m = aux;
-	struct netdev_event event = { .new_netnsid = -1 };
+	struct netdev_event event = {.new_netnsid = -1};
 
 	if (!netdev_info_parse(nlh, &event.info))
 		return MNL_CB_OK;
@@ -49,7 +49,7 @@ static void ready(struct loop_fd *self, uint32_t events)
 		ssize_t n = recv(mnl_socket_get_fd(m->nl), buf, sizeof buf, MSG_DONTWAIT);
 
 		if (n < 0 && errno == ENOBUFS)
-			m->cb(m->aux, &(struct netdev_event){ .kind = NETDEV_RESYNC });
+			m->cb(m->aux, &(struct netdev_event){.kind = NETDEV_RESYNC});
 		else if (n <= 0)
 			return;
 		else
@@ -63,7 +63,7 @@ int netdev_monitor_new(struct loop *loop, void (*cb)(void *aux, const struct net
 	struct netdev_monitor *m = xzalloc(sizeof *m);
 	int buffer = BUFFER, error;
 
-	*m = (struct netdev_monitor){ .loop = loop, .cb = cb, .aux = aux };
+	*m = (struct netdev_monitor){.loop = loop, .cb = cb, .aux = aux};
 	m->nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	error = !m->nl || mnl_socket_bind(m->nl, RTMGRP_LINK, MNL_SOCKET_AUTOPID) ? -errno : 0;
 	if (!error) {

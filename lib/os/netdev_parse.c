@@ -25,14 +25,13 @@ static void parse_linkinfo(const struct nlattr *nest, struct netdev_info *info)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, nest)
-		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
-			copy_text(info->kind, sizeof info->kind, a);
+	mnl_attr_for_each_nested(a, nest) if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
+		copy_text(info->kind, sizeof info->kind, a);
 }
 
 static void parse_stats(const struct nlattr *a, struct netdev_stats *to)
 {
-	struct rtnl_link_stats64 s = { 0 };
+	struct rtnl_link_stats64 s = {0};
 
 	/* Kernels differ in how many counters they have. */
 	memcpy(&s, mnl_attr_get_payload(a), MIN(sizeof s, mnl_attr_get_payload_len(a)));
@@ -105,8 +104,7 @@ bool netdev_info_parse(const struct nlmsghdr *nlh, struct netdev_info *info)
 		.is_loopback = ifi->ifi_flags & IFF_LOOPBACK,
 		.link_netnsid = -1,
 	};
-	mnl_attr_for_each(a, nlh, sizeof *ifi)
-		parse_attr(a, info);
+	mnl_attr_for_each(a, nlh, sizeof *ifi) parse_attr(a, info);
 	info->has_mac = info->has_mac && ifi->ifi_type == ARPHRD_ETHER;
 	/* Messages of the bridge family say what a bridge knows of its member, not what the device is. */
 	return info->name[0] && ifi->ifi_family == AF_UNSPEC;
@@ -120,7 +118,8 @@ bool netdev_parse_moved(const struct nlmsghdr *nlh, int *netnsid)
 	*netnsid = -1;
 	if (nlh->nlmsg_type != RTM_DELLINK)
 		return false;
-	mnl_attr_for_each(a, nlh, sizeof(struct ifinfomsg)) {
+	mnl_attr_for_each(a, nlh, sizeof(struct ifinfomsg))
+	{
 		if (mnl_attr_get_type(a) == IFLA_NEW_NETNSID && mnl_attr_get_payload_len(a) == sizeof(uint32_t)) {
 			moved = true;
 			*netnsid = (int)mnl_attr_get_u32(a);

@@ -23,7 +23,7 @@ static int address_of(const char *path, struct sockaddr_un *sun)
 	char *copy, *base;
 	int dirfd;
 
-	*sun = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	*sun = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) < sizeof sun->sun_path) {
 		memcpy(sun->sun_path, path, strlen(path) + 1);
 		return -1;
@@ -152,9 +152,9 @@ union fd_message {
 
 ssize_t sock_send(int fd, const void *data, size_t n, const int *fds, size_t n_fds)
 {
-	struct iovec iov = { (void *)data, n };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union fd_message control = { 0 };
+	struct iovec iov = {(void *)data, n};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	union fd_message control = {0};
 	ssize_t sent;
 
 	if (n_fds > SOCK_MAX_FDS)
@@ -198,9 +198,9 @@ static void take_fds(struct msghdr *msg, int *fds, size_t max_fds, size_t *n_fds
 
 ssize_t sock_recv(int fd, void *data, size_t n, int *fds, size_t max_fds, size_t *n_fds)
 {
-	struct iovec iov = { data, n };
+	struct iovec iov = {data, n};
 	union fd_message control;
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	size_t unused = 0;
 	ssize_t got;
 

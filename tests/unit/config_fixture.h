@@ -26,8 +26,8 @@
 static char fixture_folder[64];
 static char fixture_db[96];
 static struct loop *fixture_loop;
-static struct ds said;       /* text of the last run() */
-static struct errtext why;   /* sentence of the last run() that failed */
+static struct ds said;	   /* text of the last run() */
+static struct errtext why; /* sentence of the last run() that failed */
 
 static inline void fixture_open(void)
 {

@@ -51,11 +51,14 @@ static void test_sentences(void **state)
 		const char *sentence;
 	} cases[] = {
 		{"add-br b0", -EEXIST, "cannot create a bridge named b0 because a bridge named b0 already exists"},
-		{"add-br p1", -EEXIST, "cannot create a bridge named p1 because a port named p1 already exists on bridge b0"},
+		{"add-br p1", -EEXIST,
+		 "cannot create a bridge named p1 because a port named p1 already exists on bridge b0"},
 		{"add-port b0 b1", -EEXIST, "cannot create a port named b1 because a bridge named b1 already exists"},
-		{"add-port b1 p1", -EEXIST, "cannot create a port named p1 because a port named p1 already exists on bridge b0"},
+		{"add-port b1 p1", -EEXIST,
+		 "cannot create a port named p1 because a port named p1 already exists on bridge b0"},
 		{"add-port nope x", -ENOENT, "no bridge named nope"},
-		{"--may-exist add-port b1 p1", -EEXIST, "\"--may-exist add-port b1 p1\" but p1 is actually attached to bridge b0"},
+		{"--may-exist add-port b1 p1", -EEXIST,
+		 "\"--may-exist add-port b1 p1\" but p1 is actually attached to bridge b0"},
 		{"add-br abcdefghijklmnopq", -ENAMETOOLONG,
 		 "add-br: 'abcdefghijklmnopq' has 17 characters; a device name has at most 15"},
 		{"add-br a/b", -EINVAL, "add-br: 'a/b' is no name for a device: no blanks, '/' or ':'"},
@@ -67,7 +70,8 @@ static void test_sentences(void **state)
 		{"del-port nope", -ENOENT, "no port named nope"},
 		{"del-port b1 p1", -ENOENT, "bridge b1 does not have a port p1 (bridge b0 does)"},
 		{"del-port b0", -EINVAL,
-		 "cannot delete port b0 because it is the local port for bridge b0 (deleting this port requires deleting the entire bridge)"},
+		 "cannot delete port b0 because it is the local port for bridge b0 (deleting this port requires "
+		 "deleting the entire bridge)"},
 		{"del-br nope", -ENOENT, "no bridge named nope"},
 		{"add-port b0 x type=dummy tag=4095", -EINVAL, "tag: 4095 is no VLAN; they go from 0 to 4094"},
 		{"add-port b0 x type=dummy trunks=3,4095", -EINVAL, "trunks: 4095 is no VLAN; they go from 0 to 4094"},
@@ -75,14 +79,17 @@ static void test_sentences(void **state)
 		 "add-port x: neither table Port nor table Interface has a column 'colour'"},
 		{"add-port b0 x type=foo", -EINVAL,
 		 "'foo' is no interface type; known are system, internal, tap, patch and dummy"},
-		{"add-port b0 x", -EINVAL, "bridge b0 has datapath_type=dummy: its ports must have type=dummy or type=patch"},
+		{"add-port b0 x", -EINVAL,
+		 "bridge b0 has datapath_type=dummy: its ports must have type=dummy or type=patch"},
 		{"add-port b0 x type=patch", -EINVAL, "type=patch needs options:peer=NAME"},
-		{"add-port b0 x type=patch options:peer=x", -EINVAL, "options:peer: a patch port cannot be its own peer"},
+		{"add-port b0 x type=patch options:peer=x", -EINVAL,
+		 "options:peer: a patch port cannot be its own peer"},
 		{"add-port b0 x type=dummy mtu_request=10", -EINVAL, "mtu_request: 10 is out of the range 68 to 65535"},
 		{"set Bridge b0 datapath_type=system", -EINVAL,
 		 "datapath_type cannot change while the bridge exists; delete it and add it again"},
 		{"set Bridge b0 other_config:hwaddr=xx", -EINVAL,
-		 "other_config:hwaddr: 'xx' is no MAC address; expected six pairs of hexadecimal digits, such as 02:00:00:00:00:01"},
+		 "other_config:hwaddr: 'xx' is no MAC address; expected six pairs of hexadecimal digits, such as "
+		 "02:00:00:00:00:01"},
 		{"set Bridge b0 other_config:mac-table-size=-1", -EINVAL,
 		 "other_config:mac-table-size: '-1' is no number from 0 to 1000000"},
 		{"set-fail-mode b0 x", -EINVAL, "fail-mode must be \"standalone\" or \"secure\""},
@@ -106,8 +113,9 @@ static void test_all_or_nothing(void **state)
 {
 	(void)state;
 	two_bridges();
-	must_fail("add-port b0 p4 type=dummy -- del-port p1 -- add-br b2 datapath_type=dummy -- add-port b0 p5 type=tap", -EINVAL,
-		  "bridge b0 has datapath_type=dummy: its ports must have type=dummy or type=patch");
+	must_fail(
+		"add-port b0 p4 type=dummy -- del-port p1 -- add-br b2 datapath_type=dummy -- add-port b0 p5 type=tap",
+		-EINVAL, "bridge b0 has datapath_type=dummy: its ports must have type=dummy or type=patch");
 	must_say("list-ports b0", "p1\np2\n");
 	must_say("list-br", "b0\nb1\n");
 	assert_null(bridge_by_name("b2"));
@@ -144,7 +152,8 @@ static void test_moves_between_bridges(void **state)
 	assert_string_equal(port_by_name("p3")->bridge->name, "b0");
 	must_say("list-ports b0", "p2\np3\n");
 	/* A later command of the line means the new row. */
-	must("del-port p1 -- add-port b0 p1 type=dummy -- set Port p1 tag=44 -- del-br b1 -- add-br b1 datapath_type=dummy");
+	must("del-port p1 -- add-port b0 p1 type=dummy -- set Port p1 tag=44 -- del-br b1 -- add-br b1 "
+	     "datapath_type=dummy");
 	assert_int_equal(port_by_name("p1")->tag, 44);
 	must_say("list-ports b1", "");
 	/* A name that changes its kind. */
@@ -156,12 +165,14 @@ static void test_survives_restart(void **state)
 {
 	(void)state;
 	two_bridges();
-	must("del-port p1 -- add-port b0 p9 type=dummy ofport_request=77 -- set Port p2 trunks=1,2 vlan_mode=trunk tag=[]");
+	must("del-port p1 -- add-port b0 p9 type=dummy ofport_request=77 -- set Port p2 trunks=1,2 vlan_mode=trunk "
+	     "tag=[]");
 	must("set-fail-mode b1 secure -- set Interface p3 external_ids:who=me");
 	fixture_restart();
 	must_say("list-br", "b0\nb1\n");
 	must_say("list-ports b0", "p2\np9\n");
-	must_say("get Interface p2 ofport -- get Interface p9 ofport -- get Interface p3 external_ids:who", "2\n77\nme\n");
+	must_say("get Interface p2 ofport -- get Interface p9 ofport -- get Interface p3 external_ids:who",
+		 "2\n77\nme\n");
 	assert_int_equal(iface_by_name("p2")->ofp_port, 2);
 	assert_int_equal(iface_by_name("p9")->ofp_port, 77);
 	assert_true(vlan_bitmap_has(port_by_name("p2")->trunks, 2));
@@ -223,7 +234,8 @@ static void test_questions(void **state)
 	assert_int_equal(run_status("br-exists b7", &status), 0);
 	assert_int_equal(status, 2);
 	must("set-controller b0 tcp:127.0.0.1:6653 ptcp:6654 -- set-fail-mode b0 secure -- set-manager ptcp:6640");
-	must_say("get-controller b0 -- get-fail-mode b0 -- get-manager", "ptcp:6654\ntcp:127.0.0.1:6653\nsecure\nptcp:6640\n");
+	must_say("get-controller b0 -- get-fail-mode b0 -- get-manager",
+		 "ptcp:6654\ntcp:127.0.0.1:6653\nsecure\nptcp:6640\n");
 	must("emer-reset");
 	must_say("get-controller b0 -- get-fail-mode b0 -- get-manager", "");
 	must_say("iface-to-br p1 -- list-ifaces b0", "b0\np1\np2\n");
@@ -234,7 +246,8 @@ static void test_show(void **state)
 	char *body;
 
 	(void)state;
-	must("add-br b0 datapath_type=dummy -- add-port b0 p2 type=dummy tag=3 -- add-port b0 p-1 type=patch options:peer=x");
+	must("add-br b0 datapath_type=dummy -- add-port b0 p2 type=dummy tag=3 -- add-port b0 p-1 type=patch "
+	     "options:peer=x");
 	must("set-controller b0 tcp:1.1.1.1 -- set-fail-mode b0 secure");
 	must("show");
 	body = strchr(ds_cstr(&said), '\n') + 1;
@@ -288,7 +301,8 @@ static void test_vlan_settings(void **state)
 	must("set Port p1 vlan_mode=native-untagged tag=9 trunks=20");
 	assert_int_equal(p->vlan_mode, VLAN_NATIVE_UNTAGGED);
 	assert_true(vlan_bitmap_has(p->trunks, 9) && vlan_bitmap_has(p->trunks, 20) && !vlan_bitmap_has(p->trunks, 21));
-	must("set Port p1 vlan_mode=dot1q-tunnel cvlans=7 other_config:qinq-ethtype=802.1q other_config:priority-tags=always protected=true");
+	must("set Port p1 vlan_mode=dot1q-tunnel cvlans=7 other_config:qinq-ethtype=802.1q "
+	     "other_config:priority-tags=always protected=true");
 	assert_int_equal(p->vlan_mode, VLAN_DOT1Q_TUNNEL);
 	assert_true(vlan_bitmap_has(p->cvlans, 7) && !vlan_bitmap_has(p->cvlans, 8));
 	assert_int_equal(p->qinq_ethtype, 0x8100);
@@ -311,10 +325,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(NAME) cmocka_unit_test_setup_teardown(NAME, fixture_setup, fixture_teardown)
-		T(test_rows_become_ports), T(test_sentences),        T(test_all_or_nothing),
-		T(test_undone_bridge_keeps_flows), T(test_moves_between_bridges), T(test_survives_restart),
-		T(test_fdb_survives_restart), T(test_fake_bridges),  T(test_questions),
-		T(test_show),              T(test_bridge_settings),  T(test_vlan_settings),
+		T(test_rows_become_ports),
+		T(test_sentences),
+		T(test_all_or_nothing),
+		T(test_undone_bridge_keeps_flows),
+		T(test_moves_between_bridges),
+		T(test_survives_restart),
+		T(test_fdb_survives_restart),
+		T(test_fake_bridges),
+		T(test_questions),
+		T(test_show),
+		T(test_bridge_settings),
+		T(test_vlan_settings),
 		T(test_next_cfg),
 #undef T
 	};

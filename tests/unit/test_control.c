@@ -244,23 +244,27 @@ static void test_answers(void **state)
 	static const struct {
 		const char *request, *answer;
 	} cases[] = {
-		{ "{\"method\":\"echo\"}\n", "{\"id\":null,\"result\":{},\"error\":null}" },
-		{ "{\"method\":\"echo\",\"params\":null,\"id\":\"x\"}\n", "{\"id\":\"x\",\"result\":{},\"error\":null}" },
-		{ "  {\"method\":\"refuse\",\"id\":[1]}  \r\n",
-		  "{\"id\":[1],\"result\":null,\"error\":{\"text\":\"no\",\"code\":\"EINVAL\",\"column\":7}}" },
-		{ "{\"method\":\"nope\"}\n",
-		  "{\"id\":null,\"result\":null,\"error\":{\"text\":\"unknown method 'nope'; \\\"methods\\\" lists them\",\"code\":\"ENOSYS\"}}" },
-		{ "{\"id\":1}\n", "{\"id\":1,\"result\":null,\"error\":{\"text\":\"the request has no \\\"method\\\"\",\"code\":\"EPROTO\"}}" },
-		{ "{\"method\":\"echo\",\"params\":[]}\n",
-		  "{\"id\":null,\"result\":null,\"error\":{\"text\":\"echo: \\\"params\\\" must be an object\",\"code\":\"EINVAL\"}}" },
-		{ "{\"method\":\"strict\",\"params\":{\"a\":\"x\",\"bc\":true,\"format\":\"json\"}}\n",
-		  "{\"id\":null,\"result\":{\"text\":\"fine\\n\",\"exit\":0},\"error\":null}" },
-		{ "{\"method\":\"strict\",\"params\":{\"b\":1}}\n",
-		  "{\"id\":null,\"result\":null,\"error\":{\"text\":\"unknown parameter \\\"b\\\"; known are: format,a,bc\",\"code\":\"EINVAL\"}}" },
-		{ "{\"method\":\"strict\",\"params\":{\"a\":1}}\n",
-		  "{\"id\":null,\"result\":null,\"error\":{\"text\":\"\\\"a\\\" must be a string\",\"code\":\"EINVAL\"}}" },
-		{ "{\"method\":\"strict\",\"params\":{\"format\":\"xml\"}}\n",
-		  "{\"id\":null,\"result\":null,\"error\":{\"text\":\"\\\"format\\\" must be \\\"text\\\" or \\\"json\\\"\",\"code\":\"EINVAL\"}}" },
+		{"{\"method\":\"echo\"}\n", "{\"id\":null,\"result\":{},\"error\":null}"},
+		{"{\"method\":\"echo\",\"params\":null,\"id\":\"x\"}\n", "{\"id\":\"x\",\"result\":{},\"error\":null}"},
+		{"  {\"method\":\"refuse\",\"id\":[1]}  \r\n",
+		 "{\"id\":[1],\"result\":null,\"error\":{\"text\":\"no\",\"code\":\"EINVAL\",\"column\":7}}"},
+		{"{\"method\":\"nope\"}\n", "{\"id\":null,\"result\":null,\"error\":{\"text\":\"unknown method 'nope'; "
+					    "\\\"methods\\\" lists them\",\"code\":\"ENOSYS\"}}"},
+		{"{\"id\":1}\n", "{\"id\":1,\"result\":null,\"error\":{\"text\":\"the request has no "
+				 "\\\"method\\\"\",\"code\":\"EPROTO\"}}"},
+		{"{\"method\":\"echo\",\"params\":[]}\n", "{\"id\":null,\"result\":null,\"error\":{\"text\":\"echo: "
+							  "\\\"params\\\" must be an object\",\"code\":\"EINVAL\"}}"},
+		{"{\"method\":\"strict\",\"params\":{\"a\":\"x\",\"bc\":true,\"format\":\"json\"}}\n",
+		 "{\"id\":null,\"result\":{\"text\":\"fine\\n\",\"exit\":0},\"error\":null}"},
+		{"{\"method\":\"strict\",\"params\":{\"b\":1}}\n",
+		 "{\"id\":null,\"result\":null,\"error\":{\"text\":\"unknown parameter \\\"b\\\"; known are: "
+		 "format,a,bc\",\"code\":\"EINVAL\"}}"},
+		{"{\"method\":\"strict\",\"params\":{\"a\":1}}\n",
+		 "{\"id\":null,\"result\":null,\"error\":{\"text\":\"\\\"a\\\" must be a "
+		 "string\",\"code\":\"EINVAL\"}}"},
+		{"{\"method\":\"strict\",\"params\":{\"format\":\"xml\"}}\n",
+		 "{\"id\":null,\"result\":null,\"error\":{\"text\":\"\\\"format\\\" must be \\\"text\\\" or "
+		 "\\\"json\\\"\",\"code\":\"EINVAL\"}}"},
 	};
 	int fd = dial();
 
@@ -275,7 +279,15 @@ static void test_answers(void **state)
 static void test_garbage(void **state)
 {
 	static const char *const garbage[] = {
-		"hello\n", "[]\n", "{\n", "\n", "\"x\"\n", "{\"a\":1,\"a\":2}\n", "{\"method\":\"echo\"}}\n", "\xff\xfe{\n", "{\"method\":\"\xff\"}\n",
+		"hello\n",
+		"[]\n",
+		"{\n",
+		"\n",
+		"\"x\"\n",
+		"{\"a\":1,\"a\":2}\n",
+		"{\"method\":\"echo\"}}\n",
+		"\xff\xfe{\n",
+		"{\"method\":\"\xff\"}\n",
 	};
 
 	(void)state;
@@ -323,7 +335,8 @@ static void test_many_values(void **state)
 
 static void test_half_and_pieces(void **state)
 {
-	static const char request[] = "{\"method\":\"echo\",\"id\":1}\n{\"method\":\"echo\",\"id\":2}\n{\"method\":\"echo\",\"id\":3}\n";
+	static const char request[] =
+		"{\"method\":\"echo\",\"id\":1}\n{\"method\":\"echo\",\"id\":2}\n{\"method\":\"echo\",\"id\":3}\n";
 	int half = dial(), pieces = dial();
 
 	(void)state;
@@ -393,7 +406,7 @@ static void test_too_long(void **state)
 static void test_never_reads(void **state)
 {
 	int fd = dial();
-	struct pollfd p = { .fd = fd, .events = POLLHUP };
+	struct pollfd p = {.fd = fd, .events = POLLHUP};
 
 	(void)state;
 	clock_stop();
@@ -415,7 +428,7 @@ static void test_never_reads(void **state)
 static void test_stalls_in_request(void **state)
 {
 	int fd = dial(), idle = dial();
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	(void)state;
 	put(fd, "{\"method\":");
@@ -549,13 +562,13 @@ static void test_long_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),      cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_null_bytes),   cmocka_unit_test(test_many_values),
-		cmocka_unit_test(test_half_and_pieces), cmocka_unit_test(test_pipelined),
-		cmocka_unit_test(test_too_long),     cmocka_unit_test(test_never_reads),
+		cmocka_unit_test(test_answers),		  cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_null_bytes),	  cmocka_unit_test(test_many_values),
+		cmocka_unit_test(test_half_and_pieces),	  cmocka_unit_test(test_pipelined),
+		cmocka_unit_test(test_too_long),	  cmocka_unit_test(test_never_reads),
 		cmocka_unit_test(test_stalls_in_request), cmocka_unit_test(test_big_answer),
-		cmocka_unit_test(test_deferred),     cmocka_unit_test(test_descriptor),
-		cmocka_unit_test(test_many_clients), cmocka_unit_test(test_socket_file),
+		cmocka_unit_test(test_deferred),	  cmocka_unit_test(test_descriptor),
+		cmocka_unit_test(test_many_clients),	  cmocka_unit_test(test_socket_file),
 		cmocka_unit_test(test_long_path),
 	};
 

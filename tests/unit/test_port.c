@@ -51,8 +51,10 @@ static void test_requested_number(void **state)
 	must_say("get Interface c ofport", "1\n");
 	must("wait-until Interface a ofport!=1");
 	/* Who asked for it does not. */
-	must_fail("add-port b0 d type=dummy ofport_request=1000", -EEXIST, "OpenFlow port number 1000 (ofport_request) belongs to b");
-	must_fail("set Interface c ofport_request=1000", -EEXIST, "OpenFlow port number 1000 (ofport_request) belongs to b");
+	must_fail("add-port b0 d type=dummy ofport_request=1000", -EEXIST,
+		  "OpenFlow port number 1000 (ofport_request) belongs to b");
+	must_fail("set Interface c ofport_request=1000", -EEXIST,
+		  "OpenFlow port number 1000 (ofport_request) belongs to b");
 	assert_int_equal(number("c"), 1);
 	/* Changed in place. */
 	must("set Interface c ofport_request=5");
@@ -169,7 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(NAME) cmocka_unit_test_setup_teardown(NAME, fixture_setup, fixture_teardown)
-		T(test_numbers_count_up), T(test_requested_number), T(test_names_of_numbers), T(test_patch_pairs),
+		T(test_numbers_count_up),     T(test_requested_number), T(test_names_of_numbers), T(test_patch_pairs),
 		T(test_dummies_have_streams), T(test_datapath_numbers), T(test_many_ports),
 #undef T
 	};
