@@ -570,8 +570,6 @@ int control_open(struct loop *loop, const char *path, struct errtext *err)
 
 void control_close(void)
 {
-	struct client *c, *next;
-
 	if (server.fd < 0)
 		return;
 	loop_del_fd(server.loop, &server.lfd);
@@ -581,7 +579,9 @@ void control_close(void)
 	server.fd = -1;
 	server.path = NULL;
 	server.paused = false;
-	cds_list_for_each_entry_safe(c, next, &server.clients, node) {
+	while (!cds_list_empty(&server.clients)) {
+		struct client *c = cds_list_first_entry(&server.clients, struct client, node);
+
 		/* An answer that is ready deserves its chance; flush() drops the client itself on failure. */
 		if (flush(c))
 			client_drop(c);

@@ -101,10 +101,10 @@ static int fdb_add(struct control_request *request, const json_t *params, json_t
 {
 	int error = control_allow(params, "bridge,port,vlan,mac", err);
 	const char *word = control_str(params, "port", "", &error, err);
+	struct bridge *br = NULL;
 	struct iface *iface;
-	struct bridge *br;
 	uint8_t mac[6];
-	uint16_t vlan;
+	uint16_t vlan = 0;
 
 	(void)request;
 	if (!error)
@@ -123,9 +123,9 @@ static int fdb_add(struct control_request *request, const json_t *params, json_t
 static int fdb_delete(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
 	int error = control_allow(params, "bridge,vlan,mac", err);
-	struct bridge *br;
+	struct bridge *br = NULL;
 	uint8_t mac[6];
-	uint16_t vlan;
+	uint16_t vlan = 0;
 
 	(void)request;
 	if (!error)

@@ -79,7 +79,7 @@ static bool equal(const struct flow_mod *a, const struct flow_mod *b)
 	return a->new_cookie == b->new_cookie && a->idle_timeout_s == b->idle_timeout_s &&
 	       a->hard_timeout_s == b->hard_timeout_s && a->importance == b->importance &&
 	       (a->flags & KEPT) == (b->flags & KEPT) && a->actions.len == b->actions.len &&
-	       !(a->actions.len && memcmp(a->actions.data, b->actions.data, a->actions.len));
+	       (!a->actions.len || memcmp(a->actions.data, b->actions.data, a->actions.len) == 0);
 }
 
 struct flow_mod flow_filter_all(void)

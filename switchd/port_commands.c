@@ -27,7 +27,7 @@ struct port_query {
 static int each_iface(struct bridge *br, struct port_query *q, json_t *json,
 		      void (*one)(struct iface *iface, struct port_query *q), struct errtext *err)
 {
-	struct iface **list = NULL, *single;
+	struct iface **list = NULL, *single = NULL;
 	size_t n = 1;
 	int error = 0;
 

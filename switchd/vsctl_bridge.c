@@ -238,7 +238,7 @@ int vsctl_br_get_external_id(struct vsctl *c, struct errtext *err)
 	for (size_t i = 0; i < d->n; i++) {
 		const char *key = d->keys[i].string, *value = d->values[i].string;
 
-		if (strncmp(key, id_prefix(&br), skip) || (c->n > 1 && strcmp(key + skip, c->args[1]) != 0))
+		if (strncmp(key, id_prefix(&br), skip) != 0 || (c->n > 1 && strcmp(key + skip, c->args[1]) != 0))
 			continue;
 		json_object_set_new(ids, key + skip, json_string(value));
 		if (c->n > 1)
