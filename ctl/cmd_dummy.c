@@ -16,7 +16,7 @@ int cmd_dummy(struct ctl *ctl, const struct invocation *inv)
 {
 	const char *frame = inv->args[2];
 
-	if (strcmp(inv->args[0], "receive"))
+	if (strcmp(inv->args[0], "receive") != 0)
 		return ctl_fail(ctl, "dummy: '%s' is not 'receive'", inv->args[0]);
 	return ctl_ask(ctl, "dummy/receive",
 		       json_pack("{s:s, s:s}", "port", inv->args[1], is_hex(frame) ? "packet" : "flow", frame));
@@ -28,7 +28,7 @@ int cmd_time(struct ctl *ctl, const struct invocation *inv)
 
 	if (!strcmp(inv->args[0], "stop") && inv->n_args == 1)
 		return ctl_ask(ctl, "time/stop", NULL);
-	if (strcmp(inv->args[0], "warp") || inv->n_args != 2)
+	if (strcmp(inv->args[0], "warp") != 0 || inv->n_args != 2)
 		return ctl_fail(ctl, "time: usage: vsw time stop | warp MS");
 	if (!str_to_uint(inv->args[1], 10, INT64_MAX / 2, &ms) || !ms)
 		return ctl_fail(ctl, "time warp: '%s' is not a number of milliseconds above 0", inv->args[1]);

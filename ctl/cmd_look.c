@@ -90,7 +90,7 @@ int cmd_fdb(struct ctl *ctl, const struct invocation *inv)
 		return ctl_fail(ctl, "fdb: '%s' is none of show, flush, add, del", inv->args[0]);
 	if (n < verb->min_args || n > verb->max_args)
 		return ctl_fail(ctl, "fdb %s: usage: vsw fdb %s %s", verb->name, verb->name, verb->usage);
-	if (vlan && strcmp(verb->name, "flush"))
+	if (vlan && strcmp(verb->name, "flush") != 0)
 		return ctl_fail(ctl, "fdb %s: --vlan goes with flush", verb->name);
 	return ask_fdb(ctl, verb, n, inv->args + 1, vlan);
 }

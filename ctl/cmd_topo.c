@@ -257,7 +257,7 @@ int cmd_topo(struct ctl *ctl, const struct invocation *inv)
 
 	if (inv->n_args < 2)
 		return ctl_fail(ctl, "topo: usage: vsw topo up|down|status|test FILE | exec FILE HOST COMMAND...");
-	if (inv->n_args > 2 && strcmp(verb, "exec"))
+	if (inv->n_args > 2 && strcmp(verb, "exec") != 0)
 		return ctl_fail(ctl, "topo %s: '%s' is one argument too many", verb, inv->args[2]);
 	if (!strcmp(verb, "down"))
 		return down_by_name(ctl, inv->args[1]);

@@ -108,8 +108,10 @@ static void offer_settings(struct completion *c)
 /* Rows of the tables that are called by name. */
 static void offer_records(struct completion *c)
 {
-	size_t len = strlen(c->args[0]);
+	size_t len = c->n_args ? strlen(c->args[0]) : 0;
 
+	if (!len)
+		return;
 	if (!strncasecmp(c->args[0], "bridge", len))
 		offer_names(c, "bridges", NULL, NULL, "");
 	else if (!strncasecmp(c->args[0], "port", len))

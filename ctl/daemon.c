@@ -52,15 +52,17 @@ static bool find_in_path(char **path)
 	return found || take_if_program(xstrdup("/usr/sbin/" DAEMON_NAME), path);
 }
 
-int daemon_find(char **path, struct errtext *err)
+char *daemon_find(struct errtext *err)
 {
 	char folder[4096];
+	char *path = NULL;
 
 	own_folder(folder, sizeof folder);
-	if (take_if_program(xasprintf("%s" DAEMON_NAME, folder), path) ||
-	    take_if_program(xasprintf("%s../sbin/" DAEMON_NAME, folder), path) || find_in_path(path))
-		return 0;
-	return errtext_set(err, ENOENT, DAEMON_NAME " was not found beside vsw (%s) nor in PATH", folder);
+	if (take_if_program(xasprintf("%s" DAEMON_NAME, folder), &path) ||
+	    take_if_program(xasprintf("%s../sbin/" DAEMON_NAME, folder), &path) || find_in_path(&path))
+		return path;
+	errtext_set(err, ENOENT, DAEMON_NAME " was not found beside vsw (%s) nor in PATH", folder);
+	return NULL;
 }
 
 /* In the child: become the daemon's starter. Returns only on failure. */
@@ -86,21 +88,22 @@ static void exec_daemon(const char *path, const struct daemon_options *o)
 		argv[n++] = o->log;
 	}
 	argv[n] = NULL;
-	if (o->netns >= 0 && setns(o->netns, CLONE_NEWNET))
+	if (o->netns >= 0 && setns(o->netns, CLONE_NEWNET)) {
 		perror("setns");
-	else
-		execv(path, (char *const *)argv);
+		return;
+	}
+	execv(path, (char *const *)argv);
 	perror(path);
 }
 
 int daemon_spawn(struct daemon_start *start, const struct daemon_options *options, struct errtext *err)
 {
-	char *path;
-	int error = daemon_find(&path, err);
+	char *path = daemon_find(err);
+	int error = 0;
 
 	*start = (struct daemon_start){.messages = -1};
-	if (error)
-		return error;
+	if (!path)
+		return -ENOENT;
 	start->messages = memfd_create("messages", MFD_CLOEXEC);
 	fflush(NULL);
 	start->pid = start->messages < 0 ? -1 : fork();

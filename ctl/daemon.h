@@ -10,8 +10,8 @@
 #include "base/errtext.h"
 #include "base/util.h"
 
-/** daemon_find() - vsw-switchd beside this program, in ../sbin of it, or in $PATH. Return: 0, or -ENOENT with @err; free() *@path. */
-VSW_MUST_USE int daemon_find(char **path, struct errtext *err);
+/** daemon_find() - vsw-switchd beside this program, in ../sbin of it, or in $PATH. Return: its path, to be freed; NULL with @err. */
+VSW_MUST_USE char *daemon_find(struct errtext *err);
 
 /**
  * struct daemon_options - how to start it

@@ -115,7 +115,7 @@ static size_t count_labels(const struct topo_expect *e)
 	size_t n = 0;
 
 	for (size_t i = 0; i < e->n_to; i++)
-		n += !i || strcmp(e->to[i].label, e->to[i - 1].label);
+		n += !i || strcmp(e->to[i].label, e->to[i - 1].label) != 0;
 	return n;
 }
 
@@ -129,7 +129,7 @@ static void put_targets(struct ds *ds, const struct topo *topo, const struct top
 		return;
 	}
 	for (size_t i = 0; i < e->n_to; i++)
-		if (!i || strcmp(e->to[i].label, e->to[i - 1].label))
+		if (!i || strcmp(e->to[i].label, e->to[i - 1].label) != 0)
 			ds_printf(ds, "%s%s", i ? "," : "", e->to[i].label);
 	if (e->n_to == 1)
 		ds_printf(ds, " %s", inet_ntop(e->to[0].addr.family, e->to[0].addr.addr, text, sizeof text));

@@ -41,7 +41,7 @@ static size_t add_host_targets(const struct topo *topo, struct topo_expect *e, s
 	for (size_t i = 0; i < host->n_ifaces; i++) {
 		const struct topo_iface *f = &host->ifaces[i];
 
-		if (iface && strcmp(f->name, iface))
+		if (iface && strcmp(f->name, iface) != 0)
 			continue;
 		for (size_t j = 0; j < f->n_addrs; j++)
 			if (any_speaks(topo, e, f->addrs[j].family))

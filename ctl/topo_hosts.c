@@ -72,7 +72,7 @@ static void parse_vlan(struct json_reader *r, struct topo_host *host, struct top
 	iface->protocol = 0x8100;
 	if (protocol && !strcmp(protocol, "802.1ad"))
 		iface->protocol = 0x88a8;
-	else if (protocol && strcmp(protocol, "802.1q"))
+	else if (protocol && strcmp(protocol, "802.1q") != 0)
 		json_reader_fail_at(r, "protocol", "'%s' is not a VLAN protocol, expected 802.1q or 802.1ad", protocol);
 	for (size_t i = 0; i + 1 < host->n_ifaces; i++) {
 		const char *name = host->ifaces[i].name;
@@ -159,7 +159,7 @@ static void parse_route(struct json_reader *r, struct topo_host *host, const jso
 		json_reader_fail(r, "a route needs 'via' (a gateway) or 'dev' (an interface)");
 	else if (via && (strchr(via, '/') || !rtnl_prefix_parse(via, &route->via)))
 		json_reader_fail_at(r, "via", "'%s' is not an address", via);
-	else if (strcmp(to, "default") && !rtnl_prefix_parse(to, &route->to))
+	else if (strcmp(to, "default") != 0 && !rtnl_prefix_parse(to, &route->to))
 		json_reader_fail_at(r, "to", "'%s' is neither 'default' nor ADDRESS/LENGTH", to);
 	else if (route->dev && !topo_host_iface(host, route->dev))
 		json_reader_fail_at(r, "dev", "%s has no interface '%s'", host->name, route->dev);

@@ -61,7 +61,7 @@ static void make_up_iface_name(const struct topo_host *host, struct topo_end *en
 	for (size_t i = 0; i < host->n_ifaces; i++) {
 		const struct topo_iface *iface = &host->ifaces[i];
 
-		if (!iface->linked && !iface->parent && strcmp(iface->name, "lo")) {
+		if (!iface->linked && !iface->parent && strcmp(iface->name, "lo") != 0) {
 			snprintf(end->name, sizeof end->name, "%s", iface->name);
 			return;
 		}

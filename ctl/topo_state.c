@@ -80,18 +80,18 @@ static int load(struct topo_run *run, struct errtext *err)
 {
 	char *path = xasprintf("%s/state.json", run->dir);
 	json_error_t where;
-	json_t *state = access(path, F_OK) ? NULL : json_load_file(path, 0, &where);
+	bool is_there = !access(path, F_OK);
+	json_t *state = is_there ? json_load_file(path, 0, &where) : NULL;
 	json_t *namespaces, *bridges;
-	const char *prefix, *rundir;
-	int is_private, error = 0;
+	const char *prefix = NULL, *rundir = NULL;
+	int is_private = 0, error = 0;
 
-	if (!access(path, F_OK) &&
-	    (json_unpack(state, "{s:s, s:b, s:s, s:o, s:o}", "prefix", &prefix, "private", &is_private, "rundir",
-			 &rundir, "namespaces", &namespaces, "bridges", &bridges) ||
-	     !are_texts(namespaces) || !are_texts(bridges))) {
+	if (is_there && (json_unpack(state, "{s:s, s:b, s:s, s:o, s:o}", "prefix", &prefix, "private", &is_private,
+				     "rundir", &rundir, "namespaces", &namespaces, "bridges", &bridges) ||
+			 !are_texts(namespaces) || !are_texts(bridges))) {
 		error = errtext_set(err, EINVAL, "%s is damaged; `ip netns` shows what is left to delete by hand",
 				    path);
-	} else if (state) {
+	} else if (is_there) {
 		free(run->prefix);
 		run->prefix = xstrdup(prefix);
 		run->is_private = is_private;

@@ -216,7 +216,7 @@ static void measure(struct topo_probe *probe, int client, int in)
 void topo_throughput_run(struct topo_probe *probe, const int *host_ns)
 {
 	int listener = listen_at(probe, host_ns[probe->to->host], 0);
-	struct sockaddr_in6 address;
+	struct sockaddr_in6 address = {0};
 	socklen_t len = sizeof address;
 	int in = -1, client = -1;
 	pid_t receiver;

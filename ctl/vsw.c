@@ -102,7 +102,7 @@ static size_t piece_end(const struct line *line, size_t start)
 
 	if (is_literal(line))
 		return line->n;
-	while (end < line->n && strcmp(line->words[end], "--"))
+	while (end < line->n && strcmp(line->words[end], "--") != 0)
 		end++;
 	return end;
 }

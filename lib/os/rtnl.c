@@ -242,7 +242,7 @@ static int collect_link(const struct nlmsghdr *nlh, void *aux)
 	struct links *links = aux;
 
 	read_link(nlh, &link);
-	if (strcmp(link.kind, links->kind))
+	if (strcmp(link.kind, links->kind) != 0)
 		return MNL_CB_OK;
 	if (links->n == links->cap) {
 		links->cap = links->cap ? 2 * links->cap : 16;
