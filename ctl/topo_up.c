@@ -169,7 +169,7 @@ static void fill_end(const struct up *up, const struct topo_link *link, const st
 /* The switch's end: up, and without an address of its own. */
 static int raise_switch_end(struct up *up, const struct topo_end *end)
 {
-	struct rtnl_link link = { 0 };
+	struct rtnl_link link = {0};
 	int error = rtnl_get_link(up->rtnl, end->name, &link);
 
 	return error ? error : rtnl_set_up(up->rtnl, link.ifindex, true);
@@ -214,7 +214,7 @@ static int make_links(struct up *up)
 
 static int make_vlan(struct rtnl *rtnl, const struct topo_iface *iface)
 {
-	struct rtnl_link parent = { 0 };
+	struct rtnl_link parent = {0};
 	int error = rtnl_get_link(rtnl, iface->parent, &parent);
 
 	return error ? error : rtnl_add_vlan(rtnl, parent.ifindex, iface->name, iface->vid, iface->protocol);
@@ -223,7 +223,7 @@ static int make_vlan(struct rtnl *rtnl, const struct topo_iface *iface)
 static int set_up_iface(const struct up *up, struct rtnl *rtnl, const struct topo_host *host,
 			const struct topo_iface *iface)
 {
-	struct rtnl_link link = { 0 };
+	struct rtnl_link link = {0};
 	int error = iface->parent ? make_vlan(rtnl, iface) : 0;
 
 	if (!error)
