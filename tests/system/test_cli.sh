@@ -124,4 +124,16 @@ check "service stop" vsw service stop
 check "service stop again is no error" vsw service stop
 check_fails "after it: not running" 'vsw-switchd is not running' vsw list-br
 check_fails "a datapath that does not exist" 'vsw-switchd does not start: .*warp' vsw service start --db "$T/x.db" --datapath warp
+
+# ---- with systemd, or what looks like it: the unit is started there, and only for the default run folder
+mkdir -p /run/systemd/system "$T/fake"
+cp "$TOP/packaging/vsw-switchd.service" /run/systemd/system/
+printf '#!/bin/bash\necho "$*" >>%q; [ "$1" != stop ]\n' "$T/systemctl.log" >"$T/fake/systemctl"
+chmod +x "$T/fake/systemctl"
+export PATH=$T/fake:$PATH
+check "systemd: start" env VSW_RUNDIR=/run/vsw vsw service start
+check "systemd: restart" vsw --rundir /run/vsw service restart
+check_fails "systemd: a failure" 'systemctl stop vsw-switchd.service failed; journalctl -u vsw-switchd.service says why' vsw --rundir /run/vsw service stop
+check "another run folder is no business of systemd" vsw service stop
+same "systemd was asked" "start restart stop" "$(awk '{print $1}' "$T/systemctl.log" | tr '\n' ' ' | sed 's/ $//')"
 finish

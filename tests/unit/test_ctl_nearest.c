@@ -45,6 +45,13 @@ static void long_words_are_far(void **state VSW_UNUSED)
 	assert_int_equal(nearest_distance(word, word), 0);
 }
 
+static void short_words_must_be_nearer(void **state VSW_UNUSED)
+{
+	assert_int_equal(nearest_limit(3), 1);
+	assert_int_equal(nearest_limit(6), 2);
+	assert_int_equal(nearest_limit(7), 3);
+}
+
 static void suggestions(void **state VSW_UNUSED)
 {
 	static const struct {
@@ -67,6 +74,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(distances),
 		cmocka_unit_test(long_words_are_far),
+		cmocka_unit_test(short_words_must_be_nearer),
 		cmocka_unit_test(suggestions),
 	};
 

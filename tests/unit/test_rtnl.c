@@ -85,6 +85,7 @@ static void links_between_namespaces(void **state VSW_UNUSED)
 	assert_true(rtnl_prefix_parse("10.0.0.1", &gateway));
 	assert_true(rtnl_prefix_parse("198.51.100.0/24", &addr));
 	assert_int_equal(rtnl_add_route(here, &addr, &gateway, 0), -ENETUNREACH);
+	assert_int_equal(rtnl_add_route(there, &addr, NULL, link.ifindex), 0);
 	assert_int_equal(rtnl_forget_neighbours(there), 0);
 	assert_int_equal(rtnl_delete_link(there, link.ifindex), 0);
 	assert_int_equal(rtnl_get_link(here, "a", &link), -ENODEV);
@@ -93,6 +94,11 @@ static void links_between_namespaces(void **state VSW_UNUSED)
 	assert_int_equal(rtnl_get_link(here, "a", &link), 0);
 	assert_int_equal(rtnl_delete_kind(there, "veth"), 0);
 	assert_int_equal(rtnl_get_link(here, "a", &link), -ENODEV);
+	/* Of a pair within the namespace both ends are found, and the first takes the second with it. */
+	b.netns = -1;
+	assert_int_equal(rtnl_add_veth(here, &a, &b), 0);
+	assert_int_equal(rtnl_delete_kind(here, "veth"), 0);
+	assert_int_equal(rtnl_get_link(here, "b", &link), -ENODEV);
 	rtnl_close(here);
 	rtnl_close(there);
 	close(other);
