@@ -19,7 +19,7 @@
 
 #include "base/util.h"
 #include "switchd/bridge.h"
-#include "switchd/fdb_internal.h"
+#include "switchd/fdb_table.h"
 
 #define MAC_FMT "%02x:%02x:%02x:%02x:%02x:%02x"
 #define MAC_ARGS(M) (M)[0], (M)[1], (M)[2], (M)[3], (M)[4], (M)[5]

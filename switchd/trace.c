@@ -218,7 +218,7 @@ static void put_flows(json_t *result, const struct job *job, const struct port_n
 
 	flow_key_format(&out->initial_key, names, &text);
 	set_text(result, "flow", &text);
-	if (memcmp(&out->initial_key, &out->final_key, sizeof out->final_key))
+	if (memcmp(&out->initial_key, &out->final_key, sizeof out->final_key) != 0)
 		flow_key_format(&out->final_key, names, &text);
 	else
 		ds_put(&text, "unchanged");

@@ -25,7 +25,7 @@ static void put_table(const json_t *node, struct ds *out)
 	}
 	ds_printf(out, "%s%spriority %" JSON_INTEGER_FORMAT, match, *match ? ", " : "",
 		  json_integer_value(json_object_get(node, "priority")));
-	if (*cookie && strcmp(cookie, "0x0"))
+	if (*cookie && strcmp(cookie, "0x0") != 0)
 		ds_printf(out, ", cookie %s", cookie);
 	ds_put_char(out, '\n');
 }

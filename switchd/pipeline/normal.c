@@ -45,7 +45,7 @@ static bool is_gratuitous_arp(struct xlate_ctx *ctx)
 	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	const struct pkt_key *p = &ctx->flow.p;
 
-	if (p->eth_type != BE16_C(0x0806) || memcmp(p->eth_dst, broadcast, sizeof broadcast))
+	if (p->eth_type != BE16_C(0x0806) || memcmp(p->eth_dst, broadcast, sizeof broadcast) != 0)
 		return false;
 	XLATE_MASK_ALL(ctx, nw_proto);
 	if (p->nw_proto == 2)
