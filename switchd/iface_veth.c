@@ -71,7 +71,9 @@ static int taken(const char *name, struct errtext *err)
 	struct netdev_info there;
 
 	if (!netdev_get(name, &there) && there.alias[0])
-		return errtext_set(err, EEXIST, "there is a network device %s already (%s)", name, there.alias);
+		return errtext_set(err, EEXIST,
+				   "there is a network device %s already (%s); `ip link delete %s` removes it", name,
+				   there.alias, name);
 	return errtext_set(err, EEXIST, "there is a network device %s already; `ip link delete %s` removes it", name,
 			   name);
 }

@@ -21,6 +21,8 @@ rng = random.Random(seed)
 folder = tempfile.mkdtemp(prefix="vsw-clients.")
 rundir = folder + "/run"
 failures = 0
+# Sanitizers keep what was freed for a while.
+room = 3 if b"__asan_init" in open(SWITCHD, "rb").read() else 1
 
 
 def result(name, why=None):
@@ -180,12 +182,12 @@ try:
     version_ms()  # stands in line behind one dump of each
     slowest = max(version_ms() for _ in range(20))
     check("30 clients that never read hold up nobody", slowest < 2000, f"{slowest:.0f} ms")
-    check("and cost no more than an answer each", rss_kb(pid) < 600000, f"{rss_kb(pid)} kB")
+    check("and cost no more than an answer each", rss_kb(pid) < 600000 * room, f"{rss_kb(pid)} kB")
     for d in deaf:
         d.close()
     for _ in range(100):
         version_ms()
-    check("and their memory is given back", rss_kb(pid) < 250000, f"{rss_kb(pid)} kB")
+    check("and their memory is given back", rss_kb(pid) < 250000 * room, f"{rss_kb(pid)} kB")
 
     # The log is turned over.
     os.rename(folder + "/log", folder + "/log.1")

@@ -41,7 +41,7 @@ check "host after kill -9" pings h1 10.0.0.51
 
 # Five times in a row, in the middle of whatever it does.
 for _ in 1 2 3 4 5; do
-	vsw add-port br0 x type=tap & vsw set Port h1-p tag=3 &
+	vsw add-port br0 x type=tap 2>/dev/null & vsw set Port h1-p tag=3 2>/dev/null &
 	stop_switchd KILL
 	wait %1 %2 2>/dev/null
 	start_switchd
