@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/iface_mtu.h"
 #include "switchd/iface_veth.h"
 
 LOG_MODULE(port);
@@ -125,18 +126,21 @@ static void detach(struct iface *iface)
 	hmap_remove(&vswitch.dp_ports, &iface->dp_node);
 	iface->dp_port = DP_PORT_NONE;
 	iface->link_up = iface->admin_up = false;
+	iface->mtu = 0;
 	switch_wrunlock();
 	switch_changed();
 	if (iface->dev->ifindex)
 		hmap_remove(&by_ifindex, &iface->dev->by_ifindex);
 	iface->dev->ifindex = 0;
 	dp->ops->port_del(dp, number);
+	iface_mtu_follow(iface->bridge, 0);
 }
 
 /* What is known of the device, into the struct that translation reads. @visible: the device that people see. */
 static void take_state(struct iface *iface, const struct netdev_info *visible)
 {
 	bool changed = iface->link_up != visible->link_up || iface->admin_up != visible->admin_up;
+	bool other_mtu = iface->mtu != visible->mtu;
 
 	switch_wrlock();
 	iface->link_up = visible->link_up;
@@ -148,6 +152,8 @@ static void take_state(struct iface *iface, const struct netdev_info *visible)
 	switch_wrunlock();
 	if (changed)
 		switch_changed();
+	if (other_mtu)
+		iface_mtu_follow(iface->bridge, iface->type == IFACE_INTERNAL ? 0 : iface->mtu);
 }
 
 /* ---- kinds of devices ---- */

@@ -81,6 +81,21 @@ ip link set h1-p address 02:00:00:00:00:aa
 check "MAC follows" wait_for 5 column_is h1-p mac_in_use '"02:00:00:00:00:aa"'
 vsw set Interface h1-p mtu_request=1500
 check "mtu_request is done when the command returns" bash -c 'ip link show h1-p | grep -q "mtu 1500"'
+ip link add j1 mtu 9000 type veth peer name j2 mtu 9000
+vsw add-br jumbo -- add-port jumbo j1
+check "the bridge's own MTU follows its ports" column_is jumbo mtu 9000
+vsw add-port jumbo t9 type=tap
+check "down" column_is jumbo mtu 1500
+check "on the device" bash -c 'ip link show jumbo | grep -q "mtu 1500"'
+vsw del-port t9
+check "and up" column_is jumbo mtu 9000
+ip link set j1 mtu 2000
+check "also when a device changes" wait_for 5 column_is jumbo mtu 2000
+vsw set Interface jumbo mtu_request=1600
+ip link set j1 mtu 1700
+check "mtu_request stays" wait_for 5 column_is j1 mtu 1700
+check "on the bridge" column_is jumbo mtu 1600
+vsw del-br jumbo
 check_fails "an MTU that the device refuses" "does not take an MTU of 65535" vsw add-port br0 t0 type=tap -- set Interface t0 mtu_request=65535
 vsw set Bridge br0 other_config:hwaddr=02:00:00:00:00:bb
 check "hwaddr" bash -c 'ip link show br0 | grep -q 02:00:00:00:00:bb'
