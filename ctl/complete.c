@@ -108,7 +108,7 @@ static void offer_settings(struct completion *c)
 /* Rows of the tables that are called by name. */
 static void offer_records(struct completion *c)
 {
-	size_t len = c->n_args ? strlen(c->args[0]) : 0;
+	size_t len = c->n_args && c->args[0] ? strlen(c->args[0]) : 0;
 
 	if (!len)
 		return;

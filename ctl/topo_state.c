@@ -82,7 +82,7 @@ static int load(struct topo_run *run, struct errtext *err)
 	json_error_t where;
 	bool is_there = !access(path, F_OK);
 	json_t *state = is_there ? json_load_file(path, 0, &where) : NULL;
-	json_t *namespaces, *bridges;
+	json_t *namespaces = NULL, *bridges = NULL;
 	const char *prefix = NULL, *rundir = NULL;
 	int is_private = 0, error = 0;
 

@@ -28,7 +28,7 @@ static int each_iface(struct bridge *br, struct port_query *q, json_t *json,
 		      void (*one)(struct iface *iface, struct port_query *q), struct errtext *err)
 {
 	struct iface **list = NULL, *single = NULL;
-	size_t n = 1;
+	size_t n = 0;
 	int error = 0;
 
 	q->ports = json_array();
@@ -36,8 +36,10 @@ static int each_iface(struct bridge *br, struct port_query *q, json_t *json,
 		error = iface_of_word(br, q->port, &single, err);
 	else
 		list = ifaces_by_number(br, &n);
-	for (size_t i = 0; i < n && !error; i++)
-		one(list ? list[i] : single, q);
+	if (single)
+		one(single, q);
+	for (size_t i = 0; list && i < n; i++)
+		one(list[i], q);
 	free(list);
 	json_object_set_new(json, "ports", q->ports);
 	return error;

@@ -20,7 +20,7 @@ typedef __u64 uint64_t;
 #include <stdint.h>
 #endif
 
-#ifdef __CHECKER__
+#ifdef VSW_CHECK_BYTE_ORDER
 #define VSW_BITWISE __attribute__((bitwise))
 #define VSW_FORCE __attribute__((force))
 #else
