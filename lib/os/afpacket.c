@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #include "vsw/types.h"
 
 LOG_MODULE(afpacket);
+
+_Static_assert(sizeof(struct afpacket_vnet) == sizeof(struct virtio_net_hdr), "the same in other words");
 
 enum {
 	RECEIVE_BUFFER = 16 << 20, /* a burst of some 10,000 small frames while we are not scheduled */
@@ -84,7 +87,7 @@ static int bind_to(int fd, int ifindex)
 {
 	struct sockaddr_ll addr = {
 		.sll_family = AF_PACKET,
-		.sll_protocol = (VSW_FORCE uint16_t)cpu_to_be16(ETH_P_ALL),
+		.sll_protocol = (VSW_FORCE __be16)cpu_to_be16(ETH_P_ALL),
 		.sll_ifindex = ifindex,
 	};
 
@@ -224,8 +227,8 @@ struct afpacket_buffers *afpacket_buffers_new(void)
 	if (b == MAP_FAILED)
 		abort();
 	for (size_t i = 0; i < AFPACKET_BATCH; i++) {
-		b->iovs[i].iov_base = b->frames[i].frame - sizeof(struct virtio_net_hdr);
-		b->iovs[i].iov_len = sizeof(struct virtio_net_hdr) + AFPACKET_MAX_LEN;
+		b->iovs[i].iov_base = b->frames[i].frame - sizeof(struct afpacket_vnet);
+		b->iovs[i].iov_len = sizeof(struct afpacket_vnet) + AFPACKET_MAX_LEN;
 		b->msgs[i].msg_hdr = (struct msghdr){
 			.msg_iov = &b->iovs[i],
 			.msg_iovlen = 1,
@@ -294,8 +297,8 @@ int afpacket_recv(struct afpacket *port, struct afpacket_buffers *b, struct afpa
 	for (int i = 0; i < n; i++) {
 		struct mmsghdr *m = &b->msgs[i];
 
-		if (m->msg_len >= sizeof(struct virtio_net_hdr))
-			fill_frame(&frames[n_frames++], b->frames[i].frame, m->msg_len - sizeof(struct virtio_net_hdr),
+		if (m->msg_len >= sizeof(struct afpacket_vnet))
+			fill_frame(&frames[n_frames++], b->frames[i].frame, m->msg_len - sizeof(struct afpacket_vnet),
 				   auxdata_of(&m->msg_hdr));
 		m->msg_hdr.msg_controllen = sizeof b->controls[i];
 		m->msg_hdr.msg_flags = 0;

@@ -76,16 +76,19 @@ static inline uint32_t mix_end(uint64_t h)
 	return (uint32_t)(h ^ h >> 32);
 }
 
+_Static_assert(offsetof(struct pkt_key, tun_id) == 19 * 8, "w[19] and w[20] below");
+
 uint32_t cache_hash(const struct pkt_key *key)
 {
 	const uint64_t *w = (const uint64_t *)(const void *)key;
 	uint64_t h = mix(mix(mix(mix(0, w[0]), w[1]), w[2]), w[3]);
 
-	h = mix(mix(h, w[4]), (uint64_t)key->nw_proto << 32 | (uint32_t)key->tp_src << 16 | key->tp_dst);
+	h = mix(mix(h, w[4]), (uint64_t)key->nw_proto << 32 | (VSW_FORCE uint32_t)key->tp_src << 16 |
+				      (VSW_FORCE uint16_t)key->tp_dst);
 	if (key->eth_type == BE16_C(0x86dd))
 		h = mix(mix(mix(mix(h, w[8]), w[9]), w[10]), w[11]);
 	if (unlikely(key->tun_id || key->tun_dst))
-		h = mix(mix(h, key->tun_id), (uint64_t)key->tun_src << 32 | key->tun_dst);
+		h = mix(mix(h, w[19]), w[20]);
 	return mix_end(h);
 }
 
@@ -493,9 +496,10 @@ static int flow_replace(struct cache *cache, struct cache_flow *flow, const stru
 {
 	struct cache_actions *old = flow->actions;
 
-	if (memcmp(&flow->key, put->key, sizeof flow->key) || memcmp(&flow->mask->mask, put->mask, sizeof *put->mask))
+	if (memcmp(&flow->key, put->key, sizeof flow->key) != 0 ||
+	    memcmp(&flow->mask->mask, put->mask, sizeof *put->mask) != 0)
 		return -EINVAL;
-	if (old->len != put->actions_len || (old->len && memcmp(old->data, put->actions, old->len))) {
+	if (old->len != put->actions_len || (old->len && memcmp(old->data, put->actions, old->len) != 0)) {
 		struct dead_actions *dead = xmalloc(sizeof *dead);
 
 		dead->actions = old;

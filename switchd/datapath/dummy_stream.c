@@ -269,7 +269,7 @@ static int set_address(struct dummy_stream *s, const char *rundir, const char *t
 	int n;
 
 	s->listens = !strncmp(target, "punix:", 6);
-	if ((!s->listens && strncmp(target, "unix:", 5)) || !path[1])
+	if ((!s->listens && strncmp(target, "unix:", 5) != 0) || !path[1])
 		return errtext_set(err, EINVAL, "'%s': expected %s:PATH", target, *target == 'p' ? "punix" : "unix");
 	path++;
 	s->address.sun_family = AF_UNIX;

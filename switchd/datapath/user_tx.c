@@ -2,6 +2,7 @@
 #include "switchd/datapath/user.h"
 
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <urcu.h>
 
 #include "base/util.h"
@@ -58,7 +59,7 @@ static struct user_frame *send_batch(struct user_port *port, struct user_frame *
 	for (size_t i = 0; i < n; i++, frame = frame->next) {
 		note_result(frame->verdict, errors[i]);
 		if (!errors[i])
-			n_bytes += frame->iov.iov_len - sizeof(struct virtio_net_hdr);
+			n_bytes += frame->iov.iov_len - sizeof(struct afpacket_vnet);
 	}
 	forward_port_sent(&port->fp, n_sent, n_bytes, n - n_sent);
 	return frame;
@@ -81,9 +82,9 @@ static void flush(struct execute *x)
 	t->n_pending_ports = t->n_frames = 0;
 }
 
-static struct virtio_net_hdr vnet_of(const struct packet *p)
+static struct afpacket_vnet vnet_of(const struct packet *p)
 {
-	struct virtio_net_hdr vnet = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
+	struct afpacket_vnet vnet = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
 
 	if (p->flags & PACKET_F_CSUM_PARTIAL) {
 		vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -102,7 +103,7 @@ static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 {
 	struct user_thread *t = thread_of(x);
 	struct user_port *port = port_no < DP_MAX_PORTS ? rcu_dereference(t->dp->ports[port_no]) : NULL;
-	struct virtio_net_hdr vnet = vnet_of(p);
+	struct afpacket_vnet vnet = vnet_of(p);
 	struct user_pending *pending;
 	struct user_frame *frame;
 
