@@ -81,8 +81,8 @@ static void dump_flow(const struct dp_flow *flow, const struct dp_port_names *na
 }
 
 void dp_dump_flows(struct datapath *dp, const struct dp_port_names *names,
-		   bool (*wanted)(void *aux, const struct datapath *dp, const struct dp_flow *flow), void *aux, struct ds *text,
-		   json_t *lines)
+		   bool (*wanted)(void *aux, const struct datapath *dp, const struct dp_flow *flow), void *aux,
+		   struct ds *text, json_t *lines)
 {
 	struct dp_flow flows[64];
 	uint64_t cursor = 0;

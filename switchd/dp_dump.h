@@ -18,7 +18,7 @@ struct ds;
  * @lines: JSON array that gets an object per flow: "id", "key", "packets", "bytes", "used_ms", "flags", "actions"; may be NULL
  */
 void dp_dump_flows(struct datapath *dp, const struct dp_port_names *names,
-		   bool (*wanted)(void *aux, const struct datapath *dp, const struct dp_flow *flow), void *aux, struct ds *text,
-		   json_t *lines);
+		   bool (*wanted)(void *aux, const struct datapath *dp, const struct dp_flow *flow), void *aux,
+		   struct ds *text, json_t *lines);
 
 #endif

@@ -55,8 +55,8 @@ struct port *fdb_lookup(struct fdb *fdb, uint16_t vlan, const uint8_t mac[6]);
 enum fdb_event {
 	FDB_REFRESHED, /**< known there already */
 	FDB_LEARNT,
-	FDB_MOVED,     /**< known on another port until now */
-	FDB_REFUSED,   /**< static elsewhere, seen elsewhere later, locked by a gratuitous ARP, or no room */
+	FDB_MOVED,   /**< known on another port until now */
+	FDB_REFUSED, /**< static elsewhere, seen elsewhere later, locked by a gratuitous ARP, or no room */
 };
 
 /** A source address seen on a port. */
@@ -65,7 +65,7 @@ struct fdb_source {
 	uint16_t vlan;
 	struct port *port;
 	bool is_gratuitous_arp;
-	bool is_bond;          /**< @port balances over several links */
+	bool is_bond; /**< @port balances over several links */
 };
 
 /**
@@ -103,7 +103,7 @@ struct fdb_entry {
 	uint8_t mac[6];
 	uint16_t vlan;
 	bool is_static;
-	int64_t age_ms;    /**< 0 for static ones */
+	int64_t age_ms;	   /**< 0 for static ones */
 	struct port *port; /**< valid as long as the caller holds switch_rdlock() or is the main thread */
 };
 

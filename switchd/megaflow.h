@@ -20,14 +20,14 @@
 struct megaflow {
 	uint64_t id;
 	struct datapath *dp;
-	struct pkt_key key;   /* of the packet that made it, unmasked */
+	struct pkt_key key; /* of the packet that made it, unmasked */
 	struct pkt_key mask;
-	uint64_t tables[4];   /* tables looked up */
+	uint64_t tables[4]; /* tables looked up */
 	bool used_fdb;
 	int64_t created_ms;
 	struct dp_flow_stats credited; /* n_packets and n_bytes given to the rules so far */
 	size_t actions_len;
-	uint8_t *actions;     /* as put into the datapath */
+	uint8_t *actions; /* as put into the datapath */
 	size_t n_credits;
 	struct xlate_credit *credits; /* each holds a reference to its rule */
 };

@@ -78,8 +78,8 @@ static bool same_credits(const struct megaflow *m, const struct xlate_out *out)
 	for (size_t i = 0; i < m->n_credits; i++) {
 		const struct xlate_credit *a = &m->credits[i], *b = &out->credits[i];
 
-		if (a->kind != b->kind || a->rule != b->rule || a->br != b->br || a->vlan != b->vlan || a->port != b->port ||
-		    memcmp(a->mac, b->mac, sizeof a->mac))
+		if (a->kind != b->kind || a->rule != b->rule || a->br != b->br || a->vlan != b->vlan ||
+		    a->port != b->port || memcmp(a->mac, b->mac, sizeof a->mac))
 			return false;
 	}
 	return true;

@@ -19,35 +19,36 @@
 #define DP_ACTIONS_MAX 16384
 
 enum dp_action_type {
-	DP_OUTPUT = 1,   /**< struct dp_output */
-	DP_PUSH_VLAN,    /**< struct dp_push_vlan */
-	DP_POP_VLAN,     /**< no argument; removes the outermost tag */
-	DP_SET_ETH,      /**< struct dp_set_eth */
-	DP_SET_IPV4,     /**< struct dp_set_ipv4 */
-	DP_SET_IPV6,     /**< struct dp_set_ipv6 */
-	DP_SET_TP,       /**< struct dp_set_tp: TCP, UDP or SCTP ports, whichever the packet has */
-	DP_SET_ICMP,     /**< struct dp_set_icmp: type and code of ICMP or ICMPv6 */
-	DP_SET_ARP,      /**< struct dp_set_arp */
-	DP_SET_ND,       /**< struct dp_set_nd */
-	DP_SET_MPLS,     /**< struct dp_set_mpls */
-	DP_SET_TUNNEL,   /**< struct dp_set_tunnel */
-	DP_SET_MARK,     /**< struct dp_set_u32: pkt_mark */
+	DP_OUTPUT = 1,	 /**< struct dp_output */
+	DP_PUSH_VLAN,	 /**< struct dp_push_vlan */
+	DP_POP_VLAN,	 /**< no argument; removes the outermost tag */
+	DP_SET_ETH,	 /**< struct dp_set_eth */
+	DP_SET_IPV4,	 /**< struct dp_set_ipv4 */
+	DP_SET_IPV6,	 /**< struct dp_set_ipv6 */
+	DP_SET_TP,	 /**< struct dp_set_tp: TCP, UDP or SCTP ports, whichever the packet has */
+	DP_SET_ICMP,	 /**< struct dp_set_icmp: type and code of ICMP or ICMPv6 */
+	DP_SET_ARP,	 /**< struct dp_set_arp */
+	DP_SET_ND,	 /**< struct dp_set_nd */
+	DP_SET_MPLS,	 /**< struct dp_set_mpls */
+	DP_SET_TUNNEL,	 /**< struct dp_set_tunnel */
+	DP_SET_MARK,	 /**< struct dp_set_u32: pkt_mark */
 	DP_SET_PRIORITY, /**< struct dp_set_u32: skb_priority, the egress queue */
-	DP_RECIRC,       /**< struct dp_u32: recirculation id; the packet is parsed and matched again */
-	DP_HASH,         /**< struct dp_hash: dp_hash = hash of the 5-tuple, before a recirculation */
-	DP_TRUNC,        /**< struct dp_u32: longest number of bytes that the next output sends */
-	DP_METER,        /**< struct dp_u32: meter id */
-	DP_USERSPACE,    /**< struct dp_userspace: a copy goes to the daemon */
-	DP_CLONE,        /**< nested list: runs on a copy, then the original goes on */
-	DP_SAMPLE,       /**< struct dp_sample, then a nested list */
-	DP_DROP,         /**< struct dp_u32: enum drop_reason; ends the list and counts */
+	DP_RECIRC,	 /**< struct dp_u32: recirculation id; the packet is parsed and matched again */
+	DP_HASH,	 /**< struct dp_hash: dp_hash = hash of the 5-tuple, before a recirculation */
+	DP_TRUNC,	 /**< struct dp_u32: longest number of bytes that the next output sends */
+	DP_METER,	 /**< struct dp_u32: meter id */
+	DP_USERSPACE,	 /**< struct dp_userspace: a copy goes to the daemon */
+	DP_CLONE,	 /**< nested list: runs on a copy, then the original goes on */
+	DP_SAMPLE,	 /**< struct dp_sample, then a nested list */
+	DP_DROP,	 /**< struct dp_u32: enum drop_reason; ends the list and counts */
 	DP_N_TYPES
 };
 
 struct dp_action {
 	uint16_t type; /**< enum dp_action_type */
 	uint16_t len;  /**< bytes, header and padding included; a multiple of 8 */
-	uint32_t arg;  /**< the whole argument of those that need only 32 bits (port, recirculation id, mark, meter, length) */
+	uint32_t
+		arg; /**< the whole argument of those that need only 32 bits (port, recirculation id, mark, meter, length) */
 };
 
 /* DP_OUTPUT, DP_RECIRC, DP_SET_MARK (full mask), DP_SET_PRIORITY, DP_TRUNC, DP_METER, DP_DROP: only `arg`. */
@@ -79,7 +80,8 @@ struct dp_set_ipv6 {
 };
 
 struct dp_set_tp {
-	struct dp_action h; /**< arg: IP protocol number the rewrite was translated for (6, 17, 132), used when printing */
+	struct dp_action
+		h; /**< arg: IP protocol number the rewrite was translated for (6, 17, 132), used when printing */
 	be16 src, dst, src_mask, dst_mask;
 };
 
@@ -119,7 +121,8 @@ struct dp_set_tunnel {
 };
 
 enum dp_userspace_reason {
-	DP_TO_SLOW_PATH = 1, /**< the list cannot be done by this datapath: the daemon translates and executes each packet */
+	DP_TO_SLOW_PATH =
+		1, /**< the list cannot be done by this datapath: the daemon translates and executes each packet */
 	DP_TO_CONTROLLER,
 	DP_TO_SFLOW,
 	DP_TO_CAPTURE,
@@ -139,51 +142,51 @@ struct dp_sample {
 };
 
 /** Walks a well-formed list; `left` is a size_t lvalue that the walk uses up. */
-#define DP_ACTION_FOR_EACH(A, LEFT, ACTIONS, LEN)                                                       \
-	for ((A) = (const struct dp_action *)(ACTIONS), (LEFT) = (LEN); (LEFT) >= sizeof *(A);         \
+#define DP_ACTION_FOR_EACH(A, LEFT, ACTIONS, LEN) \
+	for ((A) = (const struct dp_action *)(ACTIONS), (LEFT) = (LEN); (LEFT) >= sizeof *(A); \
 	     (LEFT) -= (A)->len, (A) = (const struct dp_action *)((const char *)(A) + (A)->len))
 
 /* Why a packet died: each drop in every datapath has exactly one of these; counted per port. The names are printed. */
-#define DROP_REASONS(R)                                                                                          \
-	R(NONE, "none")                                                                                          \
-	R(NO_RULE, "no-rule")                     /* table miss without a rule to say so */                      \
-	R(RULE_DROP, "rule-drop")                 /* a rule without actions, or whose actions output nowhere */  \
-	R(VLAN_NOT_ALLOWED, "vlan-not-allowed")   /* ingress port does not carry the packet's VLAN */            \
-	R(NO_DESTINATION, "no-destination")       /* NORMAL had no port left to send it to */                    \
-	R(SAME_PORT, "same-port")                 /* NORMAL: destination was learnt on the ingress port */       \
-	R(RESERVED_MAC, "reserved-mac")           /* 01:80:c2:00:00:0x, forward-bpdu is off */                   \
-	R(PROTECTED_PORT, "protected-port")                                                                      \
-	R(PORT_NO_RECV, "port-no-receive")        /* mod-port no-receive */                                      \
-	R(PORT_NO_FORWARD, "port-no-forward")                                                                    \
-	R(PORT_DOWN, "port-down")                                                                                \
-	R(NO_PORT, "no-port")                     /* output to a port that is gone */                            \
-	R(TOO_BIG, "too-big")                     /* larger than the output device's MTU */                      \
-	R(LOOP_LIMIT, "loop-limit")               /* resubmit, recursion or recirculation limit */               \
-	R(ACTION_LIMIT, "action-limit")           /* translation grew over DP_ACTIONS_MAX */                     \
-	R(STACK_LIMIT, "stack-limit")                                                                            \
-	R(TTL_EXCEEDED, "ttl-exceeded")                                                                          \
-	R(MALFORMED_ETH, "malformed-ethernet")                                                                   \
-	R(MALFORMED_VLAN, "malformed-vlan")                                                                      \
-	R(MALFORMED_IPV4, "malformed-ipv4")                                                                      \
-	R(MALFORMED_IPV6, "malformed-ipv6")                                                                      \
-	R(MALFORMED_L4, "malformed-l4")                                                                          \
-	R(UPCALL_QUEUE_FULL, "upcall-queue-full")                                                                \
-	R(UPCALL_RATE, "upcall-rate")                                                                            \
-	R(TX_QUEUE_FULL, "tx-queue-full")                                                                        \
-	R(TX_ERROR, "tx-error")                                                                                  \
-	R(RX_TRUNCATED, "rx-truncated")                                                                          \
-	R(NO_BRIDGE, "no-bridge")                 /* port belongs to no bridge any more */                       \
-	R(METER, "meter")                                                                                        \
-	R(POLICER, "policer")                                                                                    \
-	R(STALE_RECIRC, "stale-recirculation")                                                                   \
-	R(NO_MEMORY, "no-memory")                                                                                \
+#define DROP_REASONS(R) \
+	R(NONE, "none") \
+	R(NO_RULE, "no-rule")			/* table miss without a rule to say so */ \
+	R(RULE_DROP, "rule-drop")		/* a rule without actions, or whose actions output nowhere */ \
+	R(VLAN_NOT_ALLOWED, "vlan-not-allowed") /* ingress port does not carry the packet's VLAN */ \
+	R(NO_DESTINATION, "no-destination")	/* NORMAL had no port left to send it to */ \
+	R(SAME_PORT, "same-port")		/* NORMAL: destination was learnt on the ingress port */ \
+	R(RESERVED_MAC, "reserved-mac")		/* 01:80:c2:00:00:0x, forward-bpdu is off */ \
+	R(PROTECTED_PORT, "protected-port") \
+	R(PORT_NO_RECV, "port-no-receive") /* mod-port no-receive */ \
+	R(PORT_NO_FORWARD, "port-no-forward") \
+	R(PORT_DOWN, "port-down") \
+	R(NO_PORT, "no-port")		/* output to a port that is gone */ \
+	R(TOO_BIG, "too-big")		/* larger than the output device's MTU */ \
+	R(LOOP_LIMIT, "loop-limit")	/* resubmit, recursion or recirculation limit */ \
+	R(ACTION_LIMIT, "action-limit") /* translation grew over DP_ACTIONS_MAX */ \
+	R(STACK_LIMIT, "stack-limit") \
+	R(TTL_EXCEEDED, "ttl-exceeded") \
+	R(MALFORMED_ETH, "malformed-ethernet") \
+	R(MALFORMED_VLAN, "malformed-vlan") \
+	R(MALFORMED_IPV4, "malformed-ipv4") \
+	R(MALFORMED_IPV6, "malformed-ipv6") \
+	R(MALFORMED_L4, "malformed-l4") \
+	R(UPCALL_QUEUE_FULL, "upcall-queue-full") \
+	R(UPCALL_RATE, "upcall-rate") \
+	R(TX_QUEUE_FULL, "tx-queue-full") \
+	R(TX_ERROR, "tx-error") \
+	R(RX_TRUNCATED, "rx-truncated") \
+	R(NO_BRIDGE, "no-bridge") /* port belongs to no bridge any more */ \
+	R(METER, "meter") \
+	R(POLICER, "policer") \
+	R(STALE_RECIRC, "stale-recirculation") \
+	R(NO_MEMORY, "no-memory") \
 	R(INTERNAL, "internal")
 
 enum drop_reason {
 #define R(ID, NAME) DROP_##ID,
 	DROP_REASONS(R)
 #undef R
-	DROP_N_REASONS
+		DROP_N_REASONS
 };
 
 #endif

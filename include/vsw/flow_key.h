@@ -75,21 +75,21 @@ struct pkt_key {
 	uint8_t eth_dst[6];
 	uint8_t eth_src[6];
 	struct vlan_key vlan[FLOW_MAX_VLANS]; /**< [0] is the outermost */
-	be16 eth_type;                        /**< behind the VLAN tags; FLOW_ETH_TYPE_NONE for 802.2 */
+	be16 eth_type;			      /**< behind the VLAN tags; FLOW_ETH_TYPE_NONE for 802.2 */
 	uint16_t zero0;
 
 	/* words 4-5: IPv4 and ARP addresses, what IPv4 and IPv6 share, MPLS */
-	be32 nw_src;       /**< IPv4 source, or ARP SPA */
-	be32 nw_dst;       /**< IPv4 destination, or ARP TPA */
-	uint8_t nw_proto;  /**< IP protocol (the last header of IPv6), or the low 8 bits of the ARP opcode */
-	uint8_t nw_tos;    /**< DSCP 6 bits, ECN 2 bits */
-	uint8_t nw_ttl;    /**< TTL or hop limit */
-	uint8_t nw_frag;   /**< FLOW_NW_FRAG_* */
-	be32 mpls_lse;     /**< outermost label stack entry */
+	be32 nw_src;	  /**< IPv4 source, or ARP SPA */
+	be32 nw_dst;	  /**< IPv4 destination, or ARP TPA */
+	uint8_t nw_proto; /**< IP protocol (the last header of IPv6), or the low 8 bits of the ARP opcode */
+	uint8_t nw_tos;	  /**< DSCP 6 bits, ECN 2 bits */
+	uint8_t nw_ttl;	  /**< TTL or hop limit */
+	uint8_t nw_frag;  /**< FLOW_NW_FRAG_* */
+	be32 mpls_lse;	  /**< outermost label stack entry */
 
 	/* word 6: L4 */
-	be16 tp_src;    /**< TCP/UDP/SCTP source; ICMP, ICMPv6 and IGMP type in the low byte */
-	be16 tp_dst;    /**< likewise destination; code */
+	be16 tp_src;	/**< TCP/UDP/SCTP source; ICMP, ICMPv6 and IGMP type in the low byte */
+	be16 tp_dst;	/**< likewise destination; code */
 	be16 tcp_flags; /**< 12 bits, without the data offset */
 	uint16_t zero1;
 

@@ -14,7 +14,10 @@ struct ds {
 	size_t len, cap;
 };
 
-#define DS_INIT { NULL, 0, 0 }
+#define DS_INIT \
+	{ \
+		NULL, 0, 0 \
+	}
 
 void ds_init(struct ds *ds);
 void ds_fini(struct ds *ds);

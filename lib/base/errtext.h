@@ -27,7 +27,8 @@ struct errtext {
 int errtext_set(struct errtext *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** errtext_at() - as errtext_set(), with the column (1-based) where parsing stopped. */
-int errtext_at(struct errtext *err, int code, size_t column, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int errtext_at(struct errtext *err, int code, size_t column, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /** errtext_prefix() - put "what: " before the sentence that is there. Return: nothing. */
 void errtext_prefix(struct errtext *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

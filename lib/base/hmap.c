@@ -5,7 +5,7 @@
 
 void hmap_init(struct hmap *map)
 {
-	*map = (struct hmap){ 0 };
+	*map = (struct hmap){0};
 }
 
 void hmap_fini(struct hmap *map)

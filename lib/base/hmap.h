@@ -65,19 +65,18 @@ struct hmap_node *hmap_next(const struct hmap *map, const struct hmap_node *node
 
 #define HMAP_OBJECT__(NODE, OBJ, MEMBER) ((NODE) ? container_of(NODE, __typeof__(*(OBJ)), MEMBER) : NULL)
 
-#define HMAP_FOR_EACH_WITH_HASH(OBJ, MEMBER, HASH, MAP)                                                   \
-	for (struct hmap_node *node__ = hmap_first_with_hash(MAP, HASH);                                  \
-	     ((OBJ) = HMAP_OBJECT__(node__, OBJ, MEMBER)) != NULL;                                        \
-	     node__ = hmap_skip__(node__->next, node__->hash))
+#define HMAP_FOR_EACH_WITH_HASH(OBJ, MEMBER, HASH, MAP) \
+	for (struct hmap_node *node__ = hmap_first_with_hash(MAP, HASH); \
+	     ((OBJ) = HMAP_OBJECT__(node__, OBJ, MEMBER)) != NULL; node__ = hmap_skip__(node__->next, node__->hash))
 
-#define HMAP_FOR_EACH(OBJ, MEMBER, MAP)                                                                   \
-	for (struct hmap_node *node__ = hmap_first(MAP);                                                  \
-	     ((OBJ) = HMAP_OBJECT__(node__, OBJ, MEMBER)) != NULL; node__ = hmap_next(MAP, node__))
+#define HMAP_FOR_EACH(OBJ, MEMBER, MAP) \
+	for (struct hmap_node *node__ = hmap_first(MAP); ((OBJ) = HMAP_OBJECT__(node__, OBJ, MEMBER)) != NULL; \
+	     node__ = hmap_next(MAP, node__))
 
 /** The body may remove and free OBJ (and nothing else). */
-#define HMAP_FOR_EACH_SAFE(OBJ, MEMBER, MAP)                                                              \
+#define HMAP_FOR_EACH_SAFE(OBJ, MEMBER, MAP) \
 	for (struct hmap_node *node__ = hmap_first(MAP), *next__ = node__ ? hmap_next(MAP, node__) : NULL; \
-	     ((OBJ) = HMAP_OBJECT__(node__, OBJ, MEMBER)) != NULL;                                        \
+	     ((OBJ) = HMAP_OBJECT__(node__, OBJ, MEMBER)) != NULL; \
 	     node__ = next__, next__ = node__ ? hmap_next(MAP, node__) : NULL)
 
 #endif

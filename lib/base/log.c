@@ -18,8 +18,8 @@ static bool to_syslog;
 
 enum { RATE_BURST = 30, RATE_WINDOW_MS = 60000 };
 
-static const char *const level_names[] = { "off", "err", "warn", "info", "dbg" };
-static const char *const level_tags[] = { "OFF", "ERR", "WARN", "INFO", "DBG" };
+static const char *const level_names[] = {"off", "err", "warn", "info", "dbg"};
+static const char *const level_tags[] = {"OFF", "ERR", "WARN", "INFO", "DBG"};
 
 void log_register(struct log_module *m)
 {
@@ -92,7 +92,7 @@ static bool rate_allows(struct log_rate *rate, int64_t now_ms, unsigned int *n_d
 		return true;
 	if (now_ms - rate->window_start_ms >= RATE_WINDOW_MS) {
 		*n_dropped = rate->n_dropped;
-		*rate = (struct log_rate){ .window_start_ms = now_ms };
+		*rate = (struct log_rate){.window_start_ms = now_ms};
 	}
 	if (rate->n >= RATE_BURST) {
 		rate->n_dropped++;
@@ -104,7 +104,7 @@ static bool rate_allows(struct log_rate *rate, int64_t now_ms, unsigned int *n_d
 
 void log_write(const struct log_module *m, enum log_level level, struct log_rate *rate, const char *fmt, ...)
 {
-	static const int priorities[] = { 0, LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+	static const int priorities[] = {0, LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 	struct timespec now;
 	struct tm tm;
 	char line[1200], stamp[32];

@@ -30,18 +30,18 @@ void log_register(struct log_module *m);
 void log_write(const struct log_module *m, enum log_level level, struct log_rate *rate, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-#define LOG_MODULE(NAME)                                                                         \
-	static struct log_module log_this_module = { #NAME, LOG_LEVEL_INFO, 0 };                  \
-	__attribute__((constructor)) static void log_register_this_module(void)                  \
-	{                                                                                        \
-		log_register(&log_this_module);                                                  \
-	}                                                                                        \
+#define LOG_MODULE(NAME) \
+	static struct log_module log_this_module = {#NAME, LOG_LEVEL_INFO, 0}; \
+	__attribute__((constructor)) static void log_register_this_module(void) \
+	{ \
+		log_register(&log_this_module); \
+	} \
 	struct log_module
 
-#define log_at__(LEVEL, RATE, ...)                                                                \
-	do {                                                                                     \
-		if (log_this_module.level >= (LEVEL))                                            \
-			log_write(&log_this_module, LEVEL, RATE, __VA_ARGS__);                   \
+#define log_at__(LEVEL, RATE, ...) \
+	do { \
+		if (log_this_module.level >= (LEVEL)) \
+			log_write(&log_this_module, LEVEL, RATE, __VA_ARGS__); \
 	} while (0)
 
 #define log_err(...) log_at__(LOG_LEVEL_ERR, NULL, __VA_ARGS__)
@@ -49,9 +49,9 @@ void log_write(const struct log_module *m, enum log_level level, struct log_rate
 #define log_info(...) log_at__(LOG_LEVEL_INFO, NULL, __VA_ARGS__)
 #define log_dbg(...) log_at__(LOG_LEVEL_DBG, NULL, __VA_ARGS__)
 /** For lines that input can provoke. */
-#define log_warn_rl(...)                                        \
-	do {                                                    \
-		static struct log_rate rate__;                  \
+#define log_warn_rl(...) \
+	do { \
+		static struct log_rate rate__; \
 		log_at__(LOG_LEVEL_WARN, &rate__, __VA_ARGS__); \
 	} while (0)
 

@@ -30,12 +30,12 @@ struct xlate_trace; /* a listener: switchd/pipeline/xlate_trace.h */
 #define XLATE_MAX_RULES XLATE_MAX_RESUBMITS
 
 struct xlate_in {
-	struct datapath *dp;        /**< whose port number key->in_port is */
+	struct datapath *dp; /**< whose port number key->in_port is */
 	const struct pkt_key *key;
-	const struct packet *packet;/**< NULL when there is none (revalidation, trace without bytes) */
+	const struct packet *packet; /**< NULL when there is none (revalidation, trace without bytes) */
 	int64_t now_ms;
-	bool may_learn;             /**< a real packet: learn its MAC, count the lookups */
-	struct xlate_trace *trace;  /**< NULL: nobody listens */
+	bool may_learn;		   /**< a real packet: learn its MAC, count the lookups */
+	struct xlate_trace *trace; /**< NULL: nobody listens */
 	/** trace and packet-out only: begin in this bridge with key->in_port as OpenFlow number, instead of looking up the datapath port. */
 	struct bridge *bridge;
 	/** with bridge: the packet has these registers and metadata already (the rest of it is not looked at); NULL: none. */
@@ -47,27 +47,28 @@ enum xlate_credit_kind { XLATE_CREDIT_RULE, XLATE_CREDIT_FDB, XLATE_CREDIT_PATCH
 /** Something that the flow's packets must be credited to. */
 struct xlate_credit {
 	enum xlate_credit_kind kind;
-	uint16_t port;      /**< OpenFlow port number in br. FDB: where the packets come in; PATCH: the patch port they go out of */
-	uint16_t vlan;      /**< FDB */
-	uint8_t mac[6];     /**< FDB: source address: learnt, or kept fresh, while the flow is used */
-	struct rule *rule;  /**< RULE, else NULL */
-	struct bridge *br;  /**< FDB, PATCH, else NULL */
+	uint16_t
+		port; /**< OpenFlow port number in br. FDB: where the packets come in; PATCH: the patch port they go out of */
+	uint16_t vlan;	   /**< FDB */
+	uint8_t mac[6];	   /**< FDB: source address: learnt, or kept fresh, while the flow is used */
+	struct rule *rule; /**< RULE, else NULL */
+	struct bridge *br; /**< FDB, PATCH, else NULL */
 };
 
 struct xlate_out {
-	struct dp_actions actions;  /**< memory given by the caller */
-	struct pkt_key mask;        /**< in_port, recirc_id and eth_type are always in it */
-	enum drop_reason drop;      /**< why, when the actions are empty; the list then holds one DP_DROP with it */
-	uint64_t drop_cookie;       /**< cookie and table of the rule that dropped, where one did */
+	struct dp_actions actions; /**< memory given by the caller */
+	struct pkt_key mask;	   /**< in_port, recirc_id and eth_type are always in it */
+	enum drop_reason drop;	   /**< why, when the actions are empty; the list then holds one DP_DROP with it */
+	uint64_t drop_cookie;	   /**< cookie and table of the rule that dropped, where one did */
 	uint8_t drop_table;
-	struct bridge *bridge;      /**< where it entered, NULL when the port belongs to none */
-	uint64_t tables[4];         /**< bit T: table T of any bridge was looked up; what a change there must revalidate */
-	bool used_fdb;              /**< an FDB change can change the answer */
-	bool slow_path;             /**< each packet must come to the daemon: install DP_USERSPACE instead */
+	struct bridge *bridge; /**< where it entered, NULL when the port belongs to none */
+	uint64_t tables[4];    /**< bit T: table T of any bridge was looked up; what a change there must revalidate */
+	bool used_fdb;	       /**< an FDB change can change the answer */
+	bool slow_path;	       /**< each packet must come to the daemon: install DP_USERSPACE instead */
 	struct xlate_credit *credits; /**< memory given by the caller, XLATE_MAX_RULES of them */
 	size_t n_credits;
-	struct flow_key initial_key;/**< as the pipeline saw it first: with the OpenFlow port number */
-	struct flow_key final_key;  /**< after all rewrites (trace's "Final flow:") */
+	struct flow_key initial_key; /**< as the pipeline saw it first: with the OpenFlow port number */
+	struct flow_key final_key;   /**< after all rewrites (trace's "Final flow:") */
 };
 
 /** The cookie of a DP_USERSPACE action for DP_TO_CONTROLLER: what a packet-in has to say. */

@@ -45,17 +45,17 @@ struct xlate_ctx {
 	struct pkt_key base;
 	struct flow_key wc;
 
-	struct bridge *br;      /* where the packet is now */
-	uint64_t version;       /* of br->tables */
-	const struct rule *rule;/* whose actions run; NULL on a miss */
+	struct bridge *br;	 /* where the packet is now */
+	uint64_t version;	 /* of br->tables */
+	const struct rule *rule; /* whose actions run; NULL on a miss */
 	uint8_t table;
-	bool exit;              /* `exit` ran: nothing else does */
+	bool exit; /* `exit` ran: nothing else does */
 	bool in_action_set;
 	enum drop_reason error; /* the translation failed: drop */
-	enum drop_reason hint;  /* the last reason for not sending the packet somewhere */
+	enum drop_reason hint;	/* the last reason for not sending the packet somewhere */
 	unsigned int depth, n_resubmits;
 
-	uint8_t (*stack)[16];   /* heap, made when first needed; values are right-aligned */
+	uint8_t (*stack)[16]; /* heap, made when first needed; values are right-aligned */
 	size_t stack_cap;
 	struct xlate_span stack_span;
 	const struct ofact **set; /* likewise: the action set, in the order in which it was written */

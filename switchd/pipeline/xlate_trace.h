@@ -17,15 +17,15 @@ struct rule;
 
 enum xlate_event_kind {
 	/* These open a level, which XLATE_EV_END closes. */
-	XLATE_EV_BRIDGE,     /**< @bridge */
-	XLATE_EV_TABLE,      /**< @bridge, @table, @rule (NULL: no match), @key that was looked up, @version of the tables */
+	XLATE_EV_BRIDGE, /**< @bridge */
+	XLATE_EV_TABLE, /**< @bridge, @table, @rule (NULL: no match), @key that was looked up, @version of the tables */
 	XLATE_EV_ACTION_SET, /**< the action set is executed */
 	XLATE_EV_END,
 
-	XLATE_EV_ACTION,     /**< @ofact; NULL: there are none, "drop" */
-	XLATE_EV_DETAIL,     /**< @text: what was found out */
-	XLATE_EV_WARN,       /**< @text: why something was not done */
-	XLATE_EV_ERROR,      /**< @text: a mistake in the rules or the configuration, or why the whole translation failed */
+	XLATE_EV_ACTION, /**< @ofact; NULL: there are none, "drop" */
+	XLATE_EV_DETAIL, /**< @text: what was found out */
+	XLATE_EV_WARN,	 /**< @text: why something was not done */
+	XLATE_EV_ERROR,	 /**< @text: a mistake in the rules or the configuration, or why the whole translation failed */
 };
 
 struct xlate_event {

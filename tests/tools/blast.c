@@ -44,7 +44,7 @@ static void put16(uint8_t *p, unsigned int x)
 
 static void build(uint8_t *f, size_t size, const uint8_t dst[6])
 {
-	static const uint8_t src[6] = { 2, 0, 0, 0, 0xbb, 1 };
+	static const uint8_t src[6] = {2, 0, 0, 0, 0xbb, 1};
 
 	memset(f, 0, size);
 	memcpy(f, dst, 6);
@@ -80,14 +80,15 @@ static double now(void)
 int main(int argc, char *argv[])
 {
 	unsigned long flows = 1, size = 60, count = 0, rate = 0, sent = 0, flow = 0;
-	uint8_t dst[6] = { 2, 0, 0, 0, 0xbb, 2 };
+	uint8_t dst[6] = {2, 0, 0, 0, 0xbb, 2};
 	uint32_t *seqs = NULL;
-	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = 0 };
+	struct sockaddr_ll ll = {.sll_family = AF_PACKET, .sll_protocol = 0};
 	double begin, end;
 	int fd, one = 1, use_seq = 0;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: blast DEVICE SECONDS [--flows N] [--size BYTES] [--count N] [--rate PPS] [--dst-mac MAC] [--seq]\n");
+		fprintf(stderr, "usage: blast DEVICE SECONDS [--flows N] [--size BYTES] [--count N] [--rate PPS] "
+				"[--dst-mac MAC] [--seq]\n");
 		return 1;
 	}
 	for (int i = 3; i < argc; i++) {
@@ -106,7 +107,8 @@ int main(int argc, char *argv[])
 		else if (!strcmp(argv[i], "--rate"))
 			rate = strtoul(arg, NULL, 0);
 		else if (!strcmp(argv[i], "--dst-mac"))
-			sscanf(arg, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &dst[0], &dst[1], &dst[2], &dst[3], &dst[4], &dst[5]);
+			sscanf(arg, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &dst[0], &dst[1], &dst[2], &dst[3], &dst[4],
+			       &dst[5]);
 		i++;
 	}
 	if (size < 60 || size > MAX_SIZE || !flows)
@@ -121,8 +123,8 @@ int main(int argc, char *argv[])
 	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof one);
 	for (int i = 0; i < BATCH; i++) {
 		build(frames[i], size, dst);
-		iovs[i] = (struct iovec){ frames[i], size };
-		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &iovs[i], .msg_iovlen = 1 };
+		iovs[i] = (struct iovec){frames[i], size};
+		msgs[i].msg_hdr = (struct msghdr){.msg_iov = &iovs[i], .msg_iovlen = 1};
 	}
 	begin = now();
 	end = begin + strtod(argv[2], NULL);
