@@ -10,10 +10,28 @@
 #include "switchd/megaflow.h"
 #include "switchd/pipeline/xlate.h"
 
-static _Atomic uint64_t n_misses, n_slow_path, n_not_installed;
+static _Atomic uint64_t n_misses, n_slow_path, n_for_controller, n_not_installed;
 
 /* Too large for a stack. */
 static _Thread_local struct xlate_credit credits_of_this_thread[XLATE_MAX_RULES];
+
+/*
+ * The packet was translated already, and what else is to become of it has been done: only this copy, meant for a controller, is
+ * left. There is none that listens, so it ends here. To translate it again would run its actions twice, for ever.
+ */
+static bool is_for_controller(const struct dp_upcall *upcall)
+{
+	return !upcall->is_miss && upcall->reason != DP_TO_SLOW_PATH;
+}
+
+/* Where the packet went nowhere else, this is what became of it. */
+static void drop_for_controller(const struct dp_upcall *upcall, struct dp_actions *actions)
+{
+	bool is_old = xlate_controller_reason(upcall->cookie) == XLATE_IN_INVALID_TTL;
+
+	atomic_fetch_add_explicit(&n_for_controller, 1, memory_order_relaxed);
+	dp_actions_put_u32(actions, DP_DROP, is_old ? DROP_TTL_EXCEEDED : DROP_NO_CONTROLLER);
+}
 
 /*
  * Translation and installation are one critical section of switch_rdlock(): whoever changes tables or ports then takes
@@ -31,6 +49,10 @@ void upcall_handle(void *aux, const struct dp_upcall *upcall, struct dp_upcall_r
 	};
 	struct xlate_out out = {.actions = reply->actions, .credits = credits_of_this_thread};
 
+	if (is_for_controller(upcall)) {
+		drop_for_controller(upcall, &reply->actions);
+		return;
+	}
 	atomic_fetch_add_explicit(upcall->is_miss ? &n_misses : &n_slow_path, 1, memory_order_relaxed);
 	switch_rdlock();
 	rcu_read_lock();
@@ -47,5 +69,6 @@ void upcall_get_stats(struct upcall_stats *stats)
 {
 	stats->n_misses = atomic_load_explicit(&n_misses, memory_order_relaxed);
 	stats->n_slow_path = atomic_load_explicit(&n_slow_path, memory_order_relaxed);
+	stats->n_for_controller = atomic_load_explicit(&n_for_controller, memory_order_relaxed);
 	stats->n_not_installed = atomic_load_explicit(&n_not_installed, memory_order_relaxed);
 }

@@ -179,6 +179,7 @@ struct dp_sample {
 	R(METER, "meter") \
 	R(POLICER, "policer") \
 	R(STALE_RECIRC, "stale-recirculation") \
+	R(NO_CONTROLLER, "no-controller") /* it was for a controller, and none listens */ \
 	R(NO_MEMORY, "no-memory") \
 	R(INTERNAL, "internal")
 

@@ -284,9 +284,9 @@ static void translate(struct forwarder *f, struct waiting *w, const struct pkt_k
 	f->shared->upcall(f->shared->aux, &upcall, &reply);
 	if (reply.actions.overflow)
 		execute_drop(&f->x, DROP_ACTION_LIMIT);
-	if (is_copy)
+	else if (is_copy && !reply.actions.len)
 		f->x.verdict->forwarded = true; /* it has arrived where the action sent it */
-	if (reply.actions.overflow || (is_copy && !reply.actions.len))
+	if (reply.actions.overflow || f->x.verdict->forwarded)
 		return;
 	rcu_read_lock();
 	execute_actions(&f->x, &w->packet, false, reply.actions.data, reply.actions.len);

@@ -21,7 +21,10 @@ static bool do_output(struct xlate_ctx *ctx, const struct ofact *a)
 {
 	const struct ofact_output *output = (const struct ofact_output *)a;
 
-	xlate_output(ctx, output->port, output->max_len);
+	if (output->max_len)
+		xlate_output_truncated(ctx, output->port, output->max_len);
+	else
+		xlate_output(ctx, output->port, 0);
 	return true;
 }
 

@@ -112,19 +112,40 @@ static void output_patch(struct xlate_ctx *ctx, const struct iface *out)
 
 /* ---- one port ---- */
 
-void xlate_output_iface(struct xlate_ctx *ctx, struct iface *iface)
+static void output_device(struct xlate_ctx *ctx, const struct iface *iface)
 {
-	if (!may_output(ctx, iface))
-		return;
-	if (iface->peer) {
-		output_patch(ctx, iface);
-	} else if (iface->dp_port == DP_PORT_NONE) {
+	if (iface->dp_port == DP_PORT_NONE) {
 		xlate_warn(ctx, "port %s has no %s", iface->name, iface->type == IFACE_PATCH ? "peer" : "device");
 		xlate_hint(ctx, DROP_NO_PORT);
 	} else {
 		xlate_commit(ctx);
 		dp_actions_put_u32(&ctx->out->actions, DP_OUTPUT, iface->dp_port);
 	}
+}
+
+void xlate_output_iface(struct xlate_ctx *ctx, struct iface *iface)
+{
+	if (!may_output(ctx, iface))
+		return;
+	if (iface->peer)
+		output_patch(ctx, iface);
+	else
+		output_device(ctx, iface);
+}
+
+/* DP_TRUNC is about the output behind it: none is put down unless there is one. */
+static void output_truncated(struct xlate_ctx *ctx, const struct iface *iface, uint32_t max_len)
+{
+	if (!may_output(ctx, iface))
+		return;
+	if (iface->type == IFACE_PATCH) {
+		xlate_error(ctx, "output to patch port %s cannot be truncated", iface->name);
+		xlate_hint(ctx, DROP_NO_PORT);
+		return;
+	}
+	if (iface->dp_port != DP_PORT_NONE)
+		dp_actions_put_u32(&ctx->out->actions, DP_TRUNC, max_len);
+	output_device(ctx, iface);
 }
 
 static void flood(struct xlate_ctx *ctx, bool all)
@@ -139,14 +160,28 @@ static void flood(struct xlate_ctx *ctx, bool all)
 				xlate_output_iface(ctx, iface);
 }
 
+static bool is_same_port(struct xlate_ctx *ctx, uint32_t port)
+{
+	if (port != ctx->flow.p.in_port)
+		return false;
+	xlate_warn(ctx, "skipping output to input port");
+	xlate_hint(ctx, DROP_SAME_PORT);
+	return true;
+}
+
 static void output_ordinary(struct xlate_ctx *ctx, uint32_t port)
 {
-	if (port == ctx->flow.p.in_port) {
-		xlate_warn(ctx, "skipping output to input port");
-		xlate_hint(ctx, DROP_SAME_PORT);
+	if (!is_same_port(ctx, port))
+		xlate_output_iface(ctx, bridge_iface_by_ofp(ctx->br, (uint16_t)port));
+}
+
+void xlate_output_truncated(struct xlate_ctx *ctx, uint32_t port, uint32_t max_len)
+{
+	if (port == OFPP_IN_PORT)
+		port = ctx->flow.p.in_port;
+	else if (is_same_port(ctx, port))
 		return;
-	}
-	xlate_output_iface(ctx, bridge_iface_by_ofp(ctx->br, (uint16_t)port));
+	output_truncated(ctx, bridge_iface_by_ofp(ctx->br, (uint16_t)port), max_len);
 }
 
 void xlate_output(struct xlate_ctx *ctx, uint32_t port, uint16_t max_len)

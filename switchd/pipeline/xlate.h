@@ -71,10 +71,19 @@ struct xlate_out {
 	struct flow_key final_key;   /**< after all rewrites (trace's "Final flow:") */
 };
 
+/** Why a packet is for the controller. */
+enum xlate_packet_in_reason { XLATE_IN_NO_MATCH, XLATE_IN_ACTION, XLATE_IN_INVALID_TTL, XLATE_IN_ACTION_SET };
+
 /** The cookie of a DP_USERSPACE action for DP_TO_CONTROLLER: what a packet-in has to say. */
 static inline uint64_t xlate_controller_cookie(uint8_t reason, uint8_t table, uint16_t max_len)
 {
 	return (uint64_t)reason << 24 | (uint64_t)table << 16 | max_len;
+}
+
+/** xlate_controller_reason() - the reason in such a cookie. */
+static inline enum xlate_packet_in_reason xlate_controller_reason(uint64_t cookie)
+{
+	return (enum xlate_packet_in_reason)(cookie >> 24 & 0xff);
 }
 
 /**

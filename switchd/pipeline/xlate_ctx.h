@@ -126,12 +126,13 @@ void xlate_scope_end(struct xlate_ctx *ctx, const struct xlate_scope *scope);
 
 /** xlate_output() - the output action: ordinary or reserved port. @max_len: for the controller. */
 void xlate_output(struct xlate_ctx *ctx, uint32_t port, uint16_t max_len);
+/** xlate_output_truncated() - to an ordinary port, LOCAL or IN_PORT, of the packet's first @max_len bytes at most. */
+void xlate_output_truncated(struct xlate_ctx *ctx, uint32_t port, uint32_t max_len);
 /** xlate_output_iface() - emit the packet on one port of the current bridge, if that may be; NULL: there is no such port. */
 void xlate_output_iface(struct xlate_ctx *ctx, struct iface *iface);
 /** xlate_may_receive() - whether @iface takes packets in; says why not. */
 bool xlate_may_receive(struct xlate_ctx *ctx, const struct iface *iface);
 
-enum xlate_packet_in_reason { XLATE_IN_NO_MATCH, XLATE_IN_ACTION, XLATE_IN_INVALID_TTL, XLATE_IN_ACTION_SET };
 /** xlate_controller() - send a copy, of at most @max_len bytes, to the controller. */
 void xlate_controller(struct xlate_ctx *ctx, enum xlate_packet_in_reason reason, uint16_t max_len);
 

@@ -41,6 +41,16 @@ static const struct xlate_case cases[] = {
 	{{"actions=load:3->NXM_NX_REG0[0..15],output:NXM_NX_REG0[0..15]"}, "in_port=1", "3", NULL},
 	{{"actions=load:0x10003->NXM_NX_REG0[],output:NXM_NX_REG0[]"}, "in_port=1", "drop", NULL},
 	{{"actions=load:2->NXM_OF_IN_PORT[],output:1,output:2"}, "in_port=1", "1", NULL},
+	/* truncated output: the length is of the next output only, and there is always one */
+	{{"actions=output(port=2,max_len=100),output:3"}, "in_port=1", "trunc(100),2,3", NULL},
+	{{"actions=mod_dl_src:00:00:00:00:00:09,output(port=2,max_len=64)"},
+	 "in_port=1," MACS,
+	 "trunc(64),set(eth(src=00:00:00:00:00:09)),2",
+	 NULL},
+	{{"actions=output(port=1,max_len=64),output:3"}, "in_port=1", "3", NULL},
+	{{"actions=output(port=77,max_len=64),output:3"}, "in_port=1", "3", NULL},
+	{{"actions=output(port=in_port,max_len=64),output:3"}, "in_port=1", "trunc(64),1,3", NULL},
+	{{"actions=output(port=LOCAL,max_len=64)"}, "in_port=1", "trunc(64),99", NULL},
 	/* rewriting */
 	{{"ip,actions=mod_nw_src:10.0.0.9,output:2"},
 	 "in_port=1,tcp,nw_src=10.0.0.1",

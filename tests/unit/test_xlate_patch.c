@@ -67,6 +67,16 @@ static void test_action_set_is_its_own(void **state VSW_UNUSED)
 	fixture_fini();
 }
 
+/* What would be cut on the other side is not known here. */
+static void test_is_not_truncated(void **state VSW_UNUSED)
+{
+	make_two_bridges();
+	fixture_flow(br0, "actions=output(port=10,max_len=64),output:2");
+	fixture_flow(br1, "actions=output:1");
+	check("in_port=1", "2");
+	fixture_fini();
+}
+
 /* Nothing is output to where it came from, so two bridges that send everything through do not play ping-pong for ever. */
 static void test_loops_end(void **state VSW_UNUSED)
 {
@@ -117,6 +127,7 @@ int main(void)
 		cmocka_unit_test(test_begins_anew),
 		cmocka_unit_test(test_stays_there),
 		cmocka_unit_test(test_action_set_is_its_own),
+		cmocka_unit_test(test_is_not_truncated),
 		cmocka_unit_test(test_loops_end),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_peer_that_does_not_receive),
