@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "config_fixture.h"
 #include "switchd/fdb.h"
+#include "switchd/flow_compare.h"
 #include "switchd/pipeline/table.h"
 
 static void two_bridges(void)
@@ -155,6 +156,8 @@ static void test_moves_between_bridges(void **state)
 	must("del-port p1 -- add-port b0 p1 type=dummy -- set Port p1 tag=44 -- del-br b1 -- add-br b1 "
 	     "datapath_type=dummy");
 	assert_int_equal(port_by_name("p1")->tag, 44);
+	must("del-port p1 -- add-port b0 p1 type=dummy -- set Interface p1 external_ids:k=v");
+	must_say("get Interface p1 external_ids:k", "v\n");
 	must_say("list-ports b1", "");
 	/* A name that changes its kind. */
 	must("del-port p3 -- add-port b0 p3 type=patch options:peer=q");
@@ -184,10 +187,24 @@ static void test_survives_restart(void **state)
 	assert_int_equal(iface_by_name("new")->ofp_port, 78);
 }
 
+/* The rule that a new bridge gets is a rule like any other: deleted is deleted. */
+static void test_default_rule_stays_deleted(void **state)
+{
+	struct flow_mod all = flow_filter_all();
+
+	(void)state;
+	two_bridges();
+	assert_int_equal(tables_apply(bridge_by_name("b0")->tables, &all, 1, clock_now_ms(), NULL, NULL), 0);
+	fixture_restart();
+	assert_int_equal(tables_count(bridge_by_name("b0")->tables), 0);
+	assert_int_equal(tables_count(bridge_by_name("b1")->tables), 1);
+}
+
 static void test_fdb_survives_restart(void **state)
 {
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
 	struct fdb_source source = {.mac = {2, 0, 0, 0, 0, 9}, .vlan = 7};
+	char path[96];
 
 	(void)state;
 	two_bridges();
@@ -196,7 +213,10 @@ static void test_fdb_survives_restart(void **state)
 	fixture_restart();
 	assert_ptr_equal(fdb_lookup(bridge_by_name("b0")->fdb, 7, mac), port_by_name("p1"));
 	/* Of a bridge that is deleted nothing stays. */
+	snprintf(path, sizeof path, "%s/b0.fdb", fixture_folder);
+	assert_int_equal(access(path, F_OK), 0);
 	must("del-br b0");
+	assert_int_equal(access(path, F_OK), -1);
 	must("add-br b0 datapath_type=dummy -- add-port b0 p1 type=dummy");
 	assert_null(fdb_lookup(bridge_by_name("b0")->fdb, 7, mac));
 }
@@ -332,6 +352,7 @@ int main(void)
 		T(test_moves_between_bridges),
 		T(test_survives_restart),
 		T(test_fdb_survives_restart),
+		T(test_default_rule_stays_deleted),
 		T(test_fake_bridges),
 		T(test_questions),
 		T(test_show),
