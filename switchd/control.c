@@ -126,15 +126,48 @@ json_t *control_methods(void)
 
 /* ---- answers ---- */
 
+/* Length of the UTF-8 sequence that begins at @p, 0 when it is none. */
+static size_t utf8_length(const unsigned char *p)
+{
+	size_t n = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (p[i] >> 6 != 2)
+			return 0;
+	return n;
+}
+
+/*
+ * A sentence may quote what the client sent, and may have been cut in the middle of a character: what is no UTF-8, or would break
+ * the line, becomes a question mark.
+ */
+static json_t *sentence_json(const char *text)
+{
+	struct ds clean = DS_INIT;
+	json_t *string;
+
+	for (const char *p = text; *p;) {
+		size_t n = utf8_length((const unsigned char *)p);
+
+		if (!n || (unsigned char)*p < ' ' || *p == 127)
+			ds_put_char(&clean, '?');
+		else
+			ds_put_mem(&clean, p, n);
+		p += n ? n : 1;
+	}
+	string = json_string(ds_cstr(&clean));
+	ds_fini(&clean);
+	/* Overlong forms and surrogates are what is left. */
+	return string ? string : json_string("the request is refused; why cannot be said in UTF-8");
+}
+
 static json_t *error_object(int error, const struct errtext *err)
 {
 	const char *code = strerrorname_np(error < 0 ? -error : error);
 	const char *text = err && err->text[0] ? err->text : strerror(error < 0 ? -error : error);
-	/* The sentence may quote what the client sent: bytes that are no UTF-8 then. */
-	json_t *string = json_string(text);
 	json_t *object = json_object();
 
-	json_object_set_new(object, "text", string ? string : json_string("request refused; its text is not UTF-8"));
+	json_object_set_new(object, "text", sentence_json(text));
 	json_object_set_new(object, "code", json_string(code ? code : "EIO"));
 	if (err && err->column)
 		json_object_set_new(object, "column", json_integer((json_int_t)err->column));

@@ -197,7 +197,7 @@ static int dump_bridge(struct bridge *br, struct answer *answer, json_t *json, v
 	d->n = 0;
 	/* The pointers live as long as nothing changes the tables, which this thread alone does. */
 	tables_each(br->tables, &filter, collect_rule, d);
-	if (d->sort) {
+	if (d->sort && d->n) {
 		sorting = d;
 		qsort(d->rules, d->n, sizeof(struct rule *), compare_rules);
 	}

@@ -269,6 +269,12 @@ static void test_answers(void **state)
 	int fd = dial();
 
 	(void)state;
+	/* A sentence stays one line of UTF-8, whatever it quotes and wherever it was cut. */
+	put(fd, "{\"method\":\"a\\nb\\u0001\\u00e4xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\\u00e4\"}\n");
+	expect(fd, "{\"id\":null,\"result\":null,\"error\":{\"text\":\"unknown method "
+		   "'a?b?\xc3\xa4"
+		   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?'; \\\"methods\\\" lists "
+		   "them\",\"code\":\"ENOSYS\"}}");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		put(fd, cases[i].request);
 		expect(fd, cases[i].answer);
