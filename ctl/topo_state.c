@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,16 +23,20 @@ static int make_dir(const char *path, struct errtext *err)
 			   errno == EACCES ? "; be root, or name another folder with --rundir" : "");
 }
 
-/* Lock @path; another process may remove it between our open and our lock, then it is opened anew. Return: descriptor or -errno. */
+/*
+ * Lock @path; another process may remove it between our open and our lock, then it is opened anew. A record lock ends with this
+ * very process: one of flock() would live on in a child that was forked a moment before kill -9. Return: descriptor or -errno.
+ */
 static int lock_file(const char *path, struct errtext *err)
 {
 	for (;;) {
 		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 		struct stat ours, there;
 
 		if (fd < 0)
 			return errtext_set(err, errno, "cannot create %s: %s", path, strerror(errno));
-		if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (fcntl(fd, F_SETLK, &whole)) {
 			close(fd);
 			return errtext_set(err, EBUSY,
 					   "somebody else is bringing this topology up or down (%s is locked)", path);
