@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the daemon and the BPF programs share: the layout of every map and of what travels to the daemon with a miss.
+ *
+ * Maps (switchd/bpf/fastpath.bpf.c)
+ *   devs      ARRAY   ifindex, low 16 bits -> struct bpf_dev: which port this is
+ *   ports     ARRAY   datapath port number -> struct bpf_port: device, counters, upcall credit
+ *   masks     ARRAY   mask id -> struct bpf_mask
+ *   small     HASH    struct bpf_small_key -> flow slot: flows that look at the first PKT_KEY_COMPACT bytes only
+ *   large     HASH    struct bpf_large_key -> flow slot: the others
+ *   flows     ARRAY   flow slot -> struct bpf_flow; mapped into the daemon's memory
+ *   cache     ARRAY   per CPU BPF_CACHE_SLOTS of struct bpf_cache_entry
+ *   control   ARRAY   one struct bpf_control
+ *
+ * A flow slot is written while no hash entry leads to it and is not reused before programs that may still run on it have ended (the
+ * daemon waits a second), so readers need no lock. `gate` is the only word that both sides change.
+ *
+ * Raise VSW_BPF_ABI with every change here or in vsw/flow_key.h: it is part of the pin path.
+ */
+#ifndef VSW_BPF_ABI_H
+#define VSW_BPF_ABI_H 1
+
+#include "vsw/dp_action.h"
+#include "vsw/flow_key.h"
+#include "vsw/types.h"
+
+#define VSW_BPF_ABI 1
+
+enum bpf_limits {
+	BPF_N_MASKS = 64,
+	BPF_N_PORTS = 4096,
+	BPF_N_DEVS = 65536,
+	BPF_CACHE_SLOTS = 8192, /* per CPU */
+	BPF_N_OPS = 32,         /* per flow */
+	BPF_UPCALL_HDR = 16,
+	BPF_UPCALL_QUEUES = 16,
+};
+
+struct bpf_dev {
+	uint32_t ifindex;   /* 0: free */
+	uint32_t port;
+};
+
+struct bpf_port {
+	uint32_t ifindex;   /* 0: no such port */
+	uint32_t mtu;
+	uint64_t rx_packets, rx_bytes;
+	uint64_t tx_packets, tx_bytes;
+	uint64_t upcalls;       /* packets sent to the daemon */
+	uint64_t upcalls_done;  /* packets the daemon has dealt with; written by the daemon alone */
+	uint64_t drops[DROP_N_REASONS];
+};
+
+struct bpf_mask {
+	uint32_t n_words;   /* PKT_KEY_COMPACT / 8 or PKT_KEY_WORDS; 0: free */
+	uint32_t zero;
+	uint64_t words[PKT_KEY_WORDS];
+};
+
+struct bpf_small_key {
+	uint32_t mask, zero;
+	uint64_t words[PKT_KEY_COMPACT / 8];
+};
+
+struct bpf_large_key {
+	uint32_t mask, zero;
+	uint64_t words[PKT_KEY_WORDS];
+};
+
+enum bpf_op_code {
+	BPF_OP_END,
+	BPF_OP_OUTPUT,      /* value: port number */
+	BPF_OP_REWRITE,     /* up to 4 bytes at base + off */
+	BPF_OP_PUSH_VLAN,   /* value: TPID << 16 | TCI, host order, without FLOW_VLAN_PRESENT */
+	BPF_OP_POP_VLAN,
+	BPF_OP_VLAN_TCI,    /* value and mask, host order: rewrites the outermost tag */
+	BPF_OP_MARK,        /* value, mask */
+	BPF_OP_PRIORITY,    /* value */
+	BPF_OP_DROP,        /* value: enum drop_reason */
+	BPF_OP_TO_DAEMON,   /* the daemon runs this flow's actions */
+};
+
+/** Where a rewrite counts from. */
+enum bpf_base { BPF_BASE_L2, BPF_BASE_L3, BPF_BASE_L4 };
+
+/** Which checksums a rewrite changes, or'ed. */
+enum bpf_csum {
+	BPF_CSUM_IP = 1,      /* the IPv4 header's */
+	BPF_CSUM_L4 = 2,      /* TCP, UDP, ICMP, ICMPv6: the bytes are covered */
+	BPF_CSUM_PSEUDO = 4,  /* ... as part of the pseudo header */
+};
+
+struct bpf_op {
+	uint8_t code;   /* enum bpf_op_code */
+	uint8_t base;   /* enum bpf_base */
+	uint8_t len;    /* 1, 2 or 4 */
+	uint8_t csum;   /* enum bpf_csum */
+	uint16_t off;
+	uint16_t zero;
+	uint32_t value; /* rewrite: the bytes as they lie in the frame */
+	uint32_t mask;
+};
+
+/** In bpf_flow.gate: the flow is open, its packets need not go through the daemon any more. The low bits count those that did. */
+#define BPF_GATE_OPEN (1ull << 63)
+
+struct bpf_flow {
+	uint64_t id;        /* the daemon's; 0: dead */
+	uint64_t gate;
+	uint32_t mask;
+	uint32_t epoch;     /* of bpf_control when it was put; an older one means: a miss */
+	uint32_t n_ops;
+	uint32_t out;       /* port number + 1 when the one op is an output */
+	uint64_t n_packets, n_bytes;
+	uint64_t used_ns;   /* CLOCK_MONOTONIC, coarse */
+	uint64_t tcp_flags;
+	uint64_t key[PKT_KEY_WORDS];
+	struct bpf_op ops[BPF_N_OPS];
+};
+
+struct bpf_cache_entry {
+	uint32_t tag;
+	uint32_t slot;      /* + 1; 0: free */
+};
+
+struct bpf_control {
+	uint32_t n_masks;       /* ids below this may be in use */
+	uint32_t epoch;
+	uint32_t upcall_ifindex;/* of the TAP that leads to the daemon; 0: nobody listens, misses are dropped */
+	uint32_t upcall_limit;  /* packets per port on their way to the daemon */
+	uint64_t hits, cache_hits, misses, lost;
+};
+
+/** In front of each packet that goes to the daemon: exactly BPF_UPCALL_HDR bytes. */
+struct bpf_upcall_hdr {
+	uint16_t port;      /* where it came in */
+	uint16_t vlan_tci;  /* tag that was in the packet's metadata, host order; */
+	uint16_t vlan_proto;/* 0: none */
+	uint16_t zero;
+	uint32_t slot;      /* + 1 of the flow whose gate counted it; 0: a miss */
+	uint32_t mark;
+};
+
+#ifndef __BPF__
+_Static_assert(sizeof(struct bpf_upcall_hdr) == BPF_UPCALL_HDR, "the prefix that is stripped");
+_Static_assert(sizeof(struct bpf_op) == 16, "no holes");
+_Static_assert(sizeof(struct bpf_flow) == 64 + 216 + 512, "no holes");
+#endif
+
+#endif
