@@ -167,10 +167,10 @@ check-fast: ## unit tests, quick system tests and static checks, under two minut
 	-@tests/run --label static --append build/test-sum tests/static/layers tests/static/format
 	@tests/run --sum build/test-sum
 
-DEPS_BUILD := gcc make pkg-config clang llvm libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
+DEPS_BUILD := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
 	libmnl-dev libpcap-dev libbpf-dev iproute2 iputils-ping iperf3 ethtool procps python3
 DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse openvswitch-switch \
-	tshark tcpdump dnsmasq-base arping fping busybox openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git bpftool
+	tshark tcpdump dnsmasq-base arping fping busybox openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git
 
 .PHONY: deps deps-check
 deps: ## install what building and the demo need (Debian packages, only what is missing)

@@ -182,11 +182,8 @@ static int open_datapath(char **why, struct errtext *err)
 	int error;
 
 	*why = NULL;
-	if (!ops && !strcmp(type, "ebpf"))
-		return errtext_set(err, EOPNOTSUPP,
-				   "--datapath=ebpf: this build has no eBPF datapath; use --datapath=user");
 	if (!ops)
-		return errtext_set(err, EINVAL, "--datapath=%s: unknown; known are user and dummy", type);
+		return errtext_set(err, EINVAL, "--datapath=%s: unknown; known are ebpf, user and dummy", type);
 	error = ops->open(&config, &vswitch.dp, err);
 	if (!error || options.datapath)
 		return error;

@@ -21,7 +21,7 @@ static const char help[] =
 	"\n"
 	"  --rundir DIR         sockets, pid file and flow tables go here (VSW_RUNDIR; " DEFAULT_RUNDIR ")\n"
 	"  --db FILE            the configuration database (" DEFAULT_DB ")\n"
-	"  --datapath TYPE      what moves packets: user, or dummy for tests (user)\n"
+	"  --datapath TYPE      what moves packets: user, ebpf (new: in the kernel), or dummy for tests (user)\n"
 	"  --detach             go to the background once requests are served\n"
 	"  --pidfile FILE       write the process number there, too\n"
 	"  --log-file FILE      write the log there (stderr; syslog with --detach); SIGHUP reopens it\n"

@@ -3,7 +3,7 @@
  * What the daemon and the BPF programs share: the layout of every map and of what travels to the daemon with a miss.
  *
  * Maps (switchd/bpf/fastpath.bpf.c)
- *   devs      ARRAY   ifindex, low 16 bits -> struct bpf_dev: which port this is
+ *   devs      ARRAY   ifindex, low 16 bits (or one of the next places) -> struct bpf_dev: which port this is
  *   ports     ARRAY   datapath port number -> struct bpf_port: device, counters, upcall credit
  *   masks     ARRAY   mask id -> struct bpf_mask
  *   small     HASH    struct bpf_small_key -> flow slot: flows that look at the first PKT_KEY_COMPACT bytes only
@@ -11,9 +11,17 @@
  *   flows     ARRAY   flow slot -> struct bpf_flow; mapped into the daemon's memory
  *   cache     ARRAY   per CPU BPF_CACHE_SLOTS of struct bpf_cache_entry
  *   control   ARRAY   one struct bpf_control
+ *   scratch   PERCPU  the packet under way, and struct bpf_cpu_stats in front of it
  *
  * A flow slot is written while no hash entry leads to it and is not reused before programs that may still run on it have ended (the
  * daemon waits a second), so readers need no lock. `gate` is the only word that both sides change.
+ *
+ * The gate
+ *   Packets that came before a flow was there are on their way through the daemon; those behind them must not take the short way yet.
+ *   So a new flow's gate is closed: its packets go up, too, and each adds one to `gate` before. The daemon compares that
+ *   with the number it has sent on, and when both are equal sets BPF_GATE_OPEN by compare-and-exchange, which fails should one more
+ *   packet have gone up meanwhile. Where more arrives than the daemon can send on this would never come: then it sets
+ *   BPF_GATE_DRAIN, and packets are dropped (as most were already) until the gate is open.
  *
  * Raise VSW_BPF_ABI with every change here or in vsw/flow_key.h: it is part of the pin path.
  */
@@ -30,29 +38,34 @@ enum bpf_limits {
 	BPF_N_MASKS = 64,
 	BPF_N_PORTS = 4096,
 	BPF_N_DEVS = 65536,
+	BPF_DEV_PROBES = 4,	/* a device is at its ifindex modulo BPF_N_DEVS or shortly behind */
 	BPF_CACHE_SLOTS = 8192, /* per CPU */
-	BPF_N_OPS = 32,         /* per flow */
-	BPF_UPCALL_HDR = 16,
+	BPF_N_FLOWS = 16384,
+	BPF_N_OPS = 72, /* per flow: a flood to 64 ports, with some rewriting */
+	BPF_UPCALL_HDR = 24,
 	BPF_UPCALL_QUEUES = 16,
 };
 
 struct bpf_dev {
-	uint32_t ifindex;   /* 0: free */
+	uint32_t ifindex; /* 0: free */
 	uint32_t port;
 };
 
 struct bpf_port {
-	uint32_t ifindex;   /* 0: no such port */
+	uint32_t ifindex; /* 0: no such port */
 	uint32_t mtu;
 	uint64_t rx_packets, rx_bytes;
 	uint64_t tx_packets, tx_bytes;
-	uint64_t upcalls;       /* packets sent to the daemon */
-	uint64_t upcalls_done;  /* packets the daemon has dealt with; written by the daemon alone */
+	uint64_t upcalls;      /* packets sent to the daemon */
+	uint64_t upcalls_done; /* how many of them it has read; written by the daemon alone */
+	uint64_t tx_dropped;
+	uint32_t generation; /* raised when the number is given to another device */
+	uint32_t zero;
 	uint64_t drops[DROP_N_REASONS];
 };
 
 struct bpf_mask {
-	uint32_t n_words;   /* PKT_KEY_COMPACT / 8 or PKT_KEY_WORDS; 0: free */
+	uint32_t n_words; /* PKT_KEY_COMPACT / 8 or PKT_KEY_WORDS; 0: free */
 	uint32_t zero;
 	uint64_t words[PKT_KEY_WORDS];
 };
@@ -69,50 +82,57 @@ struct bpf_large_key {
 
 enum bpf_op_code {
 	BPF_OP_END,
-	BPF_OP_OUTPUT,      /* value: port number */
-	BPF_OP_REWRITE,     /* up to 4 bytes at base + off */
-	BPF_OP_PUSH_VLAN,   /* value: TPID << 16 | TCI, host order, without FLOW_VLAN_PRESENT */
+	BPF_OP_OUTPUT,	  /* value: port number */
+	BPF_OP_REWRITE,	  /* 2 or 4 bytes at base + off */
+	BPF_OP_PUSH_VLAN, /* value: TPID << 16 | TCI, host order, without FLOW_VLAN_PRESENT */
 	BPF_OP_POP_VLAN,
-	BPF_OP_VLAN_TCI,    /* value and mask, host order: rewrites the outermost tag */
-	BPF_OP_MARK,        /* value, mask */
-	BPF_OP_PRIORITY,    /* value */
-	BPF_OP_DROP,        /* value: enum drop_reason */
-	BPF_OP_TO_DAEMON,   /* the daemon runs this flow's actions */
+	BPF_OP_MARK,	  /* value, mask */
+	BPF_OP_PRIORITY,  /* value */
+	BPF_OP_DROP,	  /* value: enum drop_reason */
+	BPF_OP_TO_DAEMON, /* the daemon runs this flow's actions */
 };
 
-/** Where a rewrite counts from. */
-enum bpf_base { BPF_BASE_L2, BPF_BASE_L3, BPF_BASE_L4 };
+/** Where a rewrite counts from, and what the packet must have there; else nothing is rewritten. */
+enum bpf_base {
+	BPF_BASE_ETH,
+	BPF_BASE_IPV4,
+	BPF_BASE_IPV6,
+	BPF_BASE_ARP,
+	BPF_BASE_PORTS, /* TCP or UDP */
+	BPF_BASE_ICMP,	/* ICMP in IPv4, ICMPv6 in IPv6 */
+};
 
 /** Which checksums a rewrite changes, or'ed. */
 enum bpf_csum {
-	BPF_CSUM_IP = 1,      /* the IPv4 header's */
-	BPF_CSUM_L4 = 2,      /* TCP, UDP, ICMP, ICMPv6: the bytes are covered */
-	BPF_CSUM_PSEUDO = 4,  /* ... as part of the pseudo header */
+	BPF_CSUM_IP = 1,     /* the IPv4 header's */
+	BPF_CSUM_L4 = 2,     /* that of TCP, UDP, ICMP, ICMPv6: the bytes are covered */
+	BPF_CSUM_PSEUDO = 4, /* ... as part of the pseudo header */
 };
 
 struct bpf_op {
-	uint8_t code;   /* enum bpf_op_code */
-	uint8_t base;   /* enum bpf_base */
-	uint8_t len;    /* 1, 2 or 4 */
-	uint8_t csum;   /* enum bpf_csum */
+	uint8_t code; /* enum bpf_op_code */
+	uint8_t base; /* enum bpf_base */
+	uint8_t len;  /* 2 or 4 */
+	uint8_t csum; /* enum bpf_csum */
 	uint16_t off;
 	uint16_t zero;
 	uint32_t value; /* rewrite: the bytes as they lie in the frame */
 	uint32_t mask;
 };
 
-/** In bpf_flow.gate: the flow is open, its packets need not go through the daemon any more. The low bits count those that did. */
+/** In bpf_flow.gate, see above. The low bits count the packets that went up. */
 #define BPF_GATE_OPEN (1ull << 63)
+#define BPF_GATE_DRAIN (1ull << 62)
 
 struct bpf_flow {
-	uint64_t id;        /* the daemon's; 0: dead */
+	uint64_t id; /* the daemon's; 0: dead */
 	uint64_t gate;
 	uint32_t mask;
-	uint32_t epoch;     /* of bpf_control when it was put; an older one means: a miss */
+	uint32_t epoch; /* of bpf_control when it was put; an older one means: a miss */
 	uint32_t n_ops;
-	uint32_t out;       /* port number + 1 when the one op is an output */
+	uint32_t out; /* port number + 1 when the one op is an output */
 	uint64_t n_packets, n_bytes;
-	uint64_t used_ns;   /* CLOCK_MONOTONIC, coarse */
+	uint64_t used_ns; /* CLOCK_MONOTONIC, coarse */
 	uint64_t tcp_flags;
 	uint64_t key[PKT_KEY_WORDS];
 	struct bpf_op ops[BPF_N_OPS];
@@ -120,31 +140,57 @@ struct bpf_flow {
 
 struct bpf_cache_entry {
 	uint32_t tag;
-	uint32_t slot;      /* + 1; 0: free */
+	uint32_t slot; /* + 1; 0: free */
+};
+
+/** One queue of the TAP. */
+struct bpf_queue {
+	uint64_t sent; /* packets put into it */
+	uint64_t done; /* packets read; written by the daemon alone */
 };
 
 struct bpf_control {
-	uint32_t n_masks;       /* ids below this may be in use */
+	uint32_t n_masks; /* ids below this may be in use */
 	uint32_t epoch;
-	uint32_t upcall_ifindex;/* of the TAP that leads to the daemon; 0: nobody listens, misses are dropped */
-	uint32_t upcall_limit;  /* packets per port on their way to the daemon */
-	uint64_t hits, cache_hits, misses, lost;
+	uint32_t upcall_ifindex; /* of the TAP that leads to the daemon; 0: nobody listens, misses are dropped */
+	uint32_t upcall_limit;	 /* packets per port on their way to the daemon */
+	uint32_t queue_limit;	 /* packets per queue */
+	uint32_t
+		magic; /* what bpf_upcall_hdr begins with: tells our packets from what the host's stack sends on the TAP */
+	struct bpf_queue queues[BPF_UPCALL_QUEUES];
 };
 
-/** In front of each packet that goes to the daemon: exactly BPF_UPCALL_HDR bytes. */
-struct bpf_upcall_hdr {
-	uint16_t port;      /* where it came in */
-	uint16_t vlan_tci;  /* tag that was in the packet's metadata, host order; */
-	uint16_t vlan_proto;/* 0: none */
-	uint16_t zero;
-	uint32_t slot;      /* + 1 of the flow whose gate counted it; 0: a miss */
-	uint32_t mark;
+/** What one CPU has counted. */
+struct bpf_cpu_stats {
+	uint64_t cache_hits, mask_hits, misses, lost;
 };
+
+/** bpf_upcall_hdr.flags */
+#define BPF_UPCALL_TAGGED 1 /* the kernel puts the VLAN tag of the packet's metadata between the two parts */
+
+/**
+ * In front of each packet that goes to the daemon: exactly BPF_UPCALL_HDR bytes, in two parts. A TAP's driver writes a tag that lies in
+ * the packet's metadata behind the first 12 bytes: there it is expected, and put to where it belongs.
+ */
+struct bpf_upcall_hdr {
+	uint32_t magic;
+	uint32_t
+		slot; /* + 1 of the flow whose gate counted it; 0: a miss, or the flow wants the daemon to run its actions */
+	uint16_t port; /* where it came in */
+	uint16_t flags;
+	/* here: TPID and TCI */
+	uint32_t seq; /* bpf_port.upcalls before it, the low half */
+	uint32_t mark;
+	uint32_t generation; /* of the port: tells it from one that had the number before */
+};
+
+#define BPF_UPCALL_TAG_AT 12
 
 #ifndef __BPF__
 _Static_assert(sizeof(struct bpf_upcall_hdr) == BPF_UPCALL_HDR, "the prefix that is stripped");
 _Static_assert(sizeof(struct bpf_op) == 16, "no holes");
-_Static_assert(sizeof(struct bpf_flow) == 64 + 216 + 512, "no holes");
+_Static_assert(offsetof(struct bpf_upcall_hdr, seq) == BPF_UPCALL_TAG_AT, "where the driver puts a tag");
+_Static_assert(sizeof(struct bpf_flow) == 64 + 216 + BPF_N_OPS * 16, "no holes");
 #endif
 
 #endif

@@ -83,11 +83,12 @@ static int configure(int fd)
 	return error;
 }
 
-static int bind_to(int fd, int ifindex)
+/* @protocol: 0 to send only. */
+static int bind_to(int fd, int ifindex, uint16_t protocol)
 {
 	struct sockaddr_ll addr = {
 		.sll_family = AF_PACKET,
-		.sll_protocol = (VSW_FORCE __be16)cpu_to_be16(ETH_P_ALL),
+		.sll_protocol = (VSW_FORCE __be16)cpu_to_be16(protocol),
 		.sll_ifindex = ifindex,
 	};
 
@@ -133,7 +134,7 @@ static int open_error(int error, const char *name, struct errtext *err)
 	}
 }
 
-int afpacket_open(int ifindex, const char *name, struct afpacket **portp, struct errtext *err)
+static int open_port(int ifindex, const char *name, uint16_t protocol, struct afpacket **portp, struct errtext *err)
 {
 	struct afpacket *port;
 	int error, fd;
@@ -150,16 +151,38 @@ int afpacket_open(int ifindex, const char *name, struct afpacket **portp, struct
 	port->ifindex = ifindex;
 	error = configure(fd);
 	if (!error)
-		error = bind_to(fd, ifindex);
+		error = bind_to(fd, ifindex, protocol);
 	if (!error)
 		error = set_promiscuous(fd, ifindex, PACKET_ADD_MEMBERSHIP);
 	if (error) {
 		afpacket_close(port);
 		return open_error(error, name, err);
 	}
-	keep_from_host(port, name);
 	*portp = port;
 	return 0;
+}
+
+int afpacket_open(int ifindex, const char *name, struct afpacket **port, struct errtext *err)
+{
+	int error = open_port(ifindex, name, ETH_P_ALL, port, err);
+
+	if (!error)
+		keep_from_host(*port, name);
+	return error;
+}
+
+int afpacket_open_sender(int ifindex, const char *name, int program, struct afpacket **port, struct errtext *err)
+{
+	int error = open_port(ifindex, name, 0, port, err);
+
+	if (error)
+		return error;
+	error = tc_drop_attach_program(&(*port)->drop, ifindex, program);
+	if (!error)
+		return 0;
+	afpacket_close(*port);
+	*port = NULL;
+	return errtext_set(err, -error, "%s: cannot put a program on its clsact hook: %s", name, strerror(-error));
 }
 
 void afpacket_detach(struct afpacket *port)

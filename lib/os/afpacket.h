@@ -62,6 +62,13 @@ struct afpacket_frame {
  * Return: 0, or -errno with the sentence: -EPERM without CAP_NET_RAW and CAP_NET_ADMIN, -ENODEV no such device.
  */
 int afpacket_open(int ifindex, const char *name, struct afpacket **port, struct errtext *err);
+/**
+ * afpacket_open_sender() - attach to a device in order to send; what it receives is for a BPF program
+ * @program: descriptor of the program (tc_drop_attach_program()), which is to let nothing through to the host's stack
+ *
+ * Return: as afpacket_open().
+ */
+int afpacket_open_sender(int ifindex, const char *name, int program, struct afpacket **port, struct errtext *err);
 /** afpacket_detach() - leave the device as it was found. The socket stays until afpacket_close(), for threads still in a call. */
 void afpacket_detach(struct afpacket *port);
 /** afpacket_close() - frees; NULL is fine. */

@@ -59,22 +59,18 @@ static void load_program(void)
 		log_info("BPF is not available (error %d): trying a matchall filter", -program_fd);
 }
 
-static int attach_bpf(struct tc_drop *td)
+static int attach_bpf(struct tc_drop *td, int fd)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = td->ifindex, .attach_point = BPF_TC_INGRESS);
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = DROP_HANDLE, .priority = DROP_PRIORITY,
 			    .flags = BPF_TC_F_REPLACE);
 	int error;
 
-	pthread_once(&once, load_program);
-	if (program_fd < 0)
-		return program_fd;
 	error = bpf_tc_hook_create(&hook);
 	if (error && error != -EEXIST)
 		return error;
 	td->made_hook = !error;
-	opts.prog_fd = program_fd;
+	opts.prog_fd = fd;
 	error = bpf_tc_attach(&hook, &opts);
 	td->is_bpf = !error;
 	return error;
@@ -158,8 +154,19 @@ static int attach_matchall(struct tc_drop *td)
 
 int tc_drop_attach(struct tc_drop *td, int ifindex)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int error;
+
 	*td = (struct tc_drop){.ifindex = ifindex};
-	return attach_bpf(td) ? attach_matchall(td) : 0;
+	pthread_once(&once, load_program);
+	error = program_fd < 0 ? program_fd : attach_bpf(td, program_fd);
+	return error ? attach_matchall(td) : 0;
+}
+
+int tc_drop_attach_program(struct tc_drop *td, int ifindex, int fd)
+{
+	*td = (struct tc_drop){.ifindex = ifindex};
+	return attach_bpf(td, fd);
 }
 
 /* ---- leaving ---- */

@@ -24,6 +24,13 @@ struct tc_drop {
  * Return: 0, or -errno when the host can do neither (-ENOENT: kernel without clsact; -EPERM). @td is then good for tc_drop_detach().
  */
 int tc_drop_attach(struct tc_drop *td, int ifindex);
+/**
+ * tc_drop_attach_program() - a BPF program of the caller's in the same place, under the same handle and priority
+ * @fd: of a loaded program of type BPF_PROG_TYPE_SCHED_CLS; stays the caller's
+ *
+ * Return: 0 or -errno. @td is then good for tc_drop_detach().
+ */
+int tc_drop_attach_program(struct tc_drop *td, int ifindex, int fd);
 /** tc_drop_detach() - no effect when nothing is attached, or the device is gone. */
 void tc_drop_detach(struct tc_drop *td);
 

@@ -16,26 +16,27 @@
 
 #include "vsw/bpf_abi.h"
 
-#define MAP(NAME, TYPE, KEY, VALUE, N, FLAGS)              \
-	struct {                                           \
-		__uint(type, TYPE);                        \
-		__uint(max_entries, N);                    \
-		__uint(map_flags, FLAGS);                  \
-		__type(key, KEY);                          \
-		__type(value, VALUE);                      \
+#define MAP(NAME, TYPE, KEY, VALUE, N, FLAGS) \
+	struct { \
+		__uint(type, TYPE); \
+		__uint(max_entries, N); \
+		__uint(map_flags, FLAGS); \
+		__type(key, KEY); \
+		__type(value, VALUE); \
 	} NAME SEC(".maps")
 
 MAP(devs, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_dev, BPF_N_DEVS, BPF_F_MMAPABLE);
 MAP(ports, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_port, BPF_N_PORTS, BPF_F_MMAPABLE);
 MAP(masks, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_mask, BPF_N_MASKS, BPF_F_MMAPABLE);
-MAP(small, BPF_MAP_TYPE_HASH, struct bpf_small_key, uint32_t, 65536, 0);
-MAP(large, BPF_MAP_TYPE_HASH, struct bpf_large_key, uint32_t, 65536, 0);
-MAP(flows, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_flow, 65536, BPF_F_MMAPABLE);
+MAP(small, BPF_MAP_TYPE_HASH, struct bpf_small_key, uint32_t, BPF_N_FLOWS, BPF_F_NO_PREALLOC);
+MAP(large, BPF_MAP_TYPE_HASH, struct bpf_large_key, uint32_t, BPF_N_FLOWS, BPF_F_NO_PREALLOC);
+MAP(flows, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_flow, BPF_N_FLOWS, BPF_F_MMAPABLE);
 MAP(cache, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_cache_entry, BPF_CACHE_SLOTS, 0); /* times the CPUs */
 MAP(control, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_control, 1, BPF_F_MMAPABLE);
 
 /* Everything about the packet under way; one program at a time runs on a CPU's copy (tc programs do not nest, see redirect). */
 struct scratch {
+	struct bpf_cpu_stats stats;
 	struct pkt_key key;
 	struct parsed p;
 	struct bpf_large_key lookup; /* its head serves as the small one */
@@ -147,6 +148,7 @@ static __always_inline uint32_t find_flow(struct scratch *s, struct bpf_control 
 			const struct bpf_mask *mask = bpf_map_lookup_elem(&masks, &id);
 
 			if (mask && matches(flow, mask, &s->key)) {
+				s->stats.cache_hits++;
 				*result = flow;
 				return entry->slot;
 			}
@@ -162,32 +164,43 @@ static __always_inline uint32_t find_flow(struct scratch *s, struct bpf_control 
 		entry->tag = tag;
 		entry->slot = search.slot;
 	}
+	s->stats.mask_hits++;
 	*result = flow;
 	return search.slot;
 }
 
 /* ---- the way to the daemon ---- */
 
-static __always_inline int to_daemon(struct __sk_buff *skb, struct bpf_port *in, uint32_t port, uint32_t slot,
+static __always_inline int is_full(struct bpf_port *in, struct bpf_queue *queue, const struct bpf_control *ctl)
+{
+	return (__s64)(in->upcalls - in->upcalls_done) >= ctl->upcall_limit ||
+	       (__s64)(queue->sent - queue->done) >= ctl->queue_limit;
+}
+
+/* Return: TC_ACT_SHOT when it did not go up. */
+static __always_inline int to_daemon(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in, uint32_t slot,
 				     struct bpf_control *ctl)
 {
+	struct bpf_queue *queue = &ctl->queues[s->key.in_port & (BPF_UPCALL_QUEUES - 1)];
 	struct bpf_upcall_hdr hdr = {
-		.port = port,
+		.magic = ctl->magic,
 		.slot = slot,
+		.port = s->key.in_port,
+		.flags = skb->vlan_present ? BPF_UPCALL_TAGGED : 0,
 		.mark = skb->mark,
+		.generation = in->generation,
 	};
 
-	if (!ctl->upcall_ifindex || in->upcalls - in->upcalls_done >= ctl->upcall_limit)
+	if (!ctl->upcall_ifindex || is_full(in, queue, ctl)) {
+		s->stats.lost++;
 		return drop(in, DROP_UPCALL_QUEUE_FULL);
-	if (skb->vlan_present) {
-		hdr.vlan_tci = skb->vlan_tci;
-		hdr.vlan_proto = bpf_ntohs(skb->vlan_proto);
-		if (bpf_skb_vlan_pop(skb))
-			return drop(in, DROP_NO_MEMORY);
 	}
-	if (bpf_skb_change_head(skb, sizeof hdr, 0) || bpf_skb_store_bytes(skb, 0, &hdr, sizeof hdr, 0))
+	if (bpf_skb_change_head(skb, sizeof hdr, 0))
 		return drop(in, DROP_NO_MEMORY);
-	__sync_fetch_and_add(&in->upcalls, 1);
+	hdr.seq = __sync_fetch_and_add(&in->upcalls, 1);
+	__sync_fetch_and_add(&queue->sent, 1);
+	if (bpf_skb_store_bytes(skb, 0, &hdr, sizeof hdr, 0))
+		return TC_ACT_SHOT; /* cannot be: the bytes were just made */
 	return bpf_redirect(ctl->upcall_ifindex, 0);
 }
 
@@ -198,109 +211,147 @@ struct run {
 	struct bpf_flow *flow;
 	struct scratch *s;
 	struct bpf_port *in;
-	int verdict;
+	uint32_t sent;	  /* copies that a device took */
+	uint32_t reason;  /* enum drop_reason: the first thing that went wrong */
 	uint32_t pending; /* port + 1 whose output is still to be done: the last one needs no copy */
 };
 
-static __always_inline int can_send(struct __sk_buff *skb, const struct bpf_port *out, struct bpf_port *in)
+static __always_inline void note_drop(struct run *r, struct bpf_port *out, uint32_t reason)
 {
-	if (!out || !out->ifindex) {
-		drop(in, DROP_NO_PORT);
-		return 0;
-	}
-	if (!skb->gso_size && skb->len > out->mtu + ETH_HDR + 4) {
-		drop(in, DROP_TOO_BIG);
-		return 0;
-	}
-	return 1;
+	if (!r->reason)
+		r->reason = reason;
+	if (out)
+		__sync_fetch_and_add(&out->tx_dropped, 1);
 }
 
-static __always_inline int send_last(struct __sk_buff *skb, uint32_t port, struct bpf_port *in)
+/* The device's MTU may have been raised since the port was added: what seems too long is asked about. */
+static __always_inline int fits(struct __sk_buff *skb, const struct bpf_port *out)
+{
+	uint32_t mtu = 0;
+
+	return skb->gso_size || skb->len <= out->mtu + ETH_HDR || !bpf_check_mtu(skb, out->ifindex, &mtu, -4, 0);
+}
+
+/* Return: the port, when the packet can be sent there. */
+static __always_inline struct bpf_port *output_port(struct run *r, uint32_t port)
 {
 	struct bpf_port *out = port_of(port);
 
-	if (!can_send(skb, out, in))
-		return TC_ACT_SHOT;
+	if (!out || !out->ifindex) {
+		note_drop(r, NULL, DROP_NO_PORT);
+		return NULL;
+	}
+	if (!fits(r->skb, out)) {
+		note_drop(r, out, DROP_TOO_BIG);
+		return NULL;
+	}
+	return out;
+}
+
+static __always_inline void count_sent(struct bpf_port *out, const struct __sk_buff *skb)
+{
 	__sync_fetch_and_add(&out->tx_packets, 1);
-	__sync_fetch_and_add(&out->tx_bytes, skb->len);
+	__sync_fetch_and_add(&out->tx_bytes, skb->len + (skb->vlan_present ? 4 : 0));
+}
+
+/* Ends the program: with the packet on its way through @port, or counted as dropped if no copy of it got anywhere. */
+static __always_inline int send_last(struct run *r, uint32_t port)
+{
+	struct bpf_port *out = output_port(r, port);
+
+	if (!out)
+		return r->sent ? TC_ACT_SHOT : drop(r->in, r->reason);
+	count_sent(out, r->skb);
 	return bpf_redirect(out->ifindex, 0);
 }
 
-static __always_inline void send_copy(struct __sk_buff *skb, uint32_t port, struct bpf_port *in)
+static __always_inline void send_copy(struct run *r, uint32_t port)
 {
-	struct bpf_port *out = port_of(port);
+	struct bpf_port *out = output_port(r, port);
 
-	if (!can_send(skb, out, in))
+	if (!out)
 		return;
-	__sync_fetch_and_add(&out->tx_packets, 1);
-	__sync_fetch_and_add(&out->tx_bytes, skb->len);
-	if (bpf_clone_redirect(skb, out->ifindex, 0))
-		drop(in, DROP_TX_ERROR);
+	if (bpf_clone_redirect(r->skb, out->ifindex, 0)) {
+		note_drop(r, out, DROP_TX_ERROR);
+		return;
+	}
+	count_sent(out, r->skb);
+	r->sent++;
 }
 
-static __always_inline int rewrite(struct run *r, const struct bpf_op *op)
+/* Where @op counts from; negative when the packet has no such header. */
+static __always_inline int base_of(const struct parsed *p, const struct bpf_op *op)
+{
+	switch (op->base) {
+	case BPF_BASE_ETH:
+		return 0;
+	case BPF_BASE_IPV4:
+	case BPF_BASE_IPV6:
+	case BPF_BASE_ARP:
+		return p->l3 == op->base ? p->l3_ofs : -1;
+	case BPF_BASE_PORTS:
+		return p->l4_proto == 6 || p->l4_proto == 17 ? p->l4_ofs : -1;
+	case BPF_BASE_ICMP:
+		return p->l4_proto == (p->l3 == BPF_BASE_IPV6 ? 58 : 1) ? p->l4_ofs : -1;
+	}
+	return -1;
+}
+
+/* Checksums go by the difference, as the kernel's helpers do it: those left to the hardware are right afterwards, too. */
+static __always_inline int fix_csums(struct run *r, const struct bpf_op *op, uint32_t old, uint32_t new, uint32_t len)
 {
 	const struct parsed *p = &r->s->p;
-	uint32_t ofs = op->off, old = 0, new;
-	uint32_t len = op->len;
 
-	if (op->base == BPF_BASE_L3)
-		ofs += p->l3_ofs;
-	else if (op->base == BPF_BASE_L4) {
-		if (!p->l4_ofs)
-			return 0;
-		ofs += p->l4_ofs;
-	}
-	if (len == 4) {
-		if (bpf_skb_load_bytes(r->skb, ofs, &old, 4))
-			return -1;
-	} else if (len == 2) {
-		if (bpf_skb_load_bytes(r->skb, ofs, &old, 2))
-			return -1;
-	} else {
-		/* One byte: the checksum covers the 16-bit word it lies in. */
-		len = 2;
-		if (bpf_skb_load_bytes(r->skb, ofs, &old, 2))
-			return -1;
-	}
-	new = (old & ~op->mask) | (op->value & op->mask);
-	if (new == old)
-		return 0;
 	if (op->csum & BPF_CSUM_IP && bpf_l3_csum_replace(r->skb, p->l3_ofs + 10, old, new, len))
 		return -1;
 	if (op->csum & BPF_CSUM_L4 && p->csum_ofs) {
 		uint64_t flags = len | (op->csum & BPF_CSUM_PSEUDO ? BPF_F_PSEUDO_HDR : 0) |
 				 (p->l4_proto == 17 ? BPF_F_MARK_MANGLED_0 : 0);
 
-		if (bpf_l4_csum_replace(r->skb, p->csum_ofs, old, new, flags))
-			return -1;
+		/* ICMP of IPv4 has no pseudo header. */
+		if (op->csum & BPF_CSUM_PSEUDO && p->l4_proto == 1)
+			return 0;
+		return bpf_l4_csum_replace(r->skb, p->csum_ofs, old, new, flags);
 	}
-	if (len == 4)
-		return bpf_skb_store_bytes(r->skb, ofs, &new, 4, 0);
-	return bpf_skb_store_bytes(r->skb, ofs, &new, 2, 0);
+	return 0;
 }
 
-static __always_inline int set_tci(struct run *r, const struct bpf_op *op)
+static __always_inline int rewrite(struct run *r, const struct bpf_op *op)
 {
-	struct __sk_buff *skb = r->skb;
-	uint16_t tci, proto;
+	int base = base_of(&r->s->p, op);
+	uint32_t ofs = base + op->off, old = 0, new;
 
-	/* A tag that lies in the frame is popped into the metadata form and pushed back changed. */
-	if (skb->vlan_present) {
-		tci = skb->vlan_tci;
-		proto = skb->vlan_proto;
-	} else {
-		be16 tag[2];
-
-		if (bpf_skb_load_bytes(skb, 12, tag, 4))
+	if (base < 0)
+		return 0;
+	if (op->len == 4) {
+		if (bpf_skb_load_bytes(r->skb, ofs, &old, 4))
 			return -1;
-		proto = tag[0];
-		tci = bpf_ntohs(tag[1]);
+		new = (old & ~op->mask) | (op->value & op->mask);
+		if (new == old)
+			return 0;
+		return fix_csums(r, op, old, new, 4) ? -1 : bpf_skb_store_bytes(r->skb, ofs, &new, 4, 0);
 	}
-	tci = (tci & ~op->mask) | (op->value & op->mask);
-	if (bpf_skb_vlan_pop(skb))
+	if (bpf_skb_load_bytes(r->skb, ofs, &old, 2))
 		return -1;
-	return bpf_skb_vlan_push(skb, proto, tci);
+	new = (old & ~op->mask) | (op->value & op->mask);
+	if (new == old)
+		return 0;
+	return fix_csums(r, op, old, new, 2) ? -1 : bpf_skb_store_bytes(r->skb, ofs, &new, 2, 0);
+}
+
+/*
+ * The outermost tag goes; the kernel then moves the next one from the frame into the metadata. *@delta: by how much the headers behind
+ * move.
+ */
+static __always_inline int pop_vlan(struct __sk_buff *skb, int *delta)
+{
+	int in_frame = !skb->vlan_present, error;
+
+	if (in_frame && !is_vlan(bpf_ntohs(skb->protocol)))
+		return 0;
+	error = bpf_skb_vlan_pop(skb);
+	*delta = (in_frame ? -4 : 0) - (skb->vlan_present ? 4 : 0);
+	return error;
 }
 
 static long run_op(uint32_t i, struct run *r)
@@ -317,7 +368,7 @@ static long run_op(uint32_t i, struct run *r)
 	op = &r->flow->ops[i];
 	/* Anything behind an output needs the packet once more: the output before gets a copy. */
 	if (r->pending) {
-		send_copy(skb, r->pending - 1, r->in);
+		send_copy(r, r->pending - 1);
 		r->pending = 0;
 	}
 	switch (op->code) {
@@ -332,17 +383,7 @@ static long run_op(uint32_t i, struct run *r)
 		error = bpf_skb_vlan_push(skb, bpf_htons(op->value >> 16), op->value & 0xffff);
 		break;
 	case BPF_OP_POP_VLAN:
-		l2_delta = skb->vlan_present ? 0 : -4;
-		error = bpf_skb_vlan_pop(skb);
-		if (!error && !l2_delta && !skb->vlan_present)
-			break;
-		/* Popping the metadata's tag moves the next one of the frame there. */
-		if (!l2_delta)
-			l2_delta = -4;
-		break;
-	case BPF_OP_VLAN_TCI:
-		l2_delta = skb->vlan_present ? 0 : -4;
-		error = set_tci(r, op);
+		error = pop_vlan(skb, &l2_delta);
 		break;
 	case BPF_OP_MARK:
 		skb->mark = (skb->mark & ~op->mask) | (op->value & op->mask);
@@ -351,7 +392,7 @@ static long run_op(uint32_t i, struct run *r)
 		skb->priority = op->value;
 		break;
 	case BPF_OP_DROP:
-		r->verdict = drop(r->in, op->value);
+		note_drop(r, NULL, op->value);
 		return 1;
 	default:
 		return 1;
@@ -366,7 +407,7 @@ static long run_op(uint32_t i, struct run *r)
 			p->csum_ofs += l2_delta;
 	}
 	if (error) {
-		r->verdict = drop(r->in, DROP_NO_MEMORY);
+		note_drop(r, NULL, DROP_NO_MEMORY);
 		return 1;
 	}
 	return 0;
@@ -381,7 +422,7 @@ static __always_inline void account(struct bpf_flow *flow, struct __sk_buff *skb
 		flow->tcp_flags |= key->tcp_flags;
 }
 
-/* The packets of a flow that is not open yet go through the daemon, counted, so that it knows when it has seen the last. */
+/* Return: whether the flow's packets may take the short way. If not, this one is counted in the gate. */
 static __always_inline int gate_is_open(struct bpf_flow *flow)
 {
 	if (flow->gate & BPF_GATE_OPEN)
@@ -389,24 +430,67 @@ static __always_inline int gate_is_open(struct bpf_flow *flow)
 	return !!(__sync_fetch_and_add(&flow->gate, 1) & BPF_GATE_OPEN);
 }
 
+/* Up, or dropped, and then not counted in the gate any more. */
+static __always_inline int through_gate(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in,
+					struct bpf_flow *flow, uint32_t slot, struct bpf_control *ctl)
+{
+	int verdict;
+
+	if (flow->gate & BPF_GATE_DRAIN) {
+		s->stats.lost++;
+		verdict = drop(in, DROP_UPCALL_QUEUE_FULL);
+	} else {
+		verdict = to_daemon(skb, s, in, slot, ctl);
+	}
+	if (verdict == TC_ACT_SHOT)
+		__sync_fetch_and_add(&flow->gate, -1);
+	return verdict;
+}
+
+static __always_inline int run_flow(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in,
+				    struct bpf_flow *flow)
+{
+	struct run r = {.skb = skb, .flow = flow, .s = s, .in = in};
+
+	if (flow->out)
+		return send_last(&r, flow->out - 1);
+	bpf_loop(BPF_N_OPS, run_op, &r, 0);
+	if (r.pending)
+		return send_last(&r, r.pending - 1);
+	return r.sent ? TC_ACT_SHOT : drop(in, r.reason ? r.reason : DROP_RULE_DROP);
+}
+
+static __always_inline struct bpf_dev *find_dev(uint32_t ifindex)
+{
+#pragma clang loop unroll(full)
+	for (uint32_t i = 0; i < BPF_DEV_PROBES; i++) {
+		uint32_t at = (ifindex + i) & (BPF_N_DEVS - 1);
+		struct bpf_dev *dev = bpf_map_lookup_elem(&devs, &at);
+
+		if (dev && dev->ifindex == ifindex)
+			return dev;
+	}
+	return NULL;
+}
+
 SEC("tc")
 int vsw_port(struct __sk_buff *skb)
 {
-	uint32_t dev_at = skb->ifindex & (BPF_N_DEVS - 1), slot;
-	struct bpf_dev *dev = bpf_map_lookup_elem(&devs, &dev_at);
+	struct bpf_dev *dev = find_dev(skb->ifindex);
 	struct bpf_control *ctl = bpf_map_lookup_elem(&control, &zero);
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
 	struct bpf_flow *flow = NULL;
 	struct bpf_port *in;
+	uint32_t slot;
 	int bad;
 
-	if (!dev || !ctl || !s || dev->ifindex != skb->ifindex)
-		return TC_ACT_OK;
+	if (!dev || !ctl || !s)
+		return TC_ACT_SHOT; /* a device that is being added or taken away: nothing reaches the host's stack */
 	in = port_of(dev->port);
 	if (!in)
-		return TC_ACT_OK;
+		return TC_ACT_SHOT;
 	__sync_fetch_and_add(&in->rx_packets, 1);
-	__sync_fetch_and_add(&in->rx_bytes, skb->len);
+	__sync_fetch_and_add(&in->rx_bytes, skb->len + (skb->vlan_present ? 4 : 0));
 
 	__builtin_memset(&s->key, 0, sizeof s->key);
 	__builtin_memset(&s->p, 0, sizeof s->p);
@@ -414,28 +498,30 @@ int vsw_port(struct __sk_buff *skb)
 	s->key.pkt_mark = skb->mark;
 	s->cpu = bpf_get_smp_processor_id();
 	bad = parse(skb, &s->key, &s->p);
-	if (bad == DROP_MALFORMED_ETH || bad == DROP_MALFORMED_VLAN)
+	if (bad == DROP_MALFORMED_ETH)
 		return drop(in, bad);
 
 	slot = s->p.too_deep ? 0 : find_flow(s, ctl, &flow);
 	if (!slot || !flow) {
-		__sync_fetch_and_add(&ctl->misses, 1);
-		return to_daemon(skb, in, dev->port, 0, ctl);
+		s->stats.misses++;
+		return to_daemon(skb, s, in, 0, ctl);
 	}
+	if (flow->ops[0].code == BPF_OP_TO_DAEMON)
+		return to_daemon(skb, s, in, 0, ctl);
 	if (!gate_is_open(flow))
-		return to_daemon(skb, in, dev->port, slot, ctl);
+		return through_gate(skb, s, in, flow, slot, ctl);
 	account(flow, skb, &s->key);
-	if (flow->out)
-		return send_last(skb, flow->out - 1, in);
-	if (flow->n_ops && flow->ops[0].code == BPF_OP_TO_DAEMON)
-		return to_daemon(skb, in, dev->port, slot, ctl);
+	return run_flow(skb, s, in, flow);
+}
 
-	struct run r = {.skb = skb, .flow = flow, .s = s, .in = in, .verdict = TC_ACT_SHOT};
+/* Which queue of the TAP: that of the port. Sees the frame with its prefix. */
+SEC("socket")
+int vsw_steer(struct __sk_buff *skb)
+{
+	uint16_t port = 0;
 
-	bpf_loop(BPF_N_OPS, run_op, &r, 0);
-	if (r.pending)
-		return send_last(skb, r.pending - 1, in);
-	return r.verdict;
+	bpf_skb_load_bytes(skb, offsetof(struct bpf_upcall_hdr, port), &port, sizeof port);
+	return port & (BPF_UPCALL_QUEUES - 1);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

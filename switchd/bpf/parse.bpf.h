@@ -31,10 +31,11 @@ enum {
 
 /* What parsing leaves behind for the actions. */
 struct parsed {
-	uint16_t l3_ofs;  /* 0: none */
-	uint16_t l4_ofs;  /* 0: none */
-	uint16_t csum_ofs;/* of the L4 checksum in the frame; 0: none */
+	uint16_t l3_ofs;   /* 0: none */
+	uint16_t l4_ofs;   /* 0: none */
+	uint16_t csum_ofs; /* of the L4 checksum in the frame; 0: none */
 	uint8_t l4_proto;
+	uint8_t l3;	  /* enum bpf_base: IPv4, IPv6, ARP, each sound; 0: something else */
 	uint8_t too_deep; /* headers beyond what is walked here: the daemon looks */
 };
 
@@ -166,6 +167,7 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, uint32_t ofs, struc
 	tot = bpf_ntohs(ip.tot_len);
 	if (hlen < 20 || tot < hlen || tot > skb->len - ofs)
 		return DROP_MALFORMED_IPV4;
+	p->l3 = BPF_BASE_IPV4;
 	key->nw_src = ip.src;
 	key->nw_dst = ip.dst;
 	key->nw_proto = ip.proto;
@@ -202,7 +204,8 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, uint32_t ofs, struc
 
 		if (proto != 0 && proto != 43 && proto != 60 && proto != 51 && proto != 44)
 			break;
-		if (i == MAX_EXT_HEADERS) {
+		/* Behind a routing header the checksum is over another address than the one in the header. */
+		if (i == MAX_EXT_HEADERS || proto == 43) {
 			p->too_deep = 1;
 			return DROP_MALFORMED_IPV6;
 		}
@@ -221,6 +224,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, uint32_t ofs, struc
 		}
 		proto = ext[0];
 	}
+	p->l3 = BPF_BASE_IPV6;
 	key->ipv6_label = bpf_htonl(first & 0xfffff);
 	key->nw_proto = proto;
 	key->nw_tos = first >> 20;
@@ -231,7 +235,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, uint32_t ofs, struc
 	return parse_l4(skb, ofs, end, 1, key, p);
 }
 
-static __always_inline void parse_arp(struct __sk_buff *skb, uint32_t ofs, struct pkt_key *key)
+static __always_inline void parse_arp(struct __sk_buff *skb, uint32_t ofs, struct pkt_key *key, struct parsed *p)
 {
 	struct arp_hdr_ arp;
 	uint16_t op;
@@ -239,6 +243,7 @@ static __always_inline void parse_arp(struct __sk_buff *skb, uint32_t ofs, struc
 	if (!LOAD(skb, ofs, &arp) || arp.hrd != bpf_htons(1) || arp.pro != bpf_htons(TYPE_IPV4) || arp.hln != 6 ||
 	    arp.pln != 4)
 		return;
+	p->l3 = BPF_BASE_ARP;
 	op = bpf_ntohs(arp.op);
 	__builtin_memcpy(&key->nw_src, arp.spa, 4);
 	__builtin_memcpy(&key->nw_dst, arp.tpa, 4);
@@ -320,7 +325,7 @@ static __always_inline int parse(struct __sk_buff *skb, struct pkt_key *key, str
 		return parse_ipv6(skb, ofs, key, p);
 	case TYPE_ARP:
 	case TYPE_RARP:
-		parse_arp(skb, ofs, key);
+		parse_arp(skb, ofs, key, p);
 		return 0;
 	case TYPE_MPLS:
 	case TYPE_MPLS_MC:

@@ -5,7 +5,7 @@
 
 #include "base/util.h"
 
-static const struct datapath_ops *const kinds[] = {&datapath_user, &datapath_dummy};
+static const struct datapath_ops *const kinds[] = {&datapath_ebpf, &datapath_user, &datapath_dummy};
 
 const struct datapath_ops *datapath_by_type(const char *type)
 {

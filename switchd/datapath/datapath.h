@@ -197,6 +197,7 @@ struct datapath {
 	const struct datapath_ops *ops;
 };
 
+extern const struct datapath_ops datapath_ebpf;
 extern const struct datapath_ops datapath_user;
 extern const struct datapath_ops datapath_dummy;
 

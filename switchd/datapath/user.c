@@ -13,8 +13,6 @@ enum { DEFAULT_MAX_THREADS = 4, DEFAULT_QUEUE = 512, DEFAULT_MAX_FLOWS = 200000 
 
 /* ---- life ---- */
 
-static void user_close(struct datapath *datapath);
-
 static struct forward_port *find_port(struct forwarder *f, uint32_t port_no)
 {
 	struct user_thread *t = container_of(f, struct user_thread, f);
@@ -32,12 +30,10 @@ static unsigned int n_threads_for(const struct dp_config *config)
 	return n_cpus < 1 ? 1 : (unsigned int)MIN(n_cpus, DEFAULT_MAX_THREADS);
 }
 
-static int user_open(const struct dp_config *config, struct datapath **datapath, struct errtext *err)
+int user_dp_init(struct user_dp *dp, const struct dp_config *config, struct errtext *err)
 {
-	struct user_dp *dp = xzalloc(sizeof *dp);
 	unsigned int n = n_threads_for(config);
 
-	dp->dp.ops = &datapath_user;
 	dp->ports = xcalloc(DP_MAX_PORTS, sizeof(struct user_port *));
 	dp->shared = (struct forward_shared){
 		.find_port = find_port,
@@ -52,44 +48,63 @@ static int user_open(const struct dp_config *config, struct datapath **datapath,
 		if (!t) {
 			int error = errno;
 
-			user_close(&dp->dp);
+			user_dp_fini(dp);
 			return errtext_set(err, error, "cannot start forwarding thread %u of %u: %s", dp->n_threads, n,
 					   strerror(error));
 		}
 		dp->threads[dp->n_threads] = t;
 	}
-	*datapath = &dp->dp;
 	return 0;
 }
 
-static int user_port_del(struct datapath *datapath, uint32_t port_no);
+void user_dp_fini(struct user_dp *dp)
+{
+	for (uint32_t i = 0; i < DP_MAX_PORTS; i++)
+		if (dp->ports[i])
+			user_port_del(&dp->dp, i);
+	for (unsigned int i = 0; i < dp->n_threads; i++)
+		user_thread_stop(dp->threads[i]);
+	cache_free(dp->shared.cache); /* waits for what was to be freed after a grace period, ports included */
+	free(dp->ports);
+}
+
+static int user_open(const struct dp_config *config, struct datapath **datapath, struct errtext *err)
+{
+	struct user_dp *dp = xzalloc(sizeof *dp);
+	int error;
+
+	dp->dp.ops = &datapath_user;
+	error = user_dp_init(dp, config, err);
+	if (error)
+		free(dp);
+	else
+		*datapath = &dp->dp;
+	return error;
+}
 
 static void user_close(struct datapath *datapath)
 {
 	struct user_dp *dp = user_dp_of(datapath);
 
-	for (uint32_t i = 0; i < DP_MAX_PORTS; i++)
-		if (dp->ports[i])
-			user_port_del(datapath, i);
-	for (unsigned int i = 0; i < dp->n_threads; i++)
-		user_thread_stop(dp->threads[i]);
-	cache_free(dp->shared.cache); /* waits for what was to be freed after a grace period, ports included */
-	free(dp->ports);
+	user_dp_fini(dp);
 	free(dp);
 }
 
 /* ---- ports ---- */
 
-static struct user_port *port_new(struct user_dp *dp, uint32_t port_no, struct afpacket *socket)
+struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct afpacket *socket,
+				   struct user_thread *thread)
 {
 	struct user_port *port = xzalloc(sizeof *port + dp->n_threads * sizeof port->pending[0]);
 
-	forward_port_init(&port->fp, port_no);
+	forward_port_init(&port->fp, number);
+	port->source.serve = user_port_serve;
 	port->dp = dp;
 	port->socket = socket;
-	port->thread = dp->threads[dp->next_thread++ % dp->n_threads];
+	port->thread = thread;
 	for (unsigned int i = 0; i < dp->n_threads; i++)
 		port->pending[i].tail = &port->pending[i].head;
+	rcu_assign_pointer(dp->ports[number], port);
 	return port;
 }
 
@@ -100,12 +115,11 @@ void user_port_free(struct user_port *port)
 	free(port);
 }
 
-/* The number wished for if it is free, else the lowest free one (0 only when wished for). */
-static uint32_t choose_number(const struct user_dp *dp, uint32_t requested)
+uint32_t user_dp_choose_number(const struct user_dp *dp, uint32_t requested, uint32_t limit)
 {
-	if (requested < DP_MAX_PORTS && !dp->ports[requested])
+	if (requested < limit && !dp->ports[requested])
 		return requested;
-	for (uint32_t i = 1; i < DP_MAX_PORTS; i++)
+	for (uint32_t i = 1; i < limit; i++)
 		if (!dp->ports[i])
 			return i;
 	return DP_PORT_NONE;
@@ -115,7 +129,7 @@ static int user_port_add(struct datapath *datapath, const struct dp_port_spec *s
 			 struct errtext *err)
 {
 	struct user_dp *dp = user_dp_of(datapath);
-	uint32_t number = choose_number(dp, spec->requested);
+	uint32_t number = user_dp_choose_number(dp, spec->requested, DP_MAX_PORTS);
 	struct afpacket *socket;
 	struct user_port *port;
 	int error;
@@ -127,9 +141,8 @@ static int user_port_add(struct datapath *datapath, const struct dp_port_spec *s
 	error = afpacket_open(spec->ifindex, spec->name, &socket, err);
 	if (error)
 		return error;
-	port = port_new(dp, number, socket);
-	rcu_assign_pointer(dp->ports[number], port);
-	error = user_thread_add_port(port->thread, port);
+	port = user_dp_add_port(dp, number, socket, dp->threads[dp->next_thread++ % dp->n_threads]);
+	error = user_thread_add_source(port->thread, afpacket_fd(socket), &port->source);
 	if (error) {
 		user_port_del(datapath, number);
 		return errtext_set(err, -error, "%s: cannot watch the device: %s", spec->name, strerror(-error));
@@ -138,7 +151,7 @@ static int user_port_add(struct datapath *datapath, const struct dp_port_spec *s
 	return 0;
 }
 
-static int user_port_del(struct datapath *datapath, uint32_t port_no)
+int user_port_del(struct datapath *datapath, uint32_t port_no)
 {
 	struct user_dp *dp = user_dp_of(datapath);
 	struct user_port *port = port_no < DP_MAX_PORTS ? dp->ports[port_no] : NULL;
@@ -193,7 +206,7 @@ static void user_flow_invalidate_all(struct datapath *datapath)
 }
 
 /* In the thread of the port that the packet counts for; any, when it comes from none. */
-static int user_execute(struct datapath *datapath, struct packet *packet, const void *actions, size_t actions_len)
+int user_execute(struct datapath *datapath, struct packet *packet, const void *actions, size_t actions_len)
 {
 	struct user_dp *dp = user_dp_of(datapath);
 	struct user_thread *t = dp->threads[0];

@@ -23,6 +23,8 @@
 /** Copies that a thread may have pending, for all ports together. */
 #define USER_MAX_PENDING 256
 
+struct user_thread;
+
 /** One pending output. */
 struct user_frame {
 	struct user_frame *next;
@@ -35,8 +37,15 @@ struct user_pending {
 	struct user_frame *head, **tail;
 };
 
+/** Something that a thread receives from. */
+struct user_source {
+	/** Called when it has something to read; must not stay longer than a few batches. */
+	void (*serve)(struct user_thread *t, struct user_source *source);
+};
+
 struct user_port {
 	struct forward_port fp;
+	struct user_source source;
 	struct user_dp *dp;
 	struct user_thread *thread;
 	struct afpacket *socket;
@@ -70,17 +79,42 @@ struct user_dp {
 	struct user_thread *threads[USER_MAX_THREADS];
 	unsigned int n_threads, next_thread;
 	struct user_port **ports; /* RCU; DP_MAX_PORTS of them */
+	/** Called at the end of each round of a thread; NULL: nothing to do. Return: milliseconds until the next one at the latest, -1: any. */
+	int (*end_round)(struct user_thread *t);
 };
+
+/**
+ * user_dp_init() - start the threads
+ * @dp: zeroed; first member of the datapath's own struct
+ *
+ * Return: 0, or -errno with the sentence; then everything is undone.
+ */
+int user_dp_init(struct user_dp *dp, const struct dp_config *config, struct errtext *err);
+/** user_dp_fini() - deletes the ports, ends the threads, frees what belongs to this part. */
+void user_dp_fini(struct user_dp *dp);
+/** user_dp_choose_number() - the number wished for if it is free, else the lowest free one below @limit, or DP_PORT_NONE. */
+uint32_t user_dp_choose_number(const struct user_dp *dp, uint32_t requested, uint32_t limit);
+/** user_dp_add_port() - publish a port that sends through @socket (now the port's); nothing is received yet. */
+struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct afpacket *socket,
+				   struct user_thread *thread);
+
+/* Operations that another datapath over these threads may take as they are. */
+int user_port_del(struct datapath *datapath, uint32_t port_no);
+int user_execute(struct datapath *datapath, struct packet *packet, const void *actions, size_t actions_len);
 
 /** user_thread_start() - Return: the thread, or NULL with errno set. */
 struct user_thread *user_thread_start(struct user_dp *dp, unsigned int index);
 /** user_thread_stop() - ends and frees it; its ports are deleted already. */
 void user_thread_stop(struct user_thread *t);
 void user_thread_wake(struct user_thread *t);
-/** user_thread_add_port() - receive from now on. Return: 0 or -errno. */
-int user_thread_add_port(struct user_thread *t, struct user_port *port);
+/** user_thread_add_source() - receive from @fd from now on. Return: 0 or -errno. */
+int user_thread_add_source(struct user_thread *t, int fd, struct user_source *source);
+/** user_port_serve() - the source of a port that receives through its packet socket. */
+void user_port_serve(struct user_thread *t, struct user_source *source);
 /** user_thread_del_port() - @port is unlinked and detached; the thread frees it when it is done with it. */
 void user_thread_del_port(struct user_thread *t, struct user_port *port);
+/** user_thread_retire_port() - the same for a port that is no source of its thread. */
+void user_thread_retire_port(struct user_thread *t, struct user_port *port);
 /** user_port_free() - the last thing. */
 void user_port_free(struct user_port *port);
 

@@ -77,8 +77,10 @@ static bool receive(struct user_thread *t, struct user_port *port)
 	return n == AFPACKET_BATCH;
 }
 
-static void serve_port(struct user_thread *t, struct user_port *port)
+void user_port_serve(struct user_thread *t, struct user_source *source)
 {
+	struct user_port *port = container_of(source, struct user_port, source);
+
 	for (int i = 0; i < BATCHES_PER_ROUND && !atomic_load_explicit(&port->is_dead, memory_order_relaxed); i++)
 		if (!receive(t, port))
 			break;
@@ -130,8 +132,10 @@ static void one_round(struct user_thread *t, const struct epoll_event *events, i
 	bool is_woken = false;
 
 	for (int i = 0; i < n; i++) {
-		if (events[i].data.ptr)
-			serve_port(t, events[i].data.ptr);
+		struct user_source *source = events[i].data.ptr;
+
+		if (source)
+			source->serve(t, source);
 		else
 			is_woken = true;
 	}
@@ -147,10 +151,11 @@ static void *run(void *t_)
 	struct user_thread *t = t_;
 	struct epoll_event events[EVENTS_PER_ROUND];
 	bool more = false;
+	int timeout = -1;
 
 	rcu_register_thread();
 	while (!atomic_load(&t->stop)) {
-		int n = epoll_wait(t->epoll_fd, events, EVENTS_PER_ROUND, more ? 0 : -1);
+		int n = epoll_wait(t->epoll_fd, events, EVENTS_PER_ROUND, more ? 0 : timeout);
 
 		if (n < 0 && errno != EINTR) {
 			log_err("forwarding thread %u ends: epoll_wait: error %d", t->index, errno);
@@ -158,6 +163,7 @@ static void *run(void *t_)
 		}
 		one_round(t, events, n);
 		more = forward_waiting(&t->f, UPCALLS_PER_ROUND);
+		timeout = t->dp->end_round ? t->dp->end_round(t) : -1;
 		sort_masks_sometimes(t);
 	}
 	bury_dead_ports(t);
@@ -237,16 +243,21 @@ void user_thread_stop(struct user_thread *t)
 	thread_free(t);
 }
 
-int user_thread_add_port(struct user_thread *t, struct user_port *port)
+int user_thread_add_source(struct user_thread *t, int fd, struct user_source *source)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = port};
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = source};
 
-	return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, afpacket_fd(port->socket), &ev) < 0 ? -errno : 0;
+	return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
 
 void user_thread_del_port(struct user_thread *t, struct user_port *port)
 {
 	epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, afpacket_fd(port->socket), NULL);
+	user_thread_retire_port(t, port);
+}
+
+void user_thread_retire_port(struct user_thread *t, struct user_port *port)
+{
 	atomic_store(&port->is_dead, true);
 	pthread_mutex_lock(&t->lock);
 	cds_list_add_tail(&port->dead_node, &t->dead_ports);

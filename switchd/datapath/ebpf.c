@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switchd/datapath/ebpf.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <urcu.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "os/afpacket.h"
+
+LOG_MODULE(ebpf);
+
+/* ---- life ---- */
+
+static void stop(struct ebpf_dp *dp);
+
+static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errtext *err)
+{
+	int error = ebpf_kernel_load(&dp->kernel, err);
+
+	if (error)
+		return error;
+	if (getrandom(&dp->kernel.control->magic, sizeof dp->kernel.control->magic, GRND_NONBLOCK) < 0)
+		dp->kernel.control->magic = (uint32_t)getpid() * 0x9e3779b9;
+	dp->user.end_round = ebpf_gate_run;
+	error = user_dp_init(&dp->user, config, err);
+	if (error) {
+		ebpf_kernel_unload(&dp->kernel);
+		return error;
+	}
+	ebpf_flows_init(dp);
+	error = ebpf_gate_init(dp, err);
+	if (!error)
+		error = ebpf_upcall_init(dp, err);
+	if (error)
+		stop(dp);
+	return error;
+}
+
+static int ebpf_open(const struct dp_config *config, struct datapath **datapath, struct errtext *err)
+{
+	struct ebpf_dp *dp = xzalloc(sizeof *dp);
+	int error;
+
+	dp->user.dp.ops = &datapath_ebpf;
+	error = start(dp, config, err);
+	if (error)
+		free(dp);
+	else
+		*datapath = &dp->user.dp;
+	return error;
+}
+
+static int ebpf_port_del(struct datapath *datapath, uint32_t port_no);
+
+static void stop(struct ebpf_dp *dp)
+{
+	ebpf_upcall_stop(dp);
+	for (uint32_t i = 0; i < BPF_N_PORTS; i++)
+		if (dp->user.ports[i])
+			ebpf_port_del(&dp->user.dp, i);
+	ebpf_gate_stop(dp);
+	user_dp_fini(&dp->user);
+	ebpf_upcall_fini(dp);
+	ebpf_gate_fini(dp);
+	ebpf_flows_fini(dp);
+	ebpf_kernel_unload(&dp->kernel);
+}
+
+static void ebpf_close(struct datapath *datapath)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+
+	stop(dp);
+	free(dp);
+}
+
+/* ---- ports ---- */
+
+/* The entry that a device has, or with @ifindex 0 the free one that @wanted may have; NULL when there is none. */
+static struct bpf_dev *dev_entry(struct ebpf_dp *dp, int wanted, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < BPF_DEV_PROBES; i++) {
+		struct bpf_dev *dev = &dp->kernel.devs[((uint32_t)wanted + i) & (BPF_N_DEVS - 1)];
+
+		if (dev->ifindex == ifindex)
+			return dev;
+	}
+	return NULL;
+}
+
+static uint32_t mtu_of(int ifindex)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = {0};
+	uint32_t mtu = 0;
+
+	if (sock >= 0 && if_indextoname((unsigned int)ifindex, ifr.ifr_name) && !ioctl(sock, SIOCGIFMTU, &ifr))
+		mtu = (uint32_t)ifr.ifr_mtu;
+	if (sock >= 0)
+		close(sock);
+	return mtu;
+}
+
+/* Before the program is attached: it knows the device from the first packet on. */
+static void port_to_kernel(struct ebpf_dp *dp, struct bpf_dev *dev, const struct dp_port_spec *spec, uint32_t number)
+{
+	struct bpf_port *port = &dp->kernel.ports[number];
+
+	*port = (struct bpf_port){.mtu = mtu_of(spec->ifindex), .generation = port->generation + 1};
+	__atomic_store_n(&port->ifindex, (uint32_t)spec->ifindex, __ATOMIC_RELEASE);
+	dev->port = number;
+	__atomic_store_n(&dev->ifindex, (uint32_t)spec->ifindex, __ATOMIC_RELEASE);
+}
+
+static void port_from_kernel(struct ebpf_dp *dp, uint32_t number)
+{
+	struct bpf_port *port = &dp->kernel.ports[number];
+	struct bpf_dev *dev = dev_entry(dp, (int)port->ifindex, port->ifindex);
+
+	if (dev)
+		__atomic_store_n(&dev->ifindex, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&port->ifindex, 0, __ATOMIC_RELEASE);
+}
+
+static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *spec, uint32_t *port_no,
+			 struct errtext *err)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	uint32_t number = user_dp_choose_number(&dp->user, spec->requested, BPF_N_PORTS);
+	struct bpf_dev *dev = dev_entry(dp, spec->ifindex, 0);
+	struct afpacket *socket;
+	int error;
+
+	if (!strcmp(spec->type, "dummy"))
+		return errtext_set(err, EINVAL, "%s: dummy ports need a bridge with datapath_type=dummy", spec->name);
+	if (number == DP_PORT_NONE)
+		return errtext_set(err, ENOSPC, "%s: all %d ports of the ebpf datapath are in use", spec->name,
+				   BPF_N_PORTS);
+	if (!dev)
+		return errtext_set(err, ENOSPC, "%s: no room for device number %d beside those of other ports",
+				   spec->name, spec->ifindex);
+	if (spec->ifindex <= 0)
+		return errtext_set(err, ENODEV, "%s: no such network device; `ip link` lists them", spec->name);
+	port_to_kernel(dp, dev, spec, number);
+	error = afpacket_open_sender(spec->ifindex, spec->name, dp->kernel.port_program, &socket, err);
+	if (error) {
+		port_from_kernel(dp, number);
+		return error;
+	}
+	user_dp_add_port(&dp->user, number, socket, ebpf_thread_of(dp, number));
+	*port_no = number;
+	return 0;
+}
+
+static int ebpf_port_del(struct datapath *datapath, uint32_t port_no)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	struct user_port *port = port_no < BPF_N_PORTS ? dp->user.ports[port_no] : NULL;
+
+	if (!port)
+		return -ENOENT;
+	rcu_assign_pointer(dp->user.ports[port_no], NULL);
+	afpacket_detach(port->socket);
+	port_from_kernel(dp, port_no);
+	user_thread_retire_port(port->thread, port);
+	return 0;
+}
+
+static uint64_t relaxed(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/*
+ * What the kernel did and what the daemon did, as one. Read in the order opposite to that in which a packet is counted, so that no
+ * difference becomes negative. What the kernel received, and neither dropped nor sent up, it has forwarded.
+ */
+static int ebpf_port_stats(struct datapath *datapath, uint32_t port_no, struct dp_port_stats *stats)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	struct user_port *port = port_no < BPF_N_PORTS ? dp->user.ports[port_no] : NULL;
+	const struct bpf_port *k = &dp->kernel.ports[port_no < BPF_N_PORTS ? port_no : 0];
+	uint64_t n_read, n_lost, n_up, n_dropped = 0;
+
+	if (!port)
+		return -ENOENT;
+	forward_port_stats(&port->fp, stats);
+	n_read = stats->rx_packets;
+	n_lost = relaxed(&k->upcalls_done);
+	n_lost = n_lost > n_read ? n_lost - n_read : 0;
+	n_up = relaxed(&k->upcalls);
+	for (size_t i = 0; i < DROP_N_REASONS; i++) {
+		uint64_t n = relaxed(&k->drops[i]);
+
+		stats->drops[i] += n;
+		n_dropped += n;
+	}
+	stats->drops[DROP_UPCALL_QUEUE_FULL] += n_lost;
+	stats->queued += n_up - n_read - n_lost;
+	stats->tx_packets += relaxed(&k->tx_packets);
+	stats->tx_bytes += relaxed(&k->tx_bytes);
+	stats->tx_dropped += relaxed(&k->tx_dropped);
+	stats->rx_bytes = relaxed(&k->rx_bytes);
+	stats->rx_packets = relaxed(&k->rx_packets);
+	stats->forwarded += stats->rx_packets - n_dropped - n_up;
+	return 0;
+}
+
+/* ---- flows ---- */
+
+static int ebpf_flow_put(struct datapath *datapath, const struct dp_flow_put *flow)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	int error = execute_supports(flow->actions, flow->actions_len);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&dp->flows_lock);
+	error = cache_put(dp->user.shared.cache, flow);
+	if (!error)
+		ebpf_flows_put(dp, flow);
+	pthread_mutex_unlock(&dp->flows_lock);
+	return error;
+}
+
+/* The kernel first: packets that come meanwhile find the flow in the daemon. */
+static int ebpf_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	struct dp_flow_stats kernel = {0}, daemon = {0};
+	int error;
+
+	pthread_mutex_lock(&dp->flows_lock);
+	ebpf_flows_del(dp, id, &kernel);
+	error = cache_del(dp->user.shared.cache, id, &daemon);
+	pthread_mutex_unlock(&dp->flows_lock);
+	if (!error && stats) {
+		*stats = daemon;
+		ebpf_stats_add(stats, &kernel);
+	}
+	return error;
+}
+
+static int ebpf_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	int error = cache_stats(dp->user.shared.cache, id, stats);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&dp->flows_lock);
+	ebpf_flows_stats(dp, id, stats);
+	pthread_mutex_unlock(&dp->flows_lock);
+	return 0;
+}
+
+static size_t ebpf_flow_dump(struct datapath *datapath, uint64_t *cursor, struct dp_flow *flows, size_t n)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+
+	n = cache_dump(dp->user.shared.cache, cursor, flows, n);
+	pthread_mutex_lock(&dp->flows_lock);
+	for (size_t i = 0; i < n; i++)
+		ebpf_flows_stats(dp, flows[i].id, &flows[i].stats);
+	pthread_mutex_unlock(&dp->flows_lock);
+	return n;
+}
+
+static void ebpf_flow_invalidate_all(struct datapath *datapath)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+
+	__atomic_fetch_add(&dp->kernel.control->epoch, 1, __ATOMIC_SEQ_CST);
+	cache_invalidate_all(dp->user.shared.cache);
+}
+
+static void ebpf_stats(struct datapath *datapath, struct dp_stats *stats)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	struct bpf_cpu_stats kernel;
+
+	ebpf_kernel_stats(&dp->kernel, &kernel);
+	*stats = (struct dp_stats){
+		.n_flows = cache_n_flows(dp->user.shared.cache),
+		.n_masks = cache_n_masks(dp->user.shared.cache),
+		.hits = kernel.cache_hits + kernel.mask_hits,
+		.cache_hits = kernel.cache_hits,
+		.lost = kernel.lost,
+	};
+	for (unsigned int i = 0; i < dp->user.n_threads; i++) {
+		const struct forwarder *f = &dp->user.threads[i]->f;
+
+		/* One that had no flow in the kernel, and found one here. */
+		stats->hits += relaxed(&f->exact.exact_hits) + relaxed(&f->exact.mega_hits);
+		stats->misses += relaxed(&f->n_misses);
+		stats->lost += relaxed(&f->n_lost);
+	}
+}
+
+const struct datapath_ops datapath_ebpf = {
+	.type = "ebpf",
+	.open = ebpf_open,
+	.close = ebpf_close,
+	.port_add = ebpf_port_add,
+	.port_del = ebpf_port_del,
+	.port_stats = ebpf_port_stats,
+	.flow_put = ebpf_flow_put,
+	.flow_del = ebpf_flow_del,
+	.flow_stats = ebpf_flow_stats,
+	.flow_dump = ebpf_flow_dump,
+	.flow_invalidate_all = ebpf_flow_invalidate_all,
+	.execute = user_execute,
+	.stats = ebpf_stats,
+};

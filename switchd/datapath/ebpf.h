@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The `ebpf` datapath, inside: a BPF program on every port forwards what it knows, the daemon the rest.
+ *
+ *   ebpf.c         the datapath's operations: opening, ports, flows, counters
+ *   ebpf_load.c    the program and its maps, mapped into memory (struct ebpf_kernel)
+ *   ebpf_ops.c     datapath actions -> what the program interprets
+ *   ebpf_flows.c   which flow lies in which slot of the kernel's table
+ *   ebpf_gate.c    when a new flow's packets may take the short way
+ *   ebpf_upcall.c  packets that come up: from the TAP into the engine
+ *   switchd/bpf/   the program; vsw/bpf_abi.h what both sides share
+ *
+ * The daemon's half is the `user` datapath (user.h): the same threads, flow table, queues and outputs. Only the packets come from
+ * another place: not from the ports' packet sockets but from the queues of one TAP, into which the program puts what it has no
+ * flow for. So the daemon knows every flow, the kernel most of them: one that the kernel cannot hold (no slot, no mask left) or not
+ * run (an action that it lacks) is the daemon's to forward, and nothing is ever refused for the kernel's sake.
+ *
+ * A port belongs to one queue of the TAP and so to one thread. Its packets sit in the kernel's ring until read: ports share
+ * BPF_UPCALL_QUEUES rings that are read in turn, and each may have so many packets on the way and no more.
+ *
+ * Locks: `flows_lock` guards the flow book and is taken before the one of the `user` flow table; `grace_lock` and the gates' locks
+ * are leaves.
+ */
+#ifndef SWITCHD_DATAPATH_EBPF_H
+#define SWITCHD_DATAPATH_EBPF_H 1
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/hmap.h"
+#include "switchd/datapath/user.h"
+#include "vsw/bpf_abi.h"
+
+#define EBPF_NO_SLOT UINT32_MAX
+/** Packets of a port that may be on their way to the daemon, and of all ports of a ring together. */
+#define EBPF_PORT_LIMIT 4096
+#define EBPF_QUEUE_LIMIT 16384
+
+struct ebpf_skeleton;
+
+/** The kernel's side. The maps are memory here. */
+struct ebpf_kernel {
+	struct ebpf_skeleton *skeleton;
+	int port_program, steer_program;
+	int small_fd, large_fd, scratch_fd;
+	struct bpf_dev *devs;
+	struct bpf_port *ports;
+	struct bpf_mask *masks;
+	struct bpf_flow *flows;
+	struct bpf_control *control;
+};
+
+/** ebpf_kernel_load() - Return: 0, or -errno with the sentence: what the kernel refused, and why as far as it says. */
+int ebpf_kernel_load(struct ebpf_kernel *kernel, struct errtext *err);
+void ebpf_kernel_unload(struct ebpf_kernel *kernel);
+/** ebpf_kernel_stats() - the sum over the CPUs. */
+void ebpf_kernel_stats(const struct ebpf_kernel *kernel, struct bpf_cpu_stats *sum);
+
+/** What the daemon knows of a slot of the kernel's table. */
+struct ebpf_slot {
+	_Atomic uint64_t n_done; /**< packets counted in the gate that have been sent on */
+	uint32_t next;		 /**< slot + 1: in the list of those given back */
+	int64_t freed_ms;	 /**< CLOCK_MONOTONIC */
+};
+
+struct ebpf_mask {
+	unsigned int n_flows;
+	int64_t freed_ms;
+};
+
+/** A flow in the book. */
+struct ebpf_flow {
+	struct hmap_node node; /**< in ebpf_dp.by_id */
+	uint64_t id;
+	uint32_t slot;		     /**< EBPF_NO_SLOT: the daemon alone has it */
+	struct dp_flow_stats before; /**< counted in slots it had before */
+};
+
+/** A flow whose gate is closed. */
+struct ebpf_pending {
+	struct cds_list_head node; /* in ebpf_gate.pending */
+	uint64_t id;
+	uint32_t slot, port;
+	uint64_t grace;	    /**< the grace period that has to be over */
+	bool is_sampled;    /**< the next two are set */
+	uint64_t n_reads;   /**< packets of the port to read before */
+	uint64_t n_drained; /**< or once found empty after this */
+	int64_t since_ms;
+	int64_t drain_ms; /**< when BPF_GATE_DRAIN was set; 0: not */
+};
+
+/** The gates of one thread's ports. */
+struct ebpf_gate {
+	pthread_mutex_t lock; /* guards pending */
+	struct cds_list_head pending;
+	_Atomic unsigned int n_pending;
+	int marker_fd;
+	uint32_t marker;
+};
+
+struct ebpf_queue {
+	struct user_source source;
+	struct ebpf_dp *dp;
+	unsigned int index;
+	int fd;
+	_Atomic uint64_t n_drained; /* how often it was found empty */
+	uint8_t *buffers;	    /* of its thread */
+	unsigned int *next_buffer;
+};
+
+struct ebpf_dp {
+	struct user_dp user;
+	struct ebpf_kernel kernel;
+	struct ebpf_queue queues[BPF_UPCALL_QUEUES];
+	bool has_tap;
+	uint8_t *buffers[USER_MAX_THREADS];
+	unsigned int next_buffer[USER_MAX_THREADS];
+
+	pthread_mutex_t flows_lock;
+	struct hmap by_id;
+	struct ebpf_slot slots[BPF_N_FLOWS];
+	uint32_t n_fresh;		  /* slots from here on were never used */
+	uint32_t first_freed, last_freed; /* slot + 1 */
+	struct ebpf_mask masks[BPF_N_MASKS];
+	uint64_t n_not_held, n_not_run; /* flows put that the kernel had no room for, or could not run */
+
+	struct ebpf_gate gates[USER_MAX_THREADS];
+	pthread_t grace_thread;
+	bool has_grace_thread, grace_stop;
+	pthread_mutex_t grace_lock;
+	pthread_cond_t grace_cond;
+	uint64_t grace_wanted, grace_begun;
+	_Atomic uint64_t grace_over;
+};
+
+static inline struct ebpf_dp *ebpf_dp_of(struct datapath *dp)
+{
+	return (struct ebpf_dp *)(void *)dp;
+}
+
+/** ebpf_queue_of() - which ring carries a port's packets; as vsw_steer() has it. */
+static inline unsigned int ebpf_queue_of(uint32_t port)
+{
+	return port & (BPF_UPCALL_QUEUES - 1);
+}
+
+/** ebpf_thread_of() - and which thread reads it. */
+static inline struct user_thread *ebpf_thread_of(struct ebpf_dp *dp, uint32_t port)
+{
+	return dp->user.threads[ebpf_queue_of(port) % dp->user.n_threads];
+}
+
+/** ebpf_monotonic_ms() - real time, also when the switch's clock is stopped. */
+int64_t ebpf_monotonic_ms(void);
+
+/* ---- ebpf_flows.c; flows_lock is held, but by init and fini ---- */
+
+void ebpf_flows_init(struct ebpf_dp *dp);
+void ebpf_flows_fini(struct ebpf_dp *dp);
+/** ebpf_flows_put() - the kernel's part of datapath_ops.flow_put(); whatever it cannot have the daemon keeps. */
+void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put);
+/** ebpf_flows_del() - out of the kernel. @stats: what it has counted there is added. */
+void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats);
+/** ebpf_flows_stats() - @stats: what the kernel has counted is added. */
+void ebpf_flows_stats(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats);
+void ebpf_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats);
+
+/* ---- ebpf_gate.c ---- */
+
+int ebpf_gate_init(struct ebpf_dp *dp, struct errtext *err);
+/** ebpf_gate_stop() - before the threads end. */
+void ebpf_gate_stop(struct ebpf_dp *dp);
+/** ebpf_gate_fini() - after that. */
+void ebpf_gate_fini(struct ebpf_dp *dp);
+/** ebpf_gate_add() - a flow of @port has just become visible to the program, its gate closed. */
+void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port);
+/** ebpf_gate_run() - at the end of a thread's round. Return: milliseconds until it wants to run again, -1: when there is a packet. */
+int ebpf_gate_run(struct user_thread *t);
+
+/* ---- ebpf_upcall.c ---- */
+
+int ebpf_upcall_init(struct ebpf_dp *dp, struct errtext *err);
+/** ebpf_upcall_stop() - no more packets come up; before the threads end. */
+void ebpf_upcall_stop(struct ebpf_dp *dp);
+/** ebpf_upcall_fini() - after that. */
+void ebpf_upcall_fini(struct ebpf_dp *dp);
+
+#endif

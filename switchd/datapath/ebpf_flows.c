@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Slots of the kernel's flow table.
+ *
+ * A slot is filled while nothing leads to it, then the hash entry of its masked key is pointed there, in one step for the program. New
+ * actions for a flow are a new slot. A slot that was let go is marked dead (id 0) for programs that still find it in their exact
+ * cache, and rests for a second before it is used again; so do mask numbers.
+ */
+#include "switchd/datapath/ebpf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "switchd/datapath/ebpf_ops.h"
+
+enum { REST_MS = 1000, NO_MASK = -1 };
+
+int64_t ebpf_monotonic_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- masks ---- */
+
+static uint32_t n_words_of(const struct pkt_key *mask)
+{
+	const uint64_t *words = (const uint64_t *)(const void *)mask;
+
+	for (size_t i = PKT_KEY_COMPACT / 8; i < PKT_KEY_WORDS; i++)
+		if (words[i])
+			return PKT_KEY_WORDS;
+	return PKT_KEY_COMPACT / 8;
+}
+
+static void mask_fill(struct ebpf_dp *dp, uint32_t i, const struct pkt_key *mask)
+{
+	struct bpf_mask *m = &dp->kernel.masks[i];
+	struct bpf_control *control = dp->kernel.control;
+
+	memcpy(m->words, mask, sizeof m->words);
+	__atomic_store_n(&m->n_words, n_words_of(mask), __ATOMIC_RELEASE);
+	if (i >= control->n_masks)
+		__atomic_store_n(&control->n_masks, i + 1, __ATOMIC_RELEASE);
+}
+
+/* Return: the number of the mask, with one more flow, or NO_MASK. */
+static int mask_get(struct ebpf_dp *dp, const struct pkt_key *mask, int64_t now_ms)
+{
+	int found = NO_MASK;
+
+	for (uint32_t i = 0; i < BPF_N_MASKS; i++) {
+		const struct ebpf_mask *m = &dp->masks[i];
+
+		if (m->n_flows && !memcmp(dp->kernel.masks[i].words, mask, sizeof *mask)) {
+			dp->masks[i].n_flows++;
+			return (int)i;
+		}
+		if (found == NO_MASK && !m->n_flows && (!m->freed_ms || now_ms - m->freed_ms >= REST_MS))
+			found = (int)i;
+	}
+	if (found != NO_MASK) {
+		mask_fill(dp, (uint32_t)found, mask);
+		dp->masks[found].n_flows = 1;
+	}
+	return found;
+}
+
+static void mask_put(struct ebpf_dp *dp, uint32_t i)
+{
+	struct bpf_control *control = dp->kernel.control;
+	uint32_t n = control->n_masks;
+
+	if (--dp->masks[i].n_flows)
+		return;
+	dp->masks[i].freed_ms = ebpf_monotonic_ms();
+	__atomic_store_n(&dp->kernel.masks[i].n_words, 0, __ATOMIC_RELAXED);
+	while (n && !dp->masks[n - 1].n_flows)
+		n--;
+	__atomic_store_n(&control->n_masks, n, __ATOMIC_RELEASE);
+}
+
+/* ---- slots ---- */
+
+static uint32_t slot_get(struct ebpf_dp *dp, int64_t now_ms)
+{
+	uint32_t first = dp->first_freed;
+
+	if (first && now_ms - dp->slots[first - 1].freed_ms >= REST_MS) {
+		dp->first_freed = dp->slots[first - 1].next;
+		if (!dp->first_freed)
+			dp->last_freed = 0;
+		return first - 1;
+	}
+	return dp->n_fresh < BPF_N_FLOWS ? dp->n_fresh++ : EBPF_NO_SLOT;
+}
+
+static void slot_put(struct ebpf_dp *dp, uint32_t slot)
+{
+	dp->slots[slot].freed_ms = ebpf_monotonic_ms();
+	dp->slots[slot].next = 0;
+	if (dp->last_freed)
+		dp->slots[dp->last_freed - 1].next = slot + 1;
+	else
+		dp->first_freed = slot + 1;
+	dp->last_freed = slot + 1;
+}
+
+static void slot_fill(struct ebpf_dp *dp, uint32_t slot, const struct dp_flow_put *put, const struct ebpf_ops *ops,
+		      uint32_t mask)
+{
+	struct bpf_flow *f = &dp->kernel.flows[slot];
+
+	f->n_packets = f->n_bytes = f->used_ns = f->tcp_flags = 0;
+	f->gate = 0;
+	f->mask = mask;
+	f->epoch = dp->kernel.control->epoch;
+	f->n_ops = ops->n;
+	f->out = ops->out;
+	memcpy(f->key, put->key, sizeof f->key);
+	memcpy(f->ops, ops->ops, ops->n * sizeof ops->ops[0]);
+	if (!ops->n)
+		f->ops[0].code = BPF_OP_END;
+	atomic_store(&dp->slots[slot].n_done, 0);
+	__atomic_store_n(&f->id, put->id, __ATOMIC_RELEASE);
+}
+
+/* ---- the hash entries ---- */
+
+/* Of the map that has flows of this slot's mask; @key is filled. */
+static int key_of_slot(const struct ebpf_dp *dp, uint32_t slot, struct bpf_large_key *key)
+{
+	const struct bpf_flow *f = &dp->kernel.flows[slot];
+
+	*key = (struct bpf_large_key){.mask = f->mask};
+	memcpy(key->words, f->key, sizeof key->words);
+	/* A small key is the head of a large one. */
+	return n_words_of((const void *)dp->kernel.masks[f->mask].words) == PKT_KEY_WORDS ? dp->kernel.large_fd
+											  : dp->kernel.small_fd;
+}
+
+static int point_to(const struct ebpf_dp *dp, uint32_t slot)
+{
+	struct bpf_large_key key;
+	int fd = key_of_slot(dp, slot, &key);
+
+	return bpf_map_update_elem(fd, &key, &slot, BPF_ANY) ? -errno : 0;
+}
+
+static void point_nowhere(const struct ebpf_dp *dp, uint32_t slot)
+{
+	struct bpf_large_key key;
+	int fd = key_of_slot(dp, slot, &key);
+
+	bpf_map_delete_elem(fd, &key);
+}
+
+/* ---- counters ---- */
+
+static int64_t used_ms_of(const struct bpf_flow *f)
+{
+	uint64_t used_ns = __atomic_load_n(&f->used_ns, __ATOMIC_RELAXED);
+	int64_t age_ms = ebpf_monotonic_ms() - (int64_t)(used_ns / 1000000);
+
+	return used_ns ? MAX(clock_now_ms() - MAX(age_ms, 0), 1) : 0;
+}
+
+void ebpf_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats)
+{
+	sum->n_packets += stats->n_packets;
+	sum->n_bytes += stats->n_bytes;
+	sum->used_ms = MAX(sum->used_ms, stats->used_ms);
+	sum->tcp_flags |= stats->tcp_flags;
+}
+
+static void add_slot(const struct ebpf_dp *dp, uint32_t slot, struct dp_flow_stats *sum)
+{
+	const struct bpf_flow *f = &dp->kernel.flows[slot];
+	struct dp_flow_stats stats = {
+		.n_packets = __atomic_load_n(&f->n_packets, __ATOMIC_RELAXED),
+		.n_bytes = __atomic_load_n(&f->n_bytes, __ATOMIC_RELAXED),
+		.used_ms = used_ms_of(f),
+		.tcp_flags = be16_to_cpu((VSW_FORCE be16)(uint16_t)__atomic_load_n(&f->tcp_flags, __ATOMIC_RELAXED)),
+	};
+
+	ebpf_stats_add(sum, &stats);
+}
+
+/* ---- flows ---- */
+
+static struct ebpf_flow *find(struct ebpf_dp *dp, uint64_t id)
+{
+	struct ebpf_flow *flow;
+
+	HMAP_FOR_EACH_WITH_HASH(flow, node, hash_u64(id, 0), &dp->by_id)
+		if (flow->id == id)
+			return flow;
+	return NULL;
+}
+
+void ebpf_flows_stats(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats)
+{
+	const struct ebpf_flow *flow = find(dp, id);
+
+	if (!flow)
+		return;
+	ebpf_stats_add(stats, &flow->before);
+	if (flow->slot != EBPF_NO_SLOT)
+		add_slot(dp, flow->slot, stats);
+}
+
+/* Takes what the slot has counted, and lets it go. @is_replaced: the hash entry leads elsewhere already. */
+static void leave_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, uint32_t slot, bool is_replaced)
+{
+	struct bpf_flow *f = &dp->kernel.flows[slot];
+
+	if (!is_replaced)
+		point_nowhere(dp, slot);
+	__atomic_store_n(&f->id, 0, __ATOMIC_SEQ_CST);
+	add_slot(dp, slot, &flow->before);
+	mask_put(dp, f->mask);
+	slot_put(dp, slot);
+}
+
+/* Return: the slot that now leads the flow's packets, or EBPF_NO_SLOT. */
+static uint32_t take_slot(struct ebpf_dp *dp, const struct dp_flow_put *put, const struct ebpf_ops *ops)
+{
+	int64_t now_ms = ebpf_monotonic_ms();
+	int mask = mask_get(dp, put->mask, now_ms);
+	uint32_t slot = mask == NO_MASK ? EBPF_NO_SLOT : slot_get(dp, now_ms);
+
+	if (slot == EBPF_NO_SLOT) {
+		if (mask != NO_MASK)
+			mask_put(dp, (uint32_t)mask);
+		return EBPF_NO_SLOT;
+	}
+	slot_fill(dp, slot, put, ops, (uint32_t)mask);
+	if (!point_to(dp, slot))
+		return slot;
+	dp->kernel.flows[slot].id = 0;
+	mask_put(dp, (uint32_t)mask);
+	slot_put(dp, slot);
+	return EBPF_NO_SLOT;
+}
+
+/* A flow of any port cannot be kept in order by its port's queue; what is recirculated never comes from a port. */
+static bool is_for_kernel(const struct dp_flow_put *put)
+{
+	return put->mask->in_port == UINT32_MAX && put->mask->recirc_id == UINT32_MAX && !put->key->recirc_id &&
+	       put->key->in_port < BPF_N_PORTS;
+}
+
+void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put)
+{
+	struct ebpf_flow *flow = find(dp, put->id);
+	struct ebpf_ops ops;
+	uint32_t old;
+
+	if (!flow) {
+		flow = xzalloc(sizeof *flow);
+		flow->id = put->id;
+		flow->slot = EBPF_NO_SLOT;
+		hmap_insert(&dp->by_id, &flow->node, hash_u64(put->id, 0));
+	}
+	ebpf_ops_compile(&ops, put->actions, put->actions_len);
+	dp->n_not_run += (uint64_t)ebpf_ops_need_daemon(&ops);
+	old = flow->slot;
+	flow->slot = is_for_kernel(put) ? take_slot(dp, put, &ops) : EBPF_NO_SLOT;
+	if (old != EBPF_NO_SLOT)
+		leave_slot(dp, flow, old, flow->slot != EBPF_NO_SLOT);
+	if (flow->slot == EBPF_NO_SLOT)
+		dp->n_not_held++;
+	else if (!ebpf_ops_need_daemon(&ops))
+		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port);
+}
+
+void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats)
+{
+	struct ebpf_flow *flow = find(dp, id);
+
+	if (!flow)
+		return;
+	if (flow->slot != EBPF_NO_SLOT)
+		leave_slot(dp, flow, flow->slot, false);
+	ebpf_stats_add(stats, &flow->before);
+	hmap_remove(&dp->by_id, &flow->node);
+	free(flow);
+}
+
+void ebpf_flows_init(struct ebpf_dp *dp)
+{
+	pthread_mutex_init(&dp->flows_lock, NULL);
+	hmap_init(&dp->by_id);
+}
+
+void ebpf_flows_fini(struct ebpf_dp *dp)
+{
+	struct ebpf_flow *flow;
+
+	HMAP_FOR_EACH_SAFE(flow, node, &dp->by_id) {
+		hmap_remove(&dp->by_id, &flow->node);
+		free(flow);
+	}
+	hmap_fini(&dp->by_id);
+	pthread_mutex_destroy(&dp->flows_lock);
+}

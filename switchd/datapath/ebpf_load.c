@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switchd/datapath/ebpf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/log.h"
+#include "base/util.h"
+
+#include "bpf/fastpath.skel.h"
+
+LOG_MODULE(dp_ebpf);
+
+struct ebpf_skeleton {
+	struct fastpath *object;
+	char log[64 * 1024]; /* the verifier's */
+};
+
+static int to_log(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[512];
+	int n = vsnprintf(line, sizeof line, fmt, args);
+
+	(void)level;
+	if (n > 0 && (size_t)n < sizeof line && line[n - 1] == '\n')
+		line[n - 1] = '\0';
+	log_dbg("libbpf: %s", line);
+	return n;
+}
+
+/* The verifier's verdict is the last line of its log that is no statistics. */
+static const char *last_words(char *log)
+{
+	char *verdict = NULL, *save = NULL;
+
+	for (char *line = strtok_r(log, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (strncmp(line, "processed ", 10) != 0 && *line)
+			verdict = line;
+	return verdict;
+}
+
+static int load_error(struct ebpf_skeleton *s, int error, struct errtext *err)
+{
+	const char *words = last_words(s->log);
+
+	if (error == -EPERM || error == -EACCES)
+		return errtext_set(err, -error,
+				   "BPF is not allowed here (%s); it needs CAP_BPF and CAP_NET_ADMIN, and a kernel "
+				   "that is not locked down",
+				   words ? words : strerror(-error));
+	return errtext_set(err, -error, "this kernel does not load the BPF program: %s%s%s", strerror(-error),
+			   words ? ": " : "", words ? words : "");
+}
+
+static void *map_memory(struct bpf_map *map)
+{
+	size_t size = ROUND_UP(bpf_map__value_size(map), 8) * bpf_map__max_entries(map);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void unmap_memory(struct bpf_map *map, void *memory)
+{
+	if (memory)
+		munmap(memory, ROUND_UP(bpf_map__value_size(map), 8) * bpf_map__max_entries(map));
+}
+
+static bool map_all(struct ebpf_kernel *k, const struct fastpath *f)
+{
+	k->devs = map_memory(f->maps.devs);
+	k->ports = map_memory(f->maps.ports);
+	k->masks = map_memory(f->maps.masks);
+	k->flows = map_memory(f->maps.flows);
+	k->control = map_memory(f->maps.control);
+	return k->devs && k->ports && k->masks && k->flows && k->control;
+}
+
+int ebpf_kernel_load(struct ebpf_kernel *k, struct errtext *err)
+{
+	struct ebpf_skeleton *s = xzalloc(sizeof *s);
+	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = s->log, .kernel_log_size = sizeof s->log,
+			    .kernel_log_level = 0);
+	long n_cpus = libbpf_num_possible_cpus();
+	struct fastpath *f;
+	int error;
+
+	k->skeleton = s;
+	libbpf_set_print(to_log);
+	s->object = f = fastpath__open_opts(&opts);
+	if (!f)
+		error = -errno;
+	else
+		error = bpf_map__set_max_entries(f->maps.cache, BPF_CACHE_SLOTS * (uint32_t)MAX(n_cpus, 1));
+	if (!error)
+		error = fastpath__load(f);
+	if (error) {
+		error = load_error(s, error, err);
+		ebpf_kernel_unload(k);
+		return error;
+	}
+	k->port_program = bpf_program__fd(f->progs.vsw_port);
+	k->steer_program = bpf_program__fd(f->progs.vsw_steer);
+	k->small_fd = bpf_map__fd(f->maps.small);
+	k->large_fd = bpf_map__fd(f->maps.large);
+	k->scratch_fd = bpf_map__fd(f->maps.scratch);
+	if (map_all(k, f))
+		return 0;
+	ebpf_kernel_unload(k);
+	return errtext_set(err, ENOMEM, "cannot map the BPF maps into memory");
+}
+
+void ebpf_kernel_unload(struct ebpf_kernel *k)
+{
+	struct fastpath *f = k->skeleton ? k->skeleton->object : NULL;
+
+	if (f) {
+		unmap_memory(f->maps.devs, k->devs);
+		unmap_memory(f->maps.ports, k->ports);
+		unmap_memory(f->maps.masks, k->masks);
+		unmap_memory(f->maps.flows, k->flows);
+		unmap_memory(f->maps.control, k->control);
+		fastpath__destroy(f);
+	}
+	free(k->skeleton);
+	*k = (struct ebpf_kernel){0};
+}
+
+void ebpf_kernel_stats(const struct ebpf_kernel *k, struct bpf_cpu_stats *sum)
+{
+	int n_cpus = libbpf_num_possible_cpus();
+	size_t size = ROUND_UP(bpf_map__value_size(k->skeleton->object->maps.scratch), 8);
+	uint8_t *values;
+	uint32_t zero = 0;
+
+	*sum = (struct bpf_cpu_stats){0};
+	if (n_cpus <= 0)
+		return;
+	values = xcalloc((size_t)n_cpus, size);
+	if (!bpf_map_lookup_elem(k->scratch_fd, &zero, values)) {
+		for (int i = 0; i < n_cpus; i++) {
+			const struct bpf_cpu_stats *s = (const void *)(values + (size_t)i * size);
+
+			sum->cache_hits += s->cache_hits;
+			sum->mask_hits += s->mask_hits;
+			sum->misses += s->misses;
+			sum->lost += s->lost;
+		}
+	}
+	free(values);
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switchd/datapath/ebpf_ops.h"
+
+#include <string.h>
+
+#include "base/util.h"
+#include "vsw/dp_action.h"
+
+/* Where fields lie in their headers: RFC 791, 8200, 826. */
+enum {
+	IPV4_TOS = 0, /* second byte of this word */
+	IPV4_TTL = 8, /* first byte of it */
+	IPV4_SRC = 12,
+	IPV4_DST = 16,
+	IPV6_FIRST = 0,
+	IPV6_HLIMIT = 6, /* second byte of this word */
+	IPV6_SRC = 8,
+	IPV6_DST = 24,
+	ARP_OP = 6,
+	ARP_SHA = 8,
+	ARP_SPA = 14,
+	ARP_THA = 18,
+	ARP_TPA = 24,
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+};
+
+/* The list under construction; longer than it may be once it is cut off. */
+struct compiler {
+	struct ebpf_ops *ops;
+	uint32_t n;
+};
+
+static void put(struct compiler *c, struct bpf_op op)
+{
+	if (c->n < BPF_N_OPS)
+		c->ops->ops[c->n] = op;
+	c->n++;
+}
+
+static void put_value(struct compiler *c, enum bpf_op_code code, uint32_t value)
+{
+	put(c, (struct bpf_op){.code = (uint8_t)code, .value = value, .mask = UINT32_MAX});
+}
+
+/* Masked bytes at @off, in words: 4 bytes each, and 2 for what is left. @n is even. */
+static void put_bytes(struct compiler *c, enum bpf_base base, int csum, unsigned int off, const void *value,
+		      const void *mask, size_t n)
+{
+	const uint8_t *v = value, *m = mask;
+
+	for (size_t at = 0; at < n;) {
+		struct bpf_op op = {
+			.code = BPF_OP_REWRITE,
+			.base = (uint8_t)base,
+			.len = n - at >= 4 ? 4 : 2,
+			.csum = (uint8_t)csum,
+			.off = (uint16_t)(off + at),
+		};
+
+		memcpy(&op.value, v + at, op.len);
+		memcpy(&op.mask, m + at, op.len);
+		if (op.mask)
+			put(c, op);
+		at += op.len;
+	}
+}
+
+static void set_eth(struct compiler *c, const struct dp_set_eth *set)
+{
+	uint8_t value[12], mask[12];
+
+	memcpy(value, set->dst, 6);
+	memcpy(value + 6, set->src, 6);
+	memcpy(mask, set->dst_mask, 6);
+	memcpy(mask + 6, set->src_mask, 6);
+	put_bytes(c, BPF_BASE_ETH, 0, 0, value, mask, sizeof value);
+}
+
+static void set_ipv4(struct compiler *c, const struct dp_set_ipv4 *set)
+{
+	const int addr = BPF_CSUM_IP | BPF_CSUM_L4 | BPF_CSUM_PSEUDO;
+
+	put_bytes(c, BPF_BASE_IPV4, addr, IPV4_SRC, &set->src, &set->src_mask, 4);
+	put_bytes(c, BPF_BASE_IPV4, addr, IPV4_DST, &set->dst, &set->dst_mask, 4);
+	put_bytes(c, BPF_BASE_IPV4, BPF_CSUM_IP, IPV4_TOS, (uint8_t[]){0, set->tos}, (uint8_t[]){0, set->tos_mask}, 2);
+	put_bytes(c, BPF_BASE_IPV4, BPF_CSUM_IP, IPV4_TTL, (uint8_t[]){set->ttl, 0}, (uint8_t[]){set->ttl_mask, 0}, 2);
+}
+
+static void set_ipv6(struct compiler *c, const struct dp_set_ipv6 *set)
+{
+	const int addr = BPF_CSUM_L4 | BPF_CSUM_PSEUDO;
+	be32 first = (set->label & BE32_C(0xfffff)) | cpu_to_be32((uint32_t)set->tclass << 20);
+	be32 first_mask = (set->label_mask & BE32_C(0xfffff)) | cpu_to_be32((uint32_t)set->tclass_mask << 20);
+
+	put_bytes(c, BPF_BASE_IPV6, addr, IPV6_SRC, set->src, set->src_mask, 16);
+	put_bytes(c, BPF_BASE_IPV6, addr, IPV6_DST, set->dst, set->dst_mask, 16);
+	put_bytes(c, BPF_BASE_IPV6, 0, IPV6_FIRST, &first, &first_mask, 4);
+	put_bytes(c, BPF_BASE_IPV6, 0, IPV6_HLIMIT, (uint8_t[]){0, set->hlimit}, (uint8_t[]){0, set->hlimit_mask}, 2);
+}
+
+static void set_arp(struct compiler *c, const struct dp_set_arp *set)
+{
+	put_bytes(c, BPF_BASE_ARP, 0, ARP_OP, &set->op, &set->op_mask, 2);
+	put_bytes(c, BPF_BASE_ARP, 0, ARP_SPA, &set->spa, &set->spa_mask, 4);
+	put_bytes(c, BPF_BASE_ARP, 0, ARP_TPA, &set->tpa, &set->tpa_mask, 4);
+	put_bytes(c, BPF_BASE_ARP, 0, ARP_SHA, set->sha, set->sha_mask, 6);
+	put_bytes(c, BPF_BASE_ARP, 0, ARP_THA, set->tha, set->tha_mask, 6);
+}
+
+/* SCTP's checksum is a CRC over everything: not done in the kernel. */
+static bool set_tp(struct compiler *c, const struct dp_set_tp *set)
+{
+	if (set->h.arg != PROTO_TCP && set->h.arg != PROTO_UDP)
+		return false;
+	put_bytes(c, BPF_BASE_PORTS, BPF_CSUM_L4, 0, &set->src, &set->src_mask, 4);
+	return true;
+}
+
+static void set_icmp(struct compiler *c, const struct dp_set_icmp *set)
+{
+	put_bytes(c, BPF_BASE_ICMP, BPF_CSUM_L4, 0, &set->type, &set->type_mask, 2);
+}
+
+static void push_vlan(struct compiler *c, const struct dp_push_vlan *push)
+{
+	uint32_t tci = be16_to_cpu(push->tag.tci) & ~(uint32_t)FLOW_VLAN_PRESENT;
+
+	put_value(c, BPF_OP_PUSH_VLAN, (uint32_t)be16_to_cpu(push->tag.tpid) << 16 | tci);
+}
+
+_Static_assert(offsetof(struct dp_set_tp, dst) == offsetof(struct dp_set_tp, src) + 2, "both ports are one word");
+_Static_assert(offsetof(struct dp_set_tp, dst_mask) == offsetof(struct dp_set_tp, src_mask) + 2, "and so the masks");
+_Static_assert(offsetof(struct dp_set_icmp, code) == offsetof(struct dp_set_icmp, type) + 1, "type and code, too");
+
+/* Return: false when the program lacks it. */
+static bool compile(struct compiler *c, const struct dp_action *a)
+{
+	const void *arg = a;
+
+	switch ((enum dp_action_type)a->type) {
+	case DP_OUTPUT:
+		put_value(c, BPF_OP_OUTPUT, a->arg);
+		return true;
+	case DP_PUSH_VLAN:
+		push_vlan(c, arg);
+		return true;
+	case DP_POP_VLAN:
+		put_value(c, BPF_OP_POP_VLAN, 0);
+		return true;
+	case DP_SET_ETH:
+		set_eth(c, arg);
+		return true;
+	case DP_SET_IPV4:
+		set_ipv4(c, arg);
+		return true;
+	case DP_SET_IPV6:
+		set_ipv6(c, arg);
+		return true;
+	case DP_SET_ARP:
+		set_arp(c, arg);
+		return true;
+	case DP_SET_TP:
+		return set_tp(c, arg);
+	case DP_SET_ICMP:
+		set_icmp(c, arg);
+		return true;
+	case DP_SET_MARK:
+		put_value(c, BPF_OP_MARK, a->arg);
+		return true;
+	case DP_SET_PRIORITY:
+		put_value(c, BPF_OP_PRIORITY, a->arg);
+		return true;
+	case DP_DROP:
+		put_value(c, BPF_OP_DROP, a->arg < DROP_N_REASONS ? a->arg : DROP_INTERNAL);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void give_to_daemon(struct ebpf_ops *ops, uint16_t why)
+{
+	ops->n = 1;
+	ops->why = why;
+	ops->ops[0] = (struct bpf_op){.code = BPF_OP_TO_DAEMON};
+}
+
+void ebpf_ops_compile(struct ebpf_ops *ops, const void *actions, size_t len)
+{
+	struct compiler c = {.ops = ops};
+	const struct dp_action *a;
+	size_t left;
+
+	ops->out = 0;
+	ops->why = 0;
+	DP_ACTION_FOR_EACH(a, left, actions, len) {
+		if (!compile(&c, a)) {
+			give_to_daemon(ops, a->type);
+			return;
+		}
+	}
+	if (c.n > BPF_N_OPS) {
+		give_to_daemon(ops, 0);
+		return;
+	}
+	ops->n = c.n;
+	if (c.n == 1 && ops->ops[0].code == BPF_OP_OUTPUT)
+		ops->out = ops->ops[0].value + 1;
+}

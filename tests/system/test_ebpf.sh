@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What only the eBPF datapath has: forwarding without the daemon, its place on a hook that others use, the order around a miss, and
+# that nothing is left behind.
+VSW_TEST_DATAPATH=ebpf
+. "$(dirname "$0")/../lib.sh"
+
+start_switchd
+vsw add-br br0
+mkhost h1 10.0.0.1/24
+mkhost h2 10.0.0.2/24
+mkhost h3 10.0.0.3/24
+mkhost v1 10.0.9.1/24
+mkhost v2 10.0.9.2/24
+tc qdisc add dev h1-p clsact
+tc filter add dev h1-p ingress prio 7 bpf bytecode '1,6 0 0 0,'
+check "ports, one with a filter of somebody else" vsw add-port br0 h1-p -- add-port br0 h2-p -- add-port br0 h3-p
+filter_of() { tc filter show dev "$1" ingress; }
+has_other_filter() { filter_of h1-p | grep -q "pref 7"; }
+check "the program is on the hook" eval 'filter_of h1-p | grep -q vsw_port'
+check "the other filter stays" has_other_filter
+check "ping" pings h1 10.0.0.2 5
+
+# The kernel forwards by itself: with the daemon stopped, packets of known flows pass and others do not.
+pings h1 10.0.0.2 30 >/dev/null
+kill -STOP "$switchd_pid"
+check "forwarding goes on while the daemon is stopped" at h1 ping -q -c 20 -i 0.01 -W 2 10.0.0.2
+kill -CONT "$switchd_pid"
+
+# Exact counters, of what passed in the kernel and of what went through the daemon.
+vsw add-flow br0 'priority=200,icmp,icmp_type=8,nw_src=10.0.0.3,actions=NORMAL'
+at h3 ping -q -c 500 -i 0.001 -W 2 10.0.0.2 >/dev/null
+same "rule counts every packet" 500 "$(vsw dump-flows br0 'icmp,icmp_type=8' | sed -n 's/.*n_packets=\([0-9]*\).*nw_src=10.0.0.3.*/\1/p')"
+same "rule counts every byte" $((500 * 98)) "$(vsw dump-flows br0 'icmp,icmp_type=8' | sed -n 's/.*n_bytes=\([0-9]*\).*nw_src=10.0.0.3.*/\1/p')"
+
+# Rewrites that need checksums, and actions that the kernel lacks (a truncated copy): ICMP to an address that nobody has.
+mac2=$(at h2 cat /sys/class/net/eth0/address)
+mac1=$(at h1 cat /sys/class/net/eth0/address)
+at h1 ip neigh replace 10.0.0.77 lladdr 02:00:00:00:00:77 dev eth0
+vsw add-flow br0 "priority=300,ip,nw_src=10.0.0.1,nw_dst=10.0.0.77,actions=mod_nw_dst:10.0.0.2,mod_dl_dst:$mac2,mod_nw_tos:32,output:h2-p"
+vsw add-flow br0 "priority=300,ip,nw_src=10.0.0.2,nw_dst=10.0.0.1,actions=mod_nw_src:10.0.0.77,mod_dl_dst:$mac1,output:h1-p"
+check "ping through rewriting" at h1 ping -q -c 20 -i 0.01 -W 2 10.0.0.77
+vsw add-flow br0 "priority=300,ip,nw_src=10.0.0.2,nw_dst=10.0.0.1,actions=output(port=3,max_len=60),mod_nw_src:10.0.0.77,mod_dl_dst:$mac1,output:h1-p"
+check "an action that the kernel lacks" at h1 ping -q -c 20 -i 0.01 -W 2 10.0.0.77
+vsw del-flows br0 ip,nw_src=10.0.0.1
+vsw del-flows br0 ip,nw_src=10.0.0.2
+
+# Order within a flow: 2,000 packets on each of 100 new flows, first as fast as the sender can, then at a rate without loss.
+vsw add-br br1
+vsw add-port br1 v1-p -- add-port br1 v2-p
+for i in $(seq 0 99); do echo "priority=10,udp,tp_src=$((1024 + i)),actions=output:v2-p"; done >"$T/flows"
+echo "priority=0,actions=drop" >>"$T/flows"
+# burst NAME OPTION...: what arrived in $result
+burst()
+{
+	vsw replace-flows br1 "$T/empty"
+	vsw replace-flows br1 "$T/flows"
+	at v2 inorder eth0 200000 1 >"$T/order" &
+	local pid=$!
+	wait_for 5 grep -q ready "$T/order"
+	at v1 blast eth0 20 --seq --flows 100 --count 200000 "$@" >"$T/sent"
+	wait $pid
+	result=$(tail -1 "$T/order")
+	echo "    $result (200000 sent, $*)"
+}
+: >"$T/empty"
+for round in 1 2 3; do
+	burst --size 60
+	check "a burst of 100 new flows keeps its order, round $round" grep -q 'reordered 0 ' "$T/order"
+done
+burst --rate 40000
+same "100 new flows at 40,000 packets/s: all arrive in order" "received 200000 reordered 0 lost 0 duplicates 0" "$result"
+vsw del-br br1
+
+# A daemon that was killed leaves its programs; the next one takes their place, and its end leaves nothing.
+id_of() { filter_of "$1" | sed -n 's/.* id \([0-9]*\) .*/\1/p'; }
+check "killed" stop_switchd KILL
+start_switchd
+wait_for 10 eval 'filter_of h2-p | grep -q vsw_port'
+check "ping after a kill and a new start" wait_for 10 pings h1 10.0.0.2
+same "one program on the hook" 1 "$(filter_of h2-p | grep -c vsw_port)"
+check "del-port" vsw del-port br0 h3-p
+same "nothing on a deleted port" "" "$(filter_of h3-p)"
+id=$(id_of h2-p)
+maps=$(bpftool -j prog show id "$id" | jq -r '.map_ids[]')
+check "the program and its maps are there" test -n "$maps"
+stop_switchd
+same "no program of ours on the hook" 0 "$(filter_of h1-p | grep -c vsw_port)"
+check "the other filter is still there" has_other_filter
+# They go away once the kernel has got round to it.
+check "no program is left" wait_for 10 eval '! bpftool prog show id '"$id"
+# shellcheck disable=SC2016
+check "no map is left" wait_for 10 eval 'for m in '"$(echo $maps)"'; do ! bpftool map show id $m || exit 1; done'
+same "no device is left" 0 "$(ip -o link | grep -c vsw-up)"
+finish
