@@ -9,6 +9,7 @@
 #include "switchd/datapath/ebpf.h"
 
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
