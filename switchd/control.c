@@ -15,28 +15,21 @@
 
 #include "base/clock.h"
 #include "base/ds.h"
-#include "base/hmap.h"
 #include "base/log.h"
 #include "os/loop.h"
 #include "os/sock.h"
+#include "switchd/control_impl.h"
 
 LOG_MODULE(control);
 
 enum {
 	STALL_MS = 30000, /* longest pause in the middle of a line or of an answer */
 	READ_CHUNK = 65536,
-	KEEP_BUFFER = 65536,  /* larger buffers are given back when they are empty */
-	MAX_VALUES = 1000000, /* JSON values in one request: three bytes of text can cost a hundred of memory */
+	KEEP_BUFFER = 65536, /* larger buffers are given back when they are empty */
 };
 
 /* What all clients' requests and answers together may take. */
 #define TOTAL_MAX ((size_t)768 << 20)
-
-struct method {
-	struct hmap_node node;
-	const char *name;
-	control_fn *fn;
-};
 
 struct client {
 	struct cds_list_head node;     /* server.clients */
@@ -75,104 +68,9 @@ static struct {
 	bool paused; /* out of descriptors: not accepting */
 } server = {.fd = -1, .clients = CDS_LIST_HEAD_INIT(server.clients), .runnable = CDS_LIST_HEAD_INIT(server.runnable)};
 
-static struct hmap methods = {.buckets = &methods.one};
-
 static void client_advance(struct client *c);
 
-/* ---- methods ---- */
-
-static struct method *method_find(const char *name)
-{
-	struct method *m;
-
-	HMAP_FOR_EACH_WITH_HASH(m, node, hash_string(name, 0), &methods)
-		if (!strcmp(m->name, name))
-			return m;
-	return NULL;
-}
-
-void control_register(const char *name, control_fn *fn)
-{
-	struct method *m = method_find(name);
-
-	if (!m) {
-		m = xzalloc(sizeof *m);
-		m->name = name;
-		hmap_insert(&methods, &m->node, hash_string(name, 0));
-	}
-	m->fn = fn;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-json_t *control_methods(void)
-{
-	const char **names = xcalloc(hmap_count(&methods), sizeof *names);
-	json_t *array = json_array();
-	struct method *m;
-	size_t n = 0;
-
-	HMAP_FOR_EACH(m, node, &methods)
-		names[n++] = m->name;
-	qsort(names, n, sizeof *names, by_name);
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(array, json_string(names[i]));
-	free(names);
-	return array;
-}
-
 /* ---- answers ---- */
-
-/* Length of the UTF-8 sequence that begins at @p, 0 when it is none. */
-static size_t utf8_length(const unsigned char *p)
-{
-	size_t n = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if (p[i] >> 6 != 2)
-			return 0;
-	return n;
-}
-
-/*
- * A sentence may quote what the client sent, and may have been cut in the middle of a character: what is no UTF-8, or would break
- * the line, becomes a question mark.
- */
-static json_t *sentence_json(const char *text)
-{
-	struct ds clean = DS_INIT;
-	json_t *string;
-
-	for (const char *p = text; *p;) {
-		size_t n = utf8_length((const unsigned char *)p);
-
-		if (!n || (unsigned char)*p < ' ' || *p == 127)
-			ds_put_char(&clean, '?');
-		else
-			ds_put_mem(&clean, p, n);
-		p += n ? n : 1;
-	}
-	string = json_string(ds_cstr(&clean));
-	ds_fini(&clean);
-	/* Overlong forms and surrogates are what is left. */
-	return string ? string : json_string("the request is refused; why cannot be said in UTF-8");
-}
-
-static json_t *error_object(int error, const struct errtext *err)
-{
-	const char *code = strerrorname_np(error < 0 ? -error : error);
-	const char *text = err && err->text[0] ? err->text : strerror(error < 0 ? -error : error);
-	json_t *object = json_object();
-
-	json_object_set_new(object, "text", sentence_json(text));
-	json_object_set_new(object, "code", json_string(code ? code : "EIO"));
-	if (err && err->column)
-		json_object_set_new(object, "column", json_integer((json_int_t)err->column));
-	return object;
-}
 
 /* What this client holds, in the sum of all. Return: true when the sum is in bounds. */
 static bool account(struct client *c)
@@ -197,7 +95,7 @@ static void put_answer(struct client *c, json_t *id, int error, json_t *result, 
 
 	json_object_set(answer, "id", id ? id : json_null());
 	json_object_set_new(answer, "result", !error && result ? json_incref(result) : json_null());
-	json_object_set_new(answer, "error", error ? error_object(error, err) : json_null());
+	json_object_set_new(answer, "error", error ? control_error_object(error, err) : json_null());
 	json_decref(result);
 	if (json_dump_callback(answer, append_to_ds, &c->out, JSON_COMPACT | JSON_REAL_PRECISION(12))) {
 		ds_clear(&c->out);
@@ -288,35 +186,6 @@ static void set_stall(struct client *c, bool on)
 
 /* ---- running requests ---- */
 
-/* Roughly how many JSON values a text has. */
-static size_t count_values(const char *text, size_t len)
-{
-	bool in_string = false;
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '"')
-			in_string = !in_string;
-		else if (text[i] == '\\' && in_string)
-			i++;
-		else if (!in_string && (text[i] == ',' || text[i] == '[' || text[i] == '{'))
-			n++;
-	}
-	return n;
-}
-
-static json_t *parse_line(const char *line, size_t len)
-{
-	json_error_t why;
-	json_t *message =
-		count_values(line, len) > MAX_VALUES ? NULL : json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
-
-	if (json_is_object(message))
-		return message;
-	json_decref(message);
-	return NULL;
-}
-
 /* May end the client. */
 static void run_request(struct client *c, json_t *message)
 {
@@ -324,7 +193,7 @@ static void run_request(struct client *c, json_t *message)
 	struct errtext err = {0};
 	json_t *params, *result = NULL;
 	const char *name;
-	struct method *m;
+	control_fn *fn;
 	int error;
 
 	r->client = c;
@@ -336,15 +205,15 @@ static void run_request(struct client *c, json_t *message)
 		params = json_object();
 		json_object_set_new(r->message, "params", params);
 	}
-	m = name ? method_find(name) : NULL;
+	fn = name ? control_find(name) : NULL;
 	if (!name)
 		error = errtext_set(&err, EPROTO, "the request has no \"method\"");
-	else if (!m)
+	else if (!fn)
 		error = errtext_set(&err, ENOSYS, "unknown method '%.60s'; \"methods\" lists them", name);
 	else if (!json_is_object(params))
 		error = errtext_set(&err, EINVAL, "%s: \"params\" must be an object", name);
 	else
-		error = m->fn(r, params, &result, &err);
+		error = fn(r, params, &result, &err);
 	if (!r->deferred)
 		control_reply(r, error, result, &err);
 }
@@ -397,7 +266,7 @@ static void run_first_line(struct client *c)
 {
 	const char *line = c->in.s + c->taken;
 	size_t len = c->scanned - c->taken;
-	json_t *message = parse_line(line, len);
+	json_t *message = control_parse(line, len);
 
 	c->taken = ++c->scanned;
 	if (c->taken == c->in.len) {

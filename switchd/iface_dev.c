@@ -9,15 +9,15 @@
 #include "base/util.h"
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/iface_dev_impl.h"
 #include "switchd/iface_mtu.h"
 #include "switchd/iface_veth.h"
 
 LOG_MODULE(port);
 
-static struct netdev_monitor *monitor;
 static void (*report_fn)(struct iface *iface);
-static struct hmap by_ifindex = {.buckets = &by_ifindex.one};
-static struct hmap by_outer = {.buckets = &by_outer.one};
+struct hmap iface_dev_by_ifindex__ = {.buckets = &iface_dev_by_ifindex__.one};
+struct hmap iface_dev_by_outer__ = {.buckets = &iface_dev_by_outer__.one};
 
 struct netdev_port *iface_dev_new(void)
 {
@@ -57,6 +57,11 @@ void iface_dev_free(struct netdev_port *dev)
 	free(dev);
 }
 
+void iface_dev_set_report__(void (*report)(struct iface *iface))
+{
+	report_fn = report;
+}
+
 void iface_dev_report(struct iface *iface)
 {
 	if (report_fn)
@@ -64,7 +69,7 @@ void iface_dev_report(struct iface *iface)
 }
 
 /* Keep or clear the sentence about why the interface does not work. */
-static void set_error(struct iface *iface, const char *text)
+void iface_dev_set_error__(struct iface *iface, const char *text)
 {
 	struct netdev_port *dev = iface->dev;
 
@@ -94,7 +99,7 @@ static int attach(struct iface *iface, int ifindex, struct errtext *err)
 		return error;
 	iface->dev->ifindex = ifindex;
 	if (ifindex)
-		hmap_insert(&by_ifindex, &iface->dev->by_ifindex, hash_u64((uint64_t)ifindex, 0));
+		hmap_insert(&iface_dev_by_ifindex__, &iface->dev->by_ifindex, hash_u64((uint64_t)ifindex, 0));
 	switch_wrlock();
 	iface->dp_port = number;
 	hmap_insert(&vswitch.dp_ports, &iface->dp_node, hash_u64(number, 0));
@@ -103,15 +108,15 @@ static int attach(struct iface *iface, int ifindex, struct errtext *err)
 	return 0;
 }
 
-static void set_outer(struct iface *iface, int ifindex)
+void iface_dev_set_outer__(struct iface *iface, int ifindex)
 {
 	struct netdev_port *dev = iface->dev;
 
 	if (dev->outer_ifindex)
-		hmap_remove(&by_outer, &dev->by_outer);
+		hmap_remove(&iface_dev_by_outer__, &dev->by_outer);
 	dev->outer_ifindex = ifindex;
 	if (ifindex)
-		hmap_insert(&by_outer, &dev->by_outer, hash_u64((uint64_t)ifindex, 0));
+		hmap_insert(&iface_dev_by_outer__, &dev->by_outer, hash_u64((uint64_t)ifindex, 0));
 }
 
 static void detach(struct iface *iface)
@@ -119,7 +124,7 @@ static void detach(struct iface *iface)
 	struct datapath *dp = iface->bridge->dp;
 	uint32_t number = iface->dp_port;
 
-	set_outer(iface, 0);
+	iface_dev_set_outer__(iface, 0);
 	if (number == DP_PORT_NONE)
 		return;
 	switch_wrlock();
@@ -130,14 +135,14 @@ static void detach(struct iface *iface)
 	switch_wrunlock();
 	switch_changed();
 	if (iface->dev->ifindex)
-		hmap_remove(&by_ifindex, &iface->dev->by_ifindex);
+		hmap_remove(&iface_dev_by_ifindex__, &iface->dev->by_ifindex);
 	iface->dev->ifindex = 0;
 	dp->ops->port_del(dp, number);
 	iface_mtu_follow(iface->bridge, 0);
 }
 
 /* What is known of the device, into the struct that translation reads. @visible: the device that people see. */
-static void take_state(struct iface *iface, const struct netdev_info *visible)
+void iface_dev_take_state__(struct iface *iface, const struct netdev_info *visible)
 {
 	bool changed = iface->link_up != visible->link_up || iface->admin_up != visible->admin_up;
 	bool other_mtu = iface->mtu != visible->mtu;
@@ -231,8 +236,8 @@ static int open_device(struct iface *iface, struct errtext *err)
 	if (error)
 		return error;
 	if (iface->type == IFACE_INTERNAL)
-		set_outer(iface, outer.ifindex);
-	take_state(iface, outer.ifindex ? &outer : &info);
+		iface_dev_set_outer__(iface, outer.ifindex);
+	iface_dev_take_state__(iface, outer.ifindex ? &outer : &info);
 	return 0;
 }
 
@@ -250,7 +255,7 @@ static void take_dummy_state(struct iface *iface)
 		memcpy(state.mac, wanted->mac, sizeof state.mac);
 	else if (iface->ofp_port == OFPP_LOCAL)
 		memcpy(state.mac, iface->bridge->mac, sizeof state.mac);
-	take_state(iface, &state);
+	iface_dev_take_state__(iface, &state);
 }
 
 static int open_dummy(struct iface *iface, struct errtext *err)
@@ -262,7 +267,7 @@ static int open_dummy(struct iface *iface, struct errtext *err)
 	return error;
 }
 
-static bool on_dummy(const struct iface *iface)
+bool iface_dev_on_dummy__(const struct iface *iface)
 {
 	return iface->bridge->dp->ops == &datapath_dummy;
 }
@@ -275,7 +280,7 @@ static int apply_wishes(struct iface *iface, struct errtext *err)
 	struct netdev_info now;
 	int error = 0;
 
-	if (on_dummy(iface))
+	if (iface_dev_on_dummy__(iface))
 		take_dummy_state(iface);
 	if (!visible || netdev_get_by_index(visible, &now))
 		return 0;
@@ -294,7 +299,7 @@ static int apply_wishes(struct iface *iface, struct errtext *err)
 					   strerror(-error));
 	}
 	if (!netdev_get_by_index(visible, &now))
-		take_state(iface, &now);
+		iface_dev_take_state__(iface, &now);
 	return 0;
 }
 
@@ -303,9 +308,9 @@ static int check_world(const struct iface *iface, struct errtext *err)
 {
 	/* An internal port of a dummy bridge is a dummy. */
 	if (iface->type == IFACE_INTERNAL || iface->type == IFACE_PATCH ||
-	    on_dummy(iface) == (iface->type == IFACE_DUMMY))
+	    iface_dev_on_dummy__(iface) == (iface->type == IFACE_DUMMY))
 		return 0;
-	if (on_dummy(iface))
+	if (iface_dev_on_dummy__(iface))
 		return errtext_set(err, EINVAL,
 				   "bridge %s has datapath_type=dummy: its ports must have type=dummy or type=patch",
 				   iface->bridge->name);
@@ -318,7 +323,7 @@ static int open_any(struct iface *iface, struct errtext *err)
 
 	if (error || iface->type == IFACE_PATCH)
 		return error;
-	if (on_dummy(iface))
+	if (iface_dev_on_dummy__(iface))
 		return open_dummy(iface, err);
 	error = netdev_name_check(iface->name, err);
 	if (!error)
@@ -334,7 +339,7 @@ int iface_dev_open(struct iface *iface, const struct iface_settings *settings, s
 	if (settings != &iface->dev->wanted)
 		set_wanted(iface->dev, settings);
 	error = open_any(iface, &why);
-	set_error(iface, error ? why.text : NULL);
+	iface_dev_set_error__(iface, error ? why.text : NULL);
 	iface_dev_report(iface);
 	return error ? errtext_set(err, -error, "%s", why.text) : 0;
 }
@@ -377,159 +382,6 @@ void iface_dev_destroy(const char *name, enum iface_type type)
 	iface_alias(alias, sizeof alias, name, "TAP");
 	if (!strcmp(info.alias, alias) && netdev_delete(info.ifindex))
 		log_warn("port %s: its TAP device cannot be removed", name);
-}
-
-/* ---- what the kernel tells ---- */
-
-static struct iface *iface_by_ifindex(int ifindex, bool outer)
-{
-	struct netdev_port *dev;
-	struct hmap *map = outer ? &by_outer : &by_ifindex;
-	struct hmap_node *node = hmap_first_with_hash(map, hash_u64((uint64_t)ifindex, 0));
-
-	for (; node; node = hmap_skip__(node->next, node->hash)) {
-		dev = outer ? container_of(node, struct netdev_port, by_outer)
-			    : container_of(node, struct netdev_port, by_ifindex);
-		if ((outer ? dev->outer_ifindex : dev->ifindex) == ifindex)
-			return iface_by_name(dev->wanted.name);
-	}
-	return NULL;
-}
-
-/* The device left: say how, and make ours anew. */
-static void device_gone(struct iface *iface, const struct netdev_event *event)
-{
-	struct errtext why;
-
-	iface_dev_close(iface);
-	if (event->kind == NETDEV_GONE && event->moved)
-		errtext_set(&why, ENODEV,
-			    "its network device was moved to another network namespace (nsid %d); the port works again "
-			    "when the device is back",
-			    event->new_netnsid);
-	else if (event->kind == NETDEV_GONE)
-		errtext_set(&why, ENODEV, "its network device is gone; the port works again when the device is back");
-	else
-		errtext_set(&why, ENODEV,
-			    "its network device was renamed to %s; the port works again when the name is back",
-			    event->info.name);
-	set_error(iface, why.text);
-	iface_dev_report(iface);
-	if (iface->type == IFACE_INTERNAL || (iface->type == IFACE_TAP && !event->moved))
-		iface_dev_open(iface, &iface->dev->wanted, &why);
-}
-
-/* An event of the outer end of a pair. A move only takes it out of sight. */
-static void outer_event(struct iface *iface, const struct netdev_event *event)
-{
-	if (event->kind == NETDEV_GONE) {
-		set_outer(iface, 0);
-		if (event->moved)
-			log_info("port %s: its device lives in another network namespace now", iface->name);
-	} else {
-		take_state(iface, &event->info);
-	}
-	iface_dev_report(iface);
-}
-
-static void attached_event(struct iface *iface, const struct netdev_event *event)
-{
-	bool renamed = event->kind == NETDEV_CHANGED && iface->type != IFACE_INTERNAL &&
-		       strcmp(event->info.name, iface->name) != 0;
-
-	if (event->kind == NETDEV_GONE || renamed) {
-		device_gone(iface, event);
-	} else if (!iface->dev->outer_ifindex) {
-		take_state(iface, &event->info);
-		iface_dev_report(iface);
-	}
-}
-
-/* A device that no port has: is one waiting for it? */
-static void unknown_event(const struct netdev_event *event)
-{
-	struct iface *iface = event->kind == NETDEV_CHANGED ? iface_by_name(event->info.name) : NULL;
-	struct errtext err;
-
-	if (!iface || on_dummy(iface))
-		return;
-	if (iface->dp_port == DP_PORT_NONE && iface->type != IFACE_PATCH) {
-		if (!iface_dev_open(iface, &iface->dev->wanted, &err))
-			log_info("port %s: its network device is back", iface->name);
-	} else if (iface->type == IFACE_INTERNAL && !iface->dev->outer_ifindex &&
-		   iface_veth_is_outer(iface->name, &event->info)) {
-		set_outer(iface, event->info.ifindex);
-		take_state(iface, &event->info);
-		iface_dev_report(iface);
-	}
-}
-
-static void handle_event(const struct netdev_event *event)
-{
-	struct iface *iface = iface_by_ifindex(event->info.ifindex, true);
-
-	if (iface) {
-		outer_event(iface, event);
-		return;
-	}
-	iface = iface_by_ifindex(event->info.ifindex, false);
-	if (iface)
-		attached_event(iface, event);
-	/* A rename may also be the answer to somebody else's prayer. */
-	if (!iface || (event->kind == NETDEV_CHANGED && strcmp(iface->name, event->info.name) != 0))
-		unknown_event(event);
-}
-
-static void present(void *aux, const struct netdev_info *info)
-{
-	struct netdev_event event = {.kind = NETDEV_CHANGED, .info = *info};
-
-	(void)aux;
-	handle_event(&event);
-}
-
-/* Events were lost: ask about every device that we have, then tell about every one that there is. */
-static void resync(void)
-{
-	struct iface *iface;
-
-	log_warn_rl("the kernel lost device events; looking at every device again");
-	HMAP_FOR_EACH(iface, name_node, &vswitch.ifaces) {
-		struct netdev_event gone = {.kind = NETDEV_GONE, .new_netnsid = -1};
-		struct netdev_info info;
-
-		gone.info.ifindex = iface->dev->outer_ifindex;
-		if (gone.info.ifindex && netdev_get_by_index(gone.info.ifindex, &info) == -ENODEV)
-			handle_event(&gone);
-		gone.info.ifindex = iface->dev->ifindex;
-		if (gone.info.ifindex && netdev_get_by_index(gone.info.ifindex, &info) == -ENODEV)
-			handle_event(&gone);
-	}
-	if (netdev_each(present, NULL))
-		log_warn("the list of devices cannot be read");
-}
-
-static void on_event(void *aux, const struct netdev_event *event)
-{
-	(void)aux;
-	if (event->kind == NETDEV_RESYNC)
-		resync();
-	else
-		handle_event(event);
-	switch_publish();
-}
-
-int iface_dev_start(struct loop *loop, void (*report)(struct iface *iface))
-{
-	report_fn = report;
-	return netdev_monitor_new(loop, on_event, NULL, &monitor);
-}
-
-void iface_dev_stop(void)
-{
-	netdev_monitor_free(monitor);
-	monitor = NULL;
-	report_fn = NULL;
 }
 
 int iface_dev_stats(const struct iface *iface, struct netdev_stats *stats)
