@@ -325,6 +325,7 @@ int revalidate_start(void)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&todo.cond, &attr);
 	pthread_condattr_destroy(&attr);
+	todo.quit = false;
 	error = pthread_create(&todo.thread, NULL, revalidator, NULL);
 	todo.running = !error;
 	return -error;
@@ -338,6 +339,7 @@ void revalidate_stop(void)
 		pthread_cond_signal(&todo.cond);
 		pthread_mutex_unlock(&todo.lock);
 		pthread_join(todo.thread, NULL);
+		pthread_cond_destroy(&todo.cond);
 		todo.running = false;
 	}
 	revalidate_forget_datapath(NULL);
