@@ -144,7 +144,7 @@ static enum fdb_event learn_locked(struct fdb *fdb, const struct fdb_source *s, 
 	} else if (e->is_static) {
 		return e->owner->port == s->port ? FDB_REFRESHED : FDB_REFUSED;
 	} else if (e->owner->port != s->port) {
-		if (is_locked(e, s, now_ms) || now_ms < e->used_ms)
+		if (is_locked(e, s, now_ms) || now_ms < e->used_ms || (s->is_late && now_ms == e->used_ms))
 			return FDB_REFUSED;
 		fdb_detach(fdb, e);
 		fdb_attach(fdb, e, s->port);

@@ -66,6 +66,8 @@ struct fdb_source {
 	struct port *port;
 	bool is_gratuitous_arp;
 	bool is_bond; /**< @port balances over several links */
+	/** Known from a flow's counters: of two ports in one millisecond, the one that was heard of at once has it. */
+	bool is_late;
 };
 
 /**

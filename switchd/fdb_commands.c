@@ -50,6 +50,8 @@ static int flush_bridge(struct bridge *br, struct answer *answer, json_t *json, 
 
 	if (error)
 		return error;
+	/* What came before this command must not be learnt after it. */
+	revalidate_pull_stats();
 	n = fdb_flush(br->fdb, iface ? iface->port : NULL, f->vlan < 0 ? -1 : (int)f->vlan);
 	json_object_set_new(json, "n", json_integer((json_int_t)n));
 	ds_clear(&answer->text);
@@ -130,6 +132,8 @@ static int fdb_delete(struct control_request *request, const json_t *params, jso
 	(void)request;
 	if (!error)
 		error = read_entry(params, &br, &vlan, mac, err);
+	if (!error)
+		revalidate_pull_stats(); /* as above */
 	if (!error && fdb_del(br->fdb, vlan, mac))
 		error = errtext_set(err, ENOENT, "the MAC table of bridge %s has no such entry in VLAN %u", br->name,
 				    vlan);

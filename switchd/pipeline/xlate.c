@@ -183,7 +183,7 @@ void xlate_run(const struct xlate_in *in, struct xlate_out *out)
 static void credit_fdb(const struct xlate_credit *c, int64_t used_ms)
 {
 	const struct iface *iface = bridge_iface_by_ofp(c->br, c->port);
-	struct fdb_source source = {.vlan = c->vlan};
+	struct fdb_source source = {.vlan = c->vlan, .is_late = true};
 
 	if (!iface)
 		return;

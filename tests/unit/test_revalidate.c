@@ -315,6 +315,41 @@ static void test_fdb_kept_fresh(void **state VSW_UNUSED)
 	free(entries);
 }
 
+/* Two ports in one millisecond: the miss that was learnt at once, not the counters that come behind. */
+static void test_fdb_tie(void **state VSW_UNUSED)
+{
+	struct fdb_entry *entries;
+
+	fixture_flow(br, "actions=NORMAL");
+	clock_stop();
+	receive("in_port=1," MACS ",ip", 2);
+	receive("in_port=2," MACS ",ip", 1);
+	revalidate_pull_stats();
+	assert_int_equal(fdb_snapshot(br->fdb, clock_now_ms(), &entries), 1);
+	assert_ptr_equal(entries[0].port, port_by_name("p2"));
+	free(entries);
+	clock_warp(1);
+	receive("in_port=1," MACS ",ip", 1);
+	revalidate_pull_stats();
+	assert_int_equal(fdb_snapshot(br->fdb, clock_now_ms(), &entries), 1);
+	assert_ptr_equal(entries[0].port, port_by_name("p1"));
+	free(entries);
+}
+
+/* The last counters of flows that go away are not lost. */
+static void test_forgotten(void **state VSW_UNUSED)
+{
+	fixture_flow(br, "cookie=1,actions=output:2");
+	receive("in_port=1," MACS ",ip", 3);
+	receive("in_port=3," MACS ",ip", 3);
+	revalidate_forget_datapath(dp);
+	assert_int_equal(megaflows_count(), 0);
+	assert_int_equal(counted(1), 6);
+	receive("in_port=1," MACS ",ip", 2);
+	revalidate_forget_bridge(br);
+	assert_int_equal(counted(1), 8);
+}
+
 static void test_ttl_ends(void **state VSW_UNUSED)
 {
 	struct upcall_stats before, after;
@@ -403,6 +438,8 @@ int main(void)
 		TEST(test_truncated),
 		TEST(test_fdb),
 		TEST(test_fdb_kept_fresh),
+		TEST(test_fdb_tie),
+		TEST(test_forgotten),
 		TEST(test_idle),
 		TEST(test_many),
 	};
