@@ -206,6 +206,9 @@ install: all ## install under DESTDIR and PREFIX (/usr)
 
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+ifneq ($(DESTDIR),)
+	@cd $(DESTDIR)/ && rmdir -p --ignore-fail-on-non-empty $(patsubst /%,%,$(sort $(dir $(INSTALLED)))) 2>/dev/null || :
+endif
 
 .PHONY: clean
 clean: ## remove everything built
@@ -214,5 +217,9 @@ clean: ## remove everything built
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | while IFS="$$(printf '\t')" read -r t d; do printf '%-16s %s\n' "$$t" "$$d"; done
+	@printf '\n%s\n' 'Variables:'
+	@printf '%-16s %s\n' SAN=address,undefined 'build into build/san with these sanitizers' COV=1 'build into build/cov, counting coverage' \
+		PREFIX=DIR 'where install puts things (default /usr)' DESTDIR=DIR 'a root to install below, for packages' \
+		FUZZ_SECONDS=N 'how long fuzz fuzzes each target (default 600)' V=1 'show the commands'
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
