@@ -218,7 +218,7 @@ clean: ## remove everything built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | while IFS="$$(printf '\t')" read -r t d; do printf '%-16s %s\n' "$$t" "$$d"; done
 	@printf '\n%s\n' 'Variables:'
-	@printf '%-16s %s\n' SAN=address,undefined 'build into build/san with these sanitizers' COV=1 'build into build/cov, counting coverage' \
+	@printf '%-24s %s\n' SAN=address,undefined 'build into build/san with these sanitizers' COV=1 'build into build/cov, counting coverage' \
 		PREFIX=DIR 'where install puts things (default /usr)' DESTDIR=DIR 'a root to install below, for packages' \
 		FUZZ_SECONDS=N 'how long fuzz fuzzes each target (default 600)' V=1 'show the commands'
 
