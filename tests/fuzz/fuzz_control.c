@@ -194,7 +194,8 @@ static void check_switch(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (size > LONGEST)
+	/* Sockets of dummy ports would be files that nobody removes. */
+	if (size > LONGEST || memmem(data, size, "unix:", 5))
 		return -1;
 	if (!loop)
 		init();
