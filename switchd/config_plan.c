@@ -73,6 +73,7 @@ static void touch_iface(struct plan *plan, const struct db_txn *txn, const struc
 		nameset_add(&plan->ports, db_get_string(port, txn, "name", ""), 0);
 }
 
+/* Ports first, in the order in which the request made them: it is the order of their numbers. A bridge's set of ports has none. */
 void plan_changes(struct plan *plan, const struct db_txn *txn, const struct db_change *changes)
 {
 	const struct db_change *change;
@@ -80,12 +81,14 @@ void plan_changes(struct plan *plan, const struct db_txn *txn, const struct db_c
 	DB_FOR_EACH_CHANGE(change, changes) {
 		const char *table = db_table_schema(db_change_table(change))->name;
 
-		if (!strcmp(table, "Bridge"))
-			touch_bridge(plan, txn, change);
-		else if (!strcmp(table, "Port"))
+		if (!strcmp(table, "Port"))
 			nameset_add(&plan->ports, name_of(change), 0);
 		else if (!strcmp(table, "Interface"))
 			touch_iface(plan, txn, change);
+	}
+	DB_FOR_EACH_CHANGE(change, changes) {
+		if (!strcmp(db_table_schema(db_change_table(change))->name, "Bridge"))
+			touch_bridge(plan, txn, change);
 	}
 }
 

@@ -15,6 +15,7 @@ for i in $(seq $N); do
 	args+=(-- add-port br0 "h$i-p")
 done
 check "64 ports in one transaction" vsw "${args[@]:1}"
+same "ports are numbered in the order of the command line" "$(seq -s " " $N)" "$(for i in $(seq $N); do vsw get interface "h$i-p" ofport; done | tr "\n" " " | sed "s/ $//")"
 bad=0
 for i in $(seq $N); do
 	if ! at "h$i" fping -q -r 2 -t 2000 -i 1 -g 10.0.0.1 10.0.0.$N >"$T/fping.$i" 2>&1; then
