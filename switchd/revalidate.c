@@ -79,7 +79,7 @@ static bool same_credits(const struct megaflow *m, const struct xlate_out *out)
 		const struct xlate_credit *a = &m->credits[i], *b = &out->credits[i];
 
 		if (a->kind != b->kind || a->rule != b->rule || a->br != b->br || a->vlan != b->vlan ||
-		    a->port != b->port || memcmp(a->mac, b->mac, sizeof a->mac))
+		    a->table != b->table || a->port != b->port || memcmp(a->mac, b->mac, sizeof a->mac))
 			return false;
 	}
 	return true;

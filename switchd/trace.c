@@ -240,6 +240,8 @@ static json_t *make_result(const struct bridge *br, const struct job *job, json_
 	set_text(result, "datapath_actions", &text);
 	if (job->out.drop)
 		json_object_set_new(result, "drop_reason", json_string(drop_reason_name(job->out.drop)));
+	if (job->out.failed)
+		json_object_set_new(result, "failed", json_string(job->out.failed));
 	trace_format(result, &text);
 	set_text(result, "text", &text);
 	ds_fini(&text);

@@ -91,4 +91,6 @@ void trace_format(const json_t *result, struct ds *out)
 	ds_printf(out, "\nFinal flow: %s\n", get(result, "final_flow"));
 	ds_printf(out, "Megaflow: %s\n", get(result, "megaflow"));
 	ds_printf(out, "Datapath actions: %s\n", get(result, "datapath_actions"));
+	if (json_object_get(result, "failed"))
+		ds_printf(out, "Translation failed (%s), packet is dropped.\n", get(result, "failed"));
 }

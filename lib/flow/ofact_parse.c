@@ -169,6 +169,8 @@ static int parse_port_or_unknown(struct ofact_parser *p, const struct token *t)
 
 	if (port >= 0 && !t->value_len)
 		return put_output(p, t->key, port, 0);
+	if (port == OFPP_CONTROLLER)
+		return put_output(p, t->key, port, 0); /* which says that it is not there yet, whatever its arguments */
 	if (port >= 0)
 		return scan_fail(&p->s, t->value, "'%.*s' takes no value", SHOW(t->key, t->key_len));
 	if (words_find(&unsupported, t->key, t->key_len) >= 0)

@@ -10,14 +10,6 @@
  * Rules see no ports on any fragment, first ones included (OpenFlow's fragment handling "normal"): otherwise the pieces of
  * one datagram would take different ways. The ports stay in the flow for rewriting.
  */
-/* Only real packets count. */
-static struct rule *find(struct xlate_ctx *ctx, uint8_t table)
-{
-	if (ctx->in->may_learn)
-		return tables_lookup(ctx->br->tables, table, ctx->version, &ctx->flow, &ctx->wc);
-	return tables_peek(ctx->br->tables, table, ctx->version, &ctx->flow, &ctx->wc);
-}
-
 static struct rule *lookup(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table)
 {
 	struct pkt_key *p = &ctx->flow.p;
@@ -29,7 +21,7 @@ static struct rule *lookup(struct xlate_ctx *ctx, uint16_t in_port, uint8_t tabl
 	if (p->nw_frag & FLOW_NW_FRAG_ANY)
 		p->tp_src = p->tp_dst = 0;
 	ctx->out->tables[table / 64] |= UINT64_C(1) << (table % 64);
-	rule = find(ctx, table);
+	rule = tables_lookup(ctx->br->tables, table, ctx->version, &ctx->flow, &ctx->wc);
 	p->in_port = old_in_port;
 	p->tp_src = tp_src;
 	p->tp_dst = tp_dst;
@@ -40,13 +32,18 @@ static void run_rule(struct xlate_ctx *ctx, struct rule *rule)
 {
 	const struct rule_actions *actions = rule->actions;
 
-	if (!xlate_add_credit(ctx, &(struct xlate_credit){.kind = XLATE_CREDIT_RULE, .rule = rule}))
+	if (!xlate_add_credit(ctx,
+			      &(struct xlate_credit){
+				      .kind = XLATE_CREDIT_RULE, .br = ctx->br, .table = ctx->table, .rule = rule}))
 		return;
 	xlate_actions(ctx, actions->ofacts, actions->len);
 }
 
 static void run_miss(struct xlate_ctx *ctx)
 {
+	if (!xlate_add_credit(ctx,
+			      &(struct xlate_credit){.kind = XLATE_CREDIT_TABLE, .br = ctx->br, .table = ctx->table}))
+		return;
 	xlate_hint(ctx, DROP_NO_RULE);
 	if (ctx->in->trace)
 		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_ACTION});
@@ -81,12 +78,15 @@ static void visit(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table, bool i
 
 static bool within_limits(struct xlate_ctx *ctx)
 {
-	if (ctx->depth >= XLATE_MAX_DEPTH)
+	if (ctx->depth >= XLATE_MAX_DEPTH) {
 		xlate_fail(ctx, DROP_LOOP_LIMIT, "over max translation depth %d", XLATE_MAX_DEPTH);
-	else if (ctx->n_resubmits >= XLATE_MAX_RESUBMITS)
+		ctx->out->failed = "Recursion too deep";
+	} else if (ctx->n_resubmits >= XLATE_MAX_RESUBMITS) {
 		xlate_fail(ctx, DROP_LOOP_LIMIT, "over %d resubmit actions", XLATE_MAX_RESUBMITS);
-	else
+		ctx->out->failed = "Too many resubmits";
+	} else {
 		return true;
+	}
 	return false;
 }
 

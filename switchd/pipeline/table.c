@@ -150,23 +150,19 @@ static struct classifier *table_cls(const struct tables *tables, uint8_t table)
 	return __atomic_load_n(&tables->table[table].cls, __ATOMIC_ACQUIRE);
 }
 
-struct rule *tables_peek(const struct tables *tables, uint8_t table, uint64_t version, const struct flow_key *key,
-			 struct flow_key *wc)
+struct rule *tables_lookup(const struct tables *tables, uint8_t table, uint64_t version, const struct flow_key *key,
+			   struct flow_key *wc)
 {
 	struct classifier *cls = table_cls(tables, table);
 
 	return rule_from_cls(cls ? classifier_lookup(cls, version, key, wc) : NULL);
 }
 
-struct rule *tables_lookup(struct tables *tables, uint8_t table, uint64_t version, const struct flow_key *key,
-			   struct flow_key *wc)
+void tables_account(struct tables *tables, uint8_t table, bool matched, uint64_t n_packets)
 {
-	struct rule *rule = tables_peek(tables, table, version, key, wc);
-
-	__atomic_fetch_add(&tables->table[table].n_lookups, 1, __ATOMIC_RELAXED);
-	if (rule)
-		__atomic_fetch_add(&tables->table[table].n_matches, 1, __ATOMIC_RELAXED);
-	return rule;
+	__atomic_fetch_add(&tables->table[table].n_lookups, n_packets, __ATOMIC_RELAXED);
+	if (matched)
+		__atomic_fetch_add(&tables->table[table].n_matches, n_packets, __ATOMIC_RELAXED);
 }
 
 size_t tables_near_misses(struct tables *tables, uint8_t table, const struct flow_key *key, struct rule **rules,

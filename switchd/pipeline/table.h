@@ -88,17 +88,16 @@ void tables_delete_journal(struct tables *tables);
 uint64_t tables_version(const struct tables *tables);
 
 /**
- * tables_lookup() - caller holds rcu_read_lock(); also counts the table's lookups and matches. Any thread.
+ * tables_lookup() - caller holds rcu_read_lock(); counts nothing: see tables_account(). Any thread.
  * @table: 0 to 254
  * @wc: as classifier_lookup()
  *
  * Return: the rule, or NULL on a miss.
  */
-struct rule *tables_lookup(struct tables *tables, uint8_t table, uint64_t version, const struct flow_key *key,
+struct rule *tables_lookup(const struct tables *tables, uint8_t table, uint64_t version, const struct flow_key *key,
 			   struct flow_key *wc);
-/** tables_peek() - likewise, but counts nothing. */
-struct rule *tables_peek(const struct tables *tables, uint8_t table, uint64_t version, const struct flow_key *key,
-			 struct flow_key *wc);
+/** tables_account() - packets that looked into a table, and whether they found a rule there; any thread. */
+void tables_account(struct tables *tables, uint8_t table, bool matched, uint64_t n_packets);
 /** tables_near_misses() - as classifier_near_misses(), for `trace`. */
 size_t tables_near_misses(struct tables *tables, uint8_t table, const struct flow_key *key, struct rule **rules,
 			  size_t n);

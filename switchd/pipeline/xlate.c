@@ -59,6 +59,7 @@ bool xlate_add_credit(struct xlate_ctx *ctx, const struct xlate_credit *credit)
 {
 	if (ctx->out->n_credits >= XLATE_MAX_RULES) {
 		xlate_fail(ctx, DROP_LOOP_LIMIT, "over %d rules", XLATE_MAX_RULES);
+		ctx->out->failed = "Too many resubmits";
 		return false;
 	}
 	ctx->out->credits[ctx->out->n_credits++] = *credit;
@@ -147,6 +148,10 @@ static void finish(struct xlate_ctx *ctx)
 
 	if (!ctx->error && out->actions.overflow)
 		xlate_fail(ctx, DROP_ACTION_LIMIT, "over %d bytes of datapath actions", DP_ACTIONS_MAX);
+	if (!ctx->error)
+		out->failed = NULL;
+	else if (!out->failed)
+		out->failed = drop_reason_name(ctx->error);
 	if (ctx->error) {
 		out->actions.len = 0;
 		out->actions.overflow = false;
@@ -215,6 +220,10 @@ void xlate_credit(const struct xlate_credit *credits, size_t n, uint64_t n_packe
 		switch (c->kind) {
 		case XLATE_CREDIT_RULE:
 			rule_account(c->rule, n_packets, n_bytes, used_ms);
+			tables_account(c->br->tables, c->table, true, n_packets);
+			break;
+		case XLATE_CREDIT_TABLE:
+			tables_account(c->br->tables, c->table, false, n_packets);
 			break;
 		case XLATE_CREDIT_FDB:
 			credit_fdb(c, used_ms);

@@ -34,7 +34,7 @@ struct xlate_in {
 	const struct pkt_key *key;
 	const struct packet *packet; /**< NULL when there is none (revalidation, trace without bytes) */
 	int64_t now_ms;
-	bool may_learn;		   /**< a real packet: learn its MAC, count the lookups */
+	bool may_learn;		   /**< a real packet: learn its MAC */
 	struct xlate_trace *trace; /**< NULL: nobody listens */
 	/** trace and packet-out only: begin in this bridge with key->in_port as OpenFlow number, instead of looking up the datapath port. */
 	struct bridge *bridge;
@@ -42,7 +42,8 @@ struct xlate_in {
 	const struct flow_key *metadata;
 };
 
-enum xlate_credit_kind { XLATE_CREDIT_RULE, XLATE_CREDIT_FDB, XLATE_CREDIT_PATCH };
+/** A rule's credit is its table's too; XLATE_CREDIT_TABLE is for a table in which nothing matched. */
+enum xlate_credit_kind { XLATE_CREDIT_RULE, XLATE_CREDIT_TABLE, XLATE_CREDIT_FDB, XLATE_CREDIT_PATCH };
 
 /** Something that the flow's packets must be credited to. */
 struct xlate_credit {
@@ -51,14 +52,16 @@ struct xlate_credit {
 		port; /**< OpenFlow port number in br. FDB: where the packets come in; PATCH: the patch port they go out of */
 	uint16_t vlan;	   /**< FDB */
 	uint8_t mac[6];	   /**< FDB: source address: learnt, or kept fresh, while the flow is used */
+	uint8_t table;	   /**< RULE, TABLE */
 	struct rule *rule; /**< RULE, else NULL */
-	struct bridge *br; /**< FDB, PATCH, else NULL */
+	struct bridge *br; /**< whose tables, FDB or port it is */
 };
 
 struct xlate_out {
 	struct dp_actions actions; /**< memory given by the caller */
 	struct pkt_key mask;	   /**< in_port, recirc_id and eth_type are always in it */
 	enum drop_reason drop;	   /**< why, when the actions are empty; the list then holds one DP_DROP with it */
+	const char *failed;	   /**< why translation was given up, else NULL; what it had put together is dropped */
 	uint64_t drop_cookie;	   /**< cookie and table of the rule that dropped, where one did */
 	uint8_t drop_table;
 	struct bridge *bridge; /**< where it entered, NULL when the port belongs to none */

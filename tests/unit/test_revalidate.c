@@ -336,6 +336,22 @@ static void test_fdb_tie(void **state VSW_UNUSED)
 	free(entries);
 }
 
+/* Tables count packets, those that a cached flow forwarded too. */
+static void test_table_counters(void **state VSW_UNUSED)
+{
+	struct table_stats stats;
+
+	fixture_flow(br, "actions=resubmit(,7),output:2");
+	receive("in_port=1," MACS ",ip", 5);
+	revalidate_pull_stats();
+	tables_get_stats(br->tables, 0, &stats);
+	assert_int_equal(stats.n_lookups, 5);
+	assert_int_equal(stats.n_matches, 5);
+	tables_get_stats(br->tables, 7, &stats);
+	assert_int_equal(stats.n_lookups, 5);
+	assert_int_equal(stats.n_matches, 0);
+}
+
 /* The last counters of flows that go away are not lost. */
 static void test_forgotten(void **state VSW_UNUSED)
 {
@@ -439,6 +455,7 @@ int main(void)
 		TEST(test_fdb),
 		TEST(test_fdb_kept_fresh),
 		TEST(test_fdb_tie),
+		TEST(test_table_counters),
 		TEST(test_forgotten),
 		TEST(test_idle),
 		TEST(test_many),

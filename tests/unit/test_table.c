@@ -158,10 +158,12 @@ static void test_stats(void **state)
 	apply(tables, "ip actions=1\ntable=2,ip actions=1", 0);
 	assert_non_null(find(tables, "ip"));
 	assert_null(find(tables, "arp"));
+	tables_account(tables, 0, true, 3);
+	tables_account(tables, 0, false, 4);
 	tables_get_stats(tables, 0, &stats);
 	assert_int_equal(stats.n_rules, 1);
-	assert_int_equal(stats.n_lookups, 2);
-	assert_int_equal(stats.n_matches, 1);
+	assert_int_equal(stats.n_lookups, 7);
+	assert_int_equal(stats.n_matches, 3);
 	assert_int_equal(stats.max_rules, 0);
 	tables_get_stats(tables, 3, &stats);
 	assert_int_equal(stats.n_rules, 0);

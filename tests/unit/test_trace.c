@@ -207,6 +207,9 @@ static void test_very_deep(void **state VSW_UNUSED)
 	fixture_flow(br0, "table=254 actions=resubmit(,0)");
 	result = trace("in_port=1", &(struct trace_options){0});
 	assert_string_equal(json_string_value(json_object_get(result, "drop_reason")), "loop-limit");
+	assert_non_null(
+		strstr(json_string_value(json_object_get(result, "text")),
+		       "Datapath actions: drop\nTranslation failed (Too many resubmits), packet is dropped.\n"));
 	json_decref(result);
 }
 
