@@ -205,8 +205,7 @@ const char *vsctl_bridge_name(const struct vsctl *c, const struct vsctl_bridge *
 	return vsctl_row_name(c, br->port ? br->port : br->row);
 }
 
-/* The fake bridge of a VLAN on a real one, where there is one. */
-static void narrow_to_fake(const struct vsctl *c, struct vsctl_bridge *br, int vlan)
+void vsctl_narrow_to_fake(const struct vsctl *c, struct vsctl_bridge *br, int vlan)
 {
 	size_t n = vlan ? db_get(br->row, c->txn, "ports")->n : 0;
 
@@ -228,7 +227,7 @@ struct db_row *vsctl_find_port(const struct vsctl *c, const char *name, struct v
 	*br = (struct vsctl_bridge){.row = port ? bridge_of_port(c, port) : NULL};
 	if (!br->row || vsctl_is_fake(c, port) || !strcmp(name, vsctl_row_name(c, br->row)))
 		return NULL;
-	narrow_to_fake(c, br, vsctl_port_vlan(c, port));
+	vsctl_narrow_to_fake(c, br, vsctl_port_vlan(c, port));
 	return port;
 }
 

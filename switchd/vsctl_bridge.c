@@ -61,13 +61,18 @@ static void insert_bridge(struct vsctl *c, const char *name)
 
 static int insert_fake(struct vsctl *c, const struct wish *wish, struct errtext *err)
 {
-	struct vsctl_bridge parent;
+	struct vsctl_bridge parent, other;
 	int error = vsctl_need_bridge(c, wish->parent, &parent, err);
 
 	if (error)
 		return error;
 	if (parent.port)
 		return errtext_set(err, EINVAL, "cannot create bridge with fake bridge as parent");
+	other = parent;
+	vsctl_narrow_to_fake(c, &other, wish->vlan);
+	if (other.port)
+		return errtext_set(err, EEXIST, "bridge %s already has a child VLAN bridge %s on VLAN %d", wish->parent,
+				   vsctl_bridge_name(c, &other), wish->vlan);
 	db_set_boolean(c->txn, vsctl_insert_port(c, parent.row, wish->name, "internal", wish->vlan), "fake_bridge",
 		       true);
 	return 0;
@@ -246,8 +251,6 @@ int vsctl_br_get_external_id(struct vsctl *c, struct errtext *err)
 		else
 			ds_printf(&c->out->text, "%s=%s\n", key + skip, value);
 	}
-	if (c->n > 1 && !json_object_size(ids))
-		ds_put(&c->out->text, "\n");
 	json_object_set_new(c->out->json, "external_ids", ids);
 	return 0;
 }

@@ -49,6 +49,8 @@ const char *vsctl_row_name(const struct vsctl *c, const struct db_row *row);
 bool vsctl_find_bridge(const struct vsctl *c, const char *name, struct vsctl_bridge *br);
 /** vsctl_need_bridge() - Return: 0 or -ENOENT with @err. */
 int vsctl_need_bridge(const struct vsctl *c, const char *name, struct vsctl_bridge *br, struct errtext *err);
+/** vsctl_narrow_to_fake() - from a real bridge to its fake bridge of @vlan, where there is one; else @br stays as it is. */
+void vsctl_narrow_to_fake(const struct vsctl *c, struct vsctl_bridge *br, int vlan);
 /** vsctl_find_port() - a port that is on a bridge and is no bridge itself; @br: the one it is on. NULL when there is none. */
 struct db_row *vsctl_find_port(const struct vsctl *c, const char *name, struct vsctl_bridge *br);
 /** vsctl_bridge_name() - of a bridge, real or fake. */

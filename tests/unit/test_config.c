@@ -235,9 +235,11 @@ static void test_fake_bridges(void **state)
 	must_say("port-to-br p4", "v10\n");
 	assert_int_equal(port_by_name("p4")->tag, 10);
 	must_fail("add-br w v10 11", -EINVAL, "cannot create bridge with fake bridge as parent");
+	must_fail("add-br w b1 10", -EEXIST, "bridge b1 already has a child VLAN bridge v10 on VLAN 10");
 	must_fail("--may-exist add-br v10", -EEXIST, "\"--may-exist add-br v10\" but v10 is a VLAN bridge for VLAN 10");
 	must("--may-exist add-br v10 b1 10 -- br-set-external-id v10 k v");
 	must_say("br-get-external-id v10 -- br-get-external-id v10 k", "k=v\nv\n");
+	must_say("br-get-external-id v10 nope", "");
 	must("del-br v10");
 	assert_null(port_by_name("p4"));
 	must_say("list-ports b1", "p3\n");
