@@ -133,6 +133,19 @@ static void report_touched(const struct plan *plan)
 	}
 }
 
+static void follow_flow_tables(const struct plan *plan)
+{
+	const struct nameset_name *n;
+
+	NAMESET_FOR_EACH(n, &plan->bridges)
+	{
+		struct bridge *br = bridge_by_name(n->name);
+
+		if (br)
+			config_follow_flow_tables(db, br);
+	}
+}
+
 /* The switch follows the transaction, then the disk does. Return: 0 or negative errno with @err; then @plan is to be undone. */
 static int apply_and_write(struct plan *plan, struct db_txn *txn, struct errtext *err)
 {
@@ -167,6 +180,7 @@ int config_commit(struct db_txn *txn, struct config_failure *failure, struct err
 		db_txn_abort(txn);
 		plan_undo(&plan);
 	} else {
+		follow_flow_tables(&plan);
 		plan_finish(&plan);
 		apply_globals(NULL);
 	}
@@ -204,6 +218,7 @@ void config_start(void)
 	HMAP_FOR_EACH(br, node, &vswitch.bridges)
 		bridge_load_fdb(br);
 	write_after_start(&plan);
+	follow_flow_tables(&plan);
 	plan_finish(&plan);
 	report_touched(&plan);
 	apply_globals(NULL);

@@ -58,6 +58,8 @@ void plan_write_numbers(const struct plan *plan, struct db_txn *txn);
 struct iface;
 void config_report_iface(struct iface *iface);
 void config_report_bridge(struct db *db, const struct bridge *br);
+/** config_follow_flow_tables() - limits of the bridge's tables as its committed row has them. */
+void config_follow_flow_tables(struct db *db, struct bridge *br);
 /** config_report_error() - of an interface that the switch does not have. */
 void config_report_error(struct db *db, const char *iface, const char *text);
 /** config_report_stats() - Interface.statistics of one, or of all when @iface is NULL. */

@@ -3,7 +3,8 @@
  * Which bridges and ports does a list of changes touch?
  *
  * A Port row touches its port, before and after. A Bridge row touches the bridge, and the ports that its column lists before but not after, or
- * the other way round. An Interface row touches the port that has it. Nothing else is looked at: the cost is that of the change.
+ * the other way round. An Interface row touches the port that has it, a Flow_Table row every bridge: such rows
+ * are few, and seldom change. Nothing else is looked at: the cost is that of the change.
  */
 #include <string.h>
 
@@ -73,6 +74,14 @@ static void touch_iface(struct plan *plan, const struct db_txn *txn, const struc
 		nameset_add(&plan->ports, db_get_string(port, txn, "name", ""), 0);
 }
 
+static void touch_all_bridges(struct plan *plan, const struct db_txn *txn)
+{
+	struct db_row *row;
+
+	DB_FOR_EACH_ROW(row, db_table(plan->db, "Bridge"), txn)
+		nameset_add(&plan->bridges, db_get_string(row, txn, "name", ""), 0);
+}
+
 /* Ports first, in the order in which the request made them: it is the order of their numbers. A bridge's set of ports has none. */
 void plan_changes(struct plan *plan, const struct db_txn *txn, const struct db_change *changes)
 {
@@ -85,6 +94,8 @@ void plan_changes(struct plan *plan, const struct db_txn *txn, const struct db_c
 			nameset_add(&plan->ports, name_of(change), 0);
 		else if (!strcmp(table, "Interface"))
 			touch_iface(plan, txn, change);
+		else if (!strcmp(table, "Flow_Table"))
+			touch_all_bridges(plan, txn);
 	}
 	DB_FOR_EACH_CHANGE(change, changes) {
 		if (!strcmp(db_table_schema(db_change_table(change))->name, "Bridge"))

@@ -281,6 +281,7 @@ void tables_get_stats(const struct tables *tables, uint8_t table, struct table_s
 	const struct flow_table *t = &tables->table[table];
 
 	stats->n_rules = t->n_rules;
+	stats->evicts = t->evict;
 	stats->n_lookups = __atomic_load_n(&t->n_lookups, __ATOMIC_RELAXED);
 	stats->n_matches = __atomic_load_n(&t->n_matches, __ATOMIC_RELAXED);
 	stats->max_rules = t->max_rules;

@@ -154,6 +154,7 @@ int tables_each(struct tables *tables, const struct flow_mod *filter, int (*cb)(
 struct table_stats {
 	uint64_t n_rules, n_lookups, n_matches;
 	uint64_t max_rules; /**< 0: no limit */
+	bool evicts;	    /**< a full table makes room */
 };
 void tables_get_stats(const struct tables *tables, uint8_t table, struct table_stats *stats);
 size_t tables_count(const struct tables *tables);
