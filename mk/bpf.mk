@@ -11,6 +11,6 @@ $(BPF_GEN)/%.bpf.o: switchd/bpf/%.bpf.c $(wildcard switchd/bpf/*.h include/vsw/*
 
 .SECONDARY: $(BPF_GEN)/fastpath.bpf.o
 $(BPF_GEN)/%.skel.h: $(BPF_GEN)/%.bpf.o
-	$(Q)$(BPFTOOL) gen skeleton $< name $* >$@.tmp && mv $@.tmp $@
+	$(Q){ echo '/* NOLINTBEGIN */' && $(BPFTOOL) gen skeleton $< name $* && echo '/* NOLINTEND */'; } >$@.tmp && mv $@.tmp $@
 
 $(O)/switchd/datapath/ebpf_load.o: $(BPF_GEN)/fastpath.skel.h

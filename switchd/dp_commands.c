@@ -160,9 +160,13 @@ static json_t *show_dp(struct datapath *dp, struct ds *text)
 	ds_printf(text, "%s:\n  lookups: hit:%llu missed:%llu lost:%llu cached:%llu\n  flows: %llu (masks: %llu)\n",
 		  dp->ops->type, (unsigned long long)s.hits, (unsigned long long)s.misses, (unsigned long long)s.lost,
 		  (unsigned long long)s.cache_hits, (unsigned long long)s.n_flows, (unsigned long long)s.n_masks);
-	json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "type", dp->ops->type, "flows", (json_int_t)s.n_flows,
-			 "masks", (json_int_t)s.n_masks, "hits", (json_int_t)s.hits, "misses", (json_int_t)s.misses,
-			 "lost", (json_int_t)s.lost, "cache_hits", (json_int_t)s.cache_hits);
+	if (s.n_daemon_flows)
+		ds_printf(text, "  flows run by the daemon, not in the kernel: %llu\n",
+			  (unsigned long long)s.n_daemon_flows);
+	json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "type", dp->ops->type, "flows",
+			 (json_int_t)s.n_flows, "masks", (json_int_t)s.n_masks, "hits", (json_int_t)s.hits, "misses",
+			 (json_int_t)s.misses, "lost", (json_int_t)s.lost, "cache_hits", (json_int_t)s.cache_hits,
+			 "daemon_flows", (json_int_t)s.n_daemon_flows);
 	json_object_set_new(json, "ports", show_ports(dp, text));
 	return json;
 }

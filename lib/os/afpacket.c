@@ -166,7 +166,7 @@ int afpacket_open(int ifindex, const char *name, struct afpacket **port, struct 
 {
 	int error = open_port(ifindex, name, ETH_P_ALL, port, err);
 
-	if (!error)
+	if (*port)
 		keep_from_host(*port, name);
 	return error;
 }
@@ -175,7 +175,7 @@ int afpacket_open_sender(int ifindex, const char *name, int program, struct afpa
 {
 	int error = open_port(ifindex, name, 0, port, err);
 
-	if (error)
+	if (!*port)
 		return error;
 	error = tc_drop_attach_program(&(*port)->drop, ifindex, program);
 	if (!error)

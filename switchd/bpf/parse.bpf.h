@@ -127,6 +127,11 @@ static __always_inline int parse_l4(struct __sk_buff *skb, uint32_t ofs, uint32_
 		__builtin_memcpy(&key->tp_src, h, 4);
 		p->csum_ofs = ofs + 6;
 		break;
+	case 33:
+	case 136: /* DCCP and UDP-Lite: nothing to match on, but a checksum over the addresses */
+		if (left >= 8)
+			p->csum_ofs = ofs + 6;
+		break;
 	case 132:
 		if (left < 12 || bpf_skb_load_bytes(skb, ofs, h, 4))
 			return DROP_MALFORMED_L4;
@@ -301,8 +306,10 @@ static __always_inline int parse(struct __sk_buff *skb, struct pkt_key *key, str
 	__builtin_memcpy(key->eth_dst, eth.dst, 12);
 	type = bpf_ntohs(eth.type);
 	bad = parse_vlans(skb, &ofs, &type, key);
-	if (bad)
+	if (bad) {
+		key->eth_type = bpf_htons(type);
 		return bad;
+	}
 	if (type < TYPE_MIN) {
 		uint8_t snap[8];
 

@@ -122,6 +122,7 @@ struct dp_stats {
 	uint64_t hits, misses,
 		lost;	     /**< packets since the start: by a flow, to the daemon, dropped for want of queue room */
 	uint64_t cache_hits; /**< of hits: found in the exact-match cache */
+	uint64_t n_daemon_flows; /**< ebpf: flows that the kernel lacks room or an action for, run by the daemon */
 };
 
 /** A miss, or a packet that a DP_USERSPACE action sent up. */

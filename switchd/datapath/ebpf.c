@@ -296,6 +296,9 @@ static void ebpf_stats(struct datapath *datapath, struct dp_stats *stats)
 		.cache_hits = kernel.cache_hits,
 		.lost = kernel.lost,
 	};
+	pthread_mutex_lock(&dp->flows_lock);
+	stats->n_daemon_flows = dp->n_by_daemon;
+	pthread_mutex_unlock(&dp->flows_lock);
 	for (unsigned int i = 0; i < dp->user.n_threads; i++) {
 		const struct forwarder *f = &dp->user.threads[i]->f;
 

@@ -53,6 +53,8 @@ struct ebpf_kernel {
 /** ebpf_kernel_load() - Return: 0, or -errno with the sentence: what the kernel refused, and why as far as it says. */
 int ebpf_kernel_load(struct ebpf_kernel *kernel, struct errtext *err);
 void ebpf_kernel_unload(struct ebpf_kernel *kernel);
+/** ebpf_kernel_scratch_size() - bytes of one CPU's scratch: struct bpf_cpu_stats, then the key parsed last, then what is the program's own. */
+size_t ebpf_kernel_scratch_size(const struct ebpf_kernel *kernel);
 /** ebpf_kernel_stats() - the sum over the CPUs. */
 void ebpf_kernel_stats(const struct ebpf_kernel *kernel, struct bpf_cpu_stats *sum);
 
@@ -73,6 +75,7 @@ struct ebpf_flow {
 	struct hmap_node node; /**< in ebpf_dp.by_id */
 	uint64_t id;
 	uint32_t slot;		     /**< EBPF_NO_SLOT: the daemon alone has it */
+	bool by_daemon;		     /**< or the kernel sends its packets up */
 	struct dp_flow_stats before; /**< counted in slots it had before */
 };
 
@@ -122,7 +125,7 @@ struct ebpf_dp {
 	uint32_t n_fresh;		  /* slots from here on were never used */
 	uint32_t first_freed, last_freed; /* slot + 1 */
 	struct ebpf_mask masks[BPF_N_MASKS];
-	uint64_t n_not_held, n_not_run; /* flows put that the kernel had no room for, or could not run */
+	uint64_t n_by_daemon; /* flows that the kernel has no room for, or cannot run */
 
 	struct ebpf_gate gates[USER_MAX_THREADS];
 	pthread_t grace_thread;

@@ -271,14 +271,14 @@ void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put)
 		hmap_insert(&dp->by_id, &flow->node, hash_u64(put->id, 0));
 	}
 	ebpf_ops_compile(&ops, put->actions, put->actions_len);
-	dp->n_not_run += (uint64_t)ebpf_ops_need_daemon(&ops);
 	old = flow->slot;
 	flow->slot = is_for_kernel(put) ? take_slot(dp, put, &ops) : EBPF_NO_SLOT;
 	if (old != EBPF_NO_SLOT)
 		leave_slot(dp, flow, old, flow->slot != EBPF_NO_SLOT);
-	if (flow->slot == EBPF_NO_SLOT)
-		dp->n_not_held++;
-	else if (!ebpf_ops_need_daemon(&ops))
+	dp->n_by_daemon -= flow->by_daemon;
+	flow->by_daemon = flow->slot == EBPF_NO_SLOT || ebpf_ops_need_daemon(&ops);
+	dp->n_by_daemon += flow->by_daemon;
+	if (!flow->by_daemon)
 		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port);
 }
 
@@ -291,6 +291,7 @@ void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats
 	if (flow->slot != EBPF_NO_SLOT)
 		leave_slot(dp, flow, flow->slot, false);
 	ebpf_stats_add(stats, &flow->before);
+	dp->n_by_daemon -= flow->by_daemon;
 	hmap_remove(&dp->by_id, &flow->node);
 	free(flow);
 }

@@ -133,10 +133,15 @@ void ebpf_kernel_unload(struct ebpf_kernel *k)
 	*k = (struct ebpf_kernel){0};
 }
 
+size_t ebpf_kernel_scratch_size(const struct ebpf_kernel *k)
+{
+	return ROUND_UP(bpf_map__value_size(k->skeleton->object->maps.scratch), 8);
+}
+
 void ebpf_kernel_stats(const struct ebpf_kernel *k, struct bpf_cpu_stats *sum)
 {
 	int n_cpus = libbpf_num_possible_cpus();
-	size_t size = ROUND_UP(bpf_map__value_size(k->skeleton->object->maps.scratch), 8);
+	size_t size = ebpf_kernel_scratch_size(k);
 	uint8_t *values;
 	uint32_t zero = 0;
 

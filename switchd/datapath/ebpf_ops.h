@@ -9,6 +9,7 @@
 #ifndef SWITCHD_DATAPATH_EBPF_OPS_H
 #define SWITCHD_DATAPATH_EBPF_OPS_H 1
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,7 @@ struct ebpf_ops {
 /** ebpf_ops_compile() - @actions: well-formed. */
 void ebpf_ops_compile(struct ebpf_ops *ops, const void *actions, size_t len);
 /** ebpf_ops_need_daemon() - the kernel cannot run it. */
-static inline int ebpf_ops_need_daemon(const struct ebpf_ops *ops)
+static inline bool ebpf_ops_need_daemon(const struct ebpf_ops *ops)
 {
 	return ops->n && ops->ops[0].code == BPF_OP_TO_DAEMON;
 }

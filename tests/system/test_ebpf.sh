@@ -14,7 +14,8 @@ mkhost v1 10.0.9.1/24
 mkhost v2 10.0.9.2/24
 tc qdisc add dev h1-p clsact
 tc filter add dev h1-p ingress prio 7 bpf bytecode '1,6 0 0 0,'
-check "ports, one with a filter of somebody else" vsw add-port br0 h1-p -- add-port br0 h2-p -- add-port br0 h3-p
+check "ports, one with a filter of somebody else" vsw add-port br0 h1-p ofport_request=1 -- add-port br0 h2-p ofport_request=2 \
+	-- add-port br0 h3-p ofport_request=3
 filter_of() { tc filter show dev "$1" ingress; }
 has_other_filter() { filter_of h1-p | grep -q "pref 7"; }
 check "the program is on the hook" eval 'filter_of h1-p | grep -q vsw_port'
@@ -42,6 +43,7 @@ vsw add-flow br0 "priority=300,ip,nw_src=10.0.0.2,nw_dst=10.0.0.1,actions=mod_nw
 check "ping through rewriting" at h1 ping -q -c 20 -i 0.01 -W 2 10.0.0.77
 vsw add-flow br0 "priority=300,ip,nw_src=10.0.0.2,nw_dst=10.0.0.1,actions=output(port=3,max_len=60),mod_nw_src:10.0.0.77,mod_dl_dst:$mac1,output:h1-p"
 check "an action that the kernel lacks" at h1 ping -q -c 20 -i 0.01 -W 2 10.0.0.77
+check "a flow with it is shown as the daemon's" eval 'vsw dp-show | grep -q "run by the daemon, not in the kernel: [1-9]"'
 vsw del-flows br0 ip,nw_src=10.0.0.1
 vsw del-flows br0 ip,nw_src=10.0.0.2
 
