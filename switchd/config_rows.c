@@ -177,27 +177,48 @@ static enum vlan_mode vlan_mode_of(const struct db_row *row, const struct db_txn
 	return tag >= 0 ? VLAN_ACCESS : VLAN_TRUNK;
 }
 
-static enum vlan_priority_tags priority_tags_of(const struct db_row *row, const struct db_txn *txn)
-{
-	const char *text = db_get_key(row, txn, "other_config", "priority-tags", "");
+struct word {
+	const char *name;
+	int value;
+};
 
-	if (!strcmp(text, "true") || !strcmp(text, "if-nonzero"))
-		return PRIORITY_TAGS_IF_NONZERO;
-	return !strcmp(text, "always") ? PRIORITY_TAGS_ALWAYS : PRIORITY_TAGS_NEVER;
+static const struct word priority_tags_words[] = {
+	{"if-nonzero", PRIORITY_TAGS_IF_NONZERO}, {"always", PRIORITY_TAGS_ALWAYS}, {"never", PRIORITY_TAGS_NEVER},
+	{"true", PRIORITY_TAGS_IF_NONZERO},	  {"false", PRIORITY_TAGS_NEVER},   {NULL, PRIORITY_TAGS_NEVER},
+};
+static const struct word qinq_words[] = {{"802.1ad", 0x88a8}, {"802.1q", 0x8100}, {NULL, 0x88a8}};
+
+/* A key of other_config that has one of some values; without the key it is the value of the last word, which has no name. */
+static int read_word(const struct db_row *row, const struct db_txn *txn, const char *key, const struct word *word,
+		     int *value, struct errtext *err)
+{
+	const char *text = db_get_key(row, txn, "other_config", key, NULL), *first = word->name;
+
+	while (word->name && (!text || strcmp(text, word->name) != 0))
+		word++;
+	*value = word->value;
+	if (text && !word->name)
+		return errtext_set(err, EINVAL, "other_config:%s: '%.40s' is unknown; expected a value such as %s", key,
+				   text, first);
+	return 0;
 }
 
 int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct port_settings *s, struct errtext *err)
 {
 	int tag = (int)db_get_integer(row, txn, "tag", -1);
-	int error;
+	int error, priority_tags, ethtype;
 
+	error = read_word(row, txn, "priority-tags", priority_tags_words, &priority_tags, err);
+	if (!error)
+		error = read_word(row, txn, "qinq-ethtype", qinq_words, &ethtype, err);
+	if (error)
+		return error;
 	*s = (struct port_settings){
 		.name = db_get_string(row, txn, "name", ""),
 		.tag = tag,
 		.vlan_mode = vlan_mode_of(row, txn, tag),
-		.qinq_ethtype =
-			strcmp(db_get_key(row, txn, "other_config", "qinq-ethtype", ""), "802.1q") ? 0x88a8 : 0x8100,
-		.priority_tags = priority_tags_of(row, txn),
+		.qinq_ethtype = (uint16_t)ethtype,
+		.priority_tags = (enum vlan_priority_tags)priority_tags,
 		.is_protected = db_get_boolean(row, txn, "protected", false),
 	};
 	if (tag > MAX_VLAN)

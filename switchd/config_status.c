@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow/dp_action.h"
 #include "ovsdb/db.h"
 #include "switchd/bridge.h"
 #include "switchd/config_apply.h"
@@ -87,6 +88,29 @@ void config_report_bridge(struct db *db, const struct bridge *br)
 		db_status_set_string(row, "datapath_id", id);
 }
 
+/* Drops in the datapath by reason, those that happened: "drop_loop_limit". Return: their sum. */
+static uint64_t put_drops(const struct iface *iface, struct datum *d)
+{
+	struct datapath *dp = iface->bridge->dp;
+	struct dp_port_stats s = {0};
+	uint64_t sum = 0;
+
+	if (iface->dp_port == DP_PORT_NONE || dp->ops->port_stats(dp, iface->dp_port, &s))
+		return 0;
+	for (unsigned int i = 0; i < DROP_N_REASONS; i++) {
+		char key[64];
+
+		sum += s.drops[i];
+		if (!s.drops[i])
+			continue;
+		snprintf(key, sizeof key, "drop_%s", drop_reason_name(i));
+		for (char *c = key; *c; c++)
+			*c = *c == '-' ? '_' : *c;
+		datum_map_put_integer(d, key, (int64_t)(s.drops[i] & INT64_MAX));
+	}
+	return sum;
+}
+
 static void report_stats(struct iface *iface)
 {
 	struct db_row *row = row_of(config_db(), "Interface", iface->name);
@@ -95,6 +119,7 @@ static void report_stats(struct iface *iface)
 
 	if (!row || iface_dev_stats(iface, &s))
 		return;
+	s.rx_dropped += put_drops(iface, &d);
 	const struct {
 		const char *name;
 		uint64_t value;

@@ -6,9 +6,14 @@
 #include <urcu.h>
 
 #include "base/clock.h"
+#include "base/ds.h"
+#include "base/log.h"
+#include "flow/match.h"
 #include "switchd/bridge.h"
 #include "switchd/megaflow.h"
 #include "switchd/pipeline/xlate.h"
+
+LOG_MODULE(upcall);
 
 static _Atomic uint64_t n_misses, n_slow_path, n_for_controller, n_not_installed;
 
@@ -31,6 +36,18 @@ static void drop_for_controller(const struct dp_upcall *upcall, struct dp_action
 
 	atomic_fetch_add_explicit(&n_for_controller, 1, memory_order_relaxed);
 	dp_actions_put_u32(actions, DP_DROP, is_old ? DROP_TTL_EXCEEDED : DROP_NO_CONTROLLER);
+}
+
+/* Limits are there for mistakes in flow tables: say where to look. */
+static void report_failure(const struct xlate_out *out)
+{
+	const char *bridge = out->bridge->name;
+	struct ds flow = DS_INIT;
+
+	flow_key_format(&out->initial_key, NULL, &flow);
+	log_warn_rl("bridge %s: %s, packets are dropped; `vsw trace %s '%s'` shows the way they went", bridge,
+		    out->failed, bridge, ds_cstr(&flow));
+	ds_fini(&flow);
 }
 
 /*
@@ -57,6 +74,8 @@ void upcall_handle(void *aux, const struct dp_upcall *upcall, struct dp_upcall_r
 	switch_rdlock();
 	rcu_read_lock();
 	xlate_run(&in, &out);
+	if (out.failed && out.bridge)
+		report_failure(&out);
 	xlate_credit(out.credits, out.n_credits, 1, upcall->packet->len, in.now_ms);
 	if (upcall->is_miss && megaflow_install(&in, &out))
 		atomic_fetch_add_explicit(&n_not_installed, 1, memory_order_relaxed);

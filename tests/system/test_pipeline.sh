@@ -47,6 +47,8 @@ same "TTL exceeded is counted" "ttl-exceeded=3" "$(drops 1)"
 vsw add-flow br0 'priority=10,ip,actions=resubmit(,0)'
 from_port 3 "$(flow 1 2)" 2
 same "a loop is counted" "loop-limit=2" "$(drops 3)"
+check "a loop is in the log" grep -q "bridge br0: Recursion too deep, packets are dropped; .vsw trace br0 'ip,in_port=3" "$T/switchd.log"
+same "and among the statistics" 2 "$(vsw get Interface p3 statistics:drop_loop_limit)"
 same "and a trace says so" "Translation failed (Recursion too deep), packet is dropped." \
 	"$(vsw trace br0 "in_port=1,$(flow 1 2)" | tail -1)"
 vsw del-flows br0
@@ -77,6 +79,11 @@ vsw fdb add br0 p3 0 02:00:00:00:00:07
 from_port 4 "$(flow 7 8)"
 vsw fdb flush br0
 same "static entries neither move nor go" "3 02:00:00:00:00:07" "$(macs)"
+
+check_fails "unknown priority-tags" "other_config:priority-tags: 'sometimes' is unknown" \
+	vsw set port p1 other_config:priority-tags=sometimes
+check_fails "unknown qinq-ethtype" "other_config:qinq-ethtype: '0x9100' is unknown" \
+	vsw set port p1 other_config:qinq-ethtype=0x9100
 
 # Tables with limits.
 vsw del-flows br0
