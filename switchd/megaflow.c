@@ -171,9 +171,10 @@ int megaflow_install(const struct xlate_in *in, const struct xlate_out *out)
 		free(m);
 		return error;
 	}
-	slot_publish(m);
+	/* Once it is published a walker may remove it, and free it. */
 	atomic_fetch_add_explicit(&n_megaflows, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&n_bytes, megaflow_size(m), memory_order_relaxed);
+	slot_publish(m);
 	return 0;
 }
 
