@@ -118,10 +118,10 @@ build/fuzz/tests/fuzz/%: $(if $(FUZZ),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(
 tools: $(TOOLS) ## helpers that tests run
 
 unit: $(UNIT) ## build and run the unit tests
-	@tests/run --label $(FLAVOUR) $(SUM) $(UNIT)
+	@tests/run --label $(FLAVOUR) --timeout 600 $(SUM) $(UNIT)
 
 system: all tools ## run the system tests (root; in namespaces of their own)
-	@tests/run --label $(FLAVOUR)-system --env VSW_BIN=$(CURDIR)/$(BIN) --env VSW_TOOLS=$(CURDIR)/$(O)/tests/tools $(SUM) $(SYSTEM)
+	@tests/run --label $(FLAVOUR)-system --timeout 600 --env VSW_BIN=$(CURDIR)/$(BIN) --env VSW_TOOLS=$(CURDIR)/$(O)/tests/tools $(SUM) $(SYSTEM)
 
 conformance: all tools ## compare with Open vSwitch, tshark and the kernel
 	@tests/run --jobs 1 --timeout 900 --env VSW_BIN=$(CURDIR)/$(BIN) --env VSW_TOOLS=$(CURDIR)/$(O)/tests/tools $(SUM) $(CONFORMANCE)
