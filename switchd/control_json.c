@@ -38,38 +38,11 @@ json_t *control_parse(const char *line, size_t len)
 	return NULL;
 }
 
-/* Length of the UTF-8 sequence that begins at @p, 0 when it is none. */
-static size_t utf8_length(const unsigned char *p)
-{
-	size_t n = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if (p[i] >> 6 != 2)
-			return 0;
-	return n;
-}
-
-/*
- * A sentence may quote what the client sent, and may have been cut in the middle of a character: what is no UTF-8, or would break
- * the line, becomes a question mark.
- */
+/* Overlong forms and surrogates are what may still be wrong with it. */
 static json_t *sentence_json(const char *text)
 {
-	struct ds clean = DS_INIT;
-	json_t *string;
+	json_t *string = json_string(text);
 
-	for (const char *p = text; *p;) {
-		size_t n = utf8_length((const unsigned char *)p);
-
-		if (!n || (unsigned char)*p < ' ' || *p == 127)
-			ds_put_char(&clean, '?');
-		else
-			ds_put_mem(&clean, p, n);
-		p += n ? n : 1;
-	}
-	string = json_string(ds_cstr(&clean));
-	ds_fini(&clean);
-	/* Overlong forms and surrogates are what is left. */
 	return string ? string : json_string("the request is refused; why cannot be said in UTF-8");
 }
 

@@ -4,28 +4,32 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * Sentences quote what was typed. Whatever that was, the sentence stays one line that is harmless to a terminal, and one that was too long
- * ends with a whole character.
- */
-static void tidy(char *text, size_t size)
+/* Length of the UTF-8 sequence that begins at @p, 0 when it is none. */
+static size_t utf8_length(const unsigned char *p)
 {
-	size_t len = strlen(text), first = len, want;
-	unsigned char lead;
+	size_t n = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
 
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	if (len < size - 1)
-		return;
-	while (first && (text[first - 1] & 0xc0) == 0x80)
-		first--;
-	if (!first)
-		return;
-	lead = (unsigned char)text[--first];
-	want = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-	if (len - first < want)
-		text[first] = '\0';
+	for (size_t i = 1; i < n; i++)
+		if (p[i] >> 6 != 2)
+			return 0;
+	return n;
+}
+
+/*
+ * Sentences quote what was typed, sent, or found in a damaged file, and may have been cut in the middle of a character. Whatever is no
+ * UTF-8, would break the line, or would command a terminal becomes a question mark.
+ */
+static void tidy(char *text)
+{
+	while (*text) {
+		size_t n = utf8_length((const unsigned char *)text);
+
+		if (!n || (unsigned char)*text < ' ' || *text == 0x7f) {
+			*text = '?';
+			n = 1;
+		}
+		text += n;
+	}
 }
 
 int errtext_set(struct errtext *err, int code, const char *fmt, ...)
@@ -37,7 +41,7 @@ int errtext_set(struct errtext *err, int code, const char *fmt, ...)
 		va_start(args, fmt);
 		vsnprintf(err->text, sizeof err->text, fmt, args);
 		va_end(args);
-		tidy(err->text, sizeof err->text);
+		tidy(err->text);
 	}
 	return -code;
 }
@@ -51,7 +55,7 @@ int errtext_at(struct errtext *err, int code, size_t column, const char *fmt, ..
 		va_start(args, fmt);
 		vsnprintf(err->text, sizeof err->text, fmt, args);
 		va_end(args);
-		tidy(err->text, sizeof err->text);
+		tidy(err->text);
 	}
 	return -code;
 }
@@ -71,5 +75,5 @@ void errtext_prefix(struct errtext *err, const char *fmt, ...)
 	va_end(args);
 	if (n >= 0 && (size_t)n < sizeof err->text)
 		snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", old);
-	tidy(err->text, sizeof err->text);
+	tidy(err->text);
 }

@@ -3,7 +3,7 @@
  * One sentence about what went wrong, for the person who typed it.
  *
  * Functions that judge input take a struct errtext beside their -errno result. The sentence says what, where, what was expected
- * and what to do; it has no newline and no full stop. `column` is 1-based within the text that was parsed, 0 where that means
+ * and what to do; it has no full stop, and is one line of UTF-8 whatever it quotes. `column` is 1-based within the text that was parsed, 0 where that means
  * nothing. The caller owns the struct; err may be NULL everywhere.
  */
 #ifndef BASE_ERRTEXT_H

@@ -217,7 +217,7 @@ static int check_header(const char *path, const struct bytes *image, struct errt
 	if (get_be32(h + 60) != STORE_FORMAT)
 		return errtext_set(err, EPROTO,
 				   "database %s has format %u, this program knows %d (or its header is damaged). It is "
-				   "kept as it is; use the program that wrote it",
+				   "kept as it is; use the program that wrote it, or move it away to start afresh",
 				   path, get_be32(h + 60), STORE_FORMAT);
 	if (memcmp(h + 16, expected, sizeof expected) != 0)
 		return damaged(path, "its header is wrong", err);

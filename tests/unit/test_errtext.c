@@ -37,28 +37,33 @@ static void test_one_line(void **state)
 	assert_string_equal(err.text, "c?d: 'a?b?[31m?\xc3\xa4' has controls");
 }
 
-/* Cut at each byte of a character of one to four bytes. */
+static void test_no_utf8(void **state)
+{
+	(void)state;
+	errtext_set(&err, EINVAL, "%s",
+		    "a\xb2"
+		    "b\xc3"
+		    "c\xe2\x82"
+		    "d\xff\xf0\x9f\x90\xa7");
+	assert_string_equal(err.text, "a?b?c??d?\xf0\x9f\x90\xa7");
+}
+
+/* Cut in the middle of a character. */
 static void test_cut(void **state)
 {
-	static const char *const characters[] = {"a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x90\xa7"};
+	char text[2 * sizeof err.text];
 
 	(void)state;
-	for (size_t c = 0; c < 4; c++) {
-		size_t n = strlen(characters[c]);
+	for (size_t before = 0; before < 3; before++) {
+		size_t whole = before + (sizeof err.text - 1 - before) / 3 * 3;
 
-		for (size_t before = 0; before < n; before++) {
-			char text[2 * sizeof err.text];
-			size_t len = before;
-
-			memset(text, '.', before);
-			for (; len < sizeof err.text + 4; len += n)
-				memcpy(text + len, characters[c], n);
-			text[len] = '\0';
-			errtext_set(&err, EINVAL, "%s", text);
-			len = strlen(err.text);
-			assert_true(len > sizeof err.text - 1 - n);
-			assert_int_equal((len - before) % n, 0);
-		}
+		memset(text, '.', before);
+		for (size_t i = before; i + 3 < sizeof text; i += 3)
+			strcpy(text + i, "\xe2\x82\xac");
+		errtext_set(&err, EINVAL, "%s", text);
+		assert_int_equal(strlen(err.text), sizeof err.text - 1);
+		assert_memory_equal(err.text, text, whole);
+		assert_string_equal(err.text + whole, &"??"[2 - (sizeof err.text - 1 - whole)]);
 	}
 }
 
@@ -67,6 +72,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sentence),
 		cmocka_unit_test(test_one_line),
+		cmocka_unit_test(test_no_utf8),
 		cmocka_unit_test(test_cut),
 	};
 
