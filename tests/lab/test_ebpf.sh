@@ -6,6 +6,7 @@ if [ -z "${LAB:-}" ]; then
 fi
 here=$(cd "$(dirname "$0")" && pwd)
 export VSW_TOOLS=${VSW_TOOLS:-$here/../../build/opt/tests/tools}
+[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 failed=0
 echo "# $(uname -r)"
 for t in "${@:-test_ebpf.sh test_forwarding_ebpf.sh test_vlans_ebpf.sh}"; do

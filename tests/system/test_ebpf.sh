@@ -47,31 +47,32 @@ check "a flow with it is shown as the daemon's" eval 'vsw dp-show | grep -q "run
 vsw del-flows br0 ip,nw_src=10.0.0.1
 vsw del-flows br0 ip,nw_src=10.0.0.2
 
-# Order within a flow: 2,000 packets on each of 100 new flows, first as fast as the sender can, then at a rate without loss.
-vsw add-br br1
-vsw add-port br1 v1-p -- add-port br1 v2-p
-for i in $(seq 0 99); do echo "priority=10,udp,tp_src=$((1024 + i)),actions=output:v2-p"; done >"$T/flows"
+# Order within a flow: 2,000 packets on each of 100 new flows, first one flow after the other as fast as the sender can, then all of them at a
+# rate without loss.
+for i in $(seq 0 99); do echo "priority=10,udp,tp_src=$((1024 + i)),actions=output:2"; done >"$T/flows"
 echo "priority=0,actions=drop" >>"$T/flows"
-# burst NAME OPTION...: what arrived in $result
+# burst COUNT OPTION...: what arrived in $result
 burst()
 {
-	vsw replace-flows br1 "$T/empty"
+	local count=$1 pid
+	shift
+	vsw del-br br1 2>/dev/null
+	vsw add-br br1 -- add-port br1 v1-p ofport_request=1 -- add-port br1 v2-p ofport_request=2
 	vsw replace-flows br1 "$T/flows"
-	at v2 inorder eth0 200000 1 >"$T/order" &
-	local pid=$!
+	at v2 inorder eth0 "$count" 1 >"$T/order" &
+	pid=$!
 	wait_for 5 grep -q ready "$T/order"
-	at v1 blast eth0 20 --seq --flows 100 --count 200000 "$@" >"$T/sent"
+	at v1 blast eth0 20 --seq --flows 100 --count "$count" "$@" >"$T/sent"
 	wait $pid
 	result=$(tail -1 "$T/order")
-	echo "    $result (200000 sent, $*)"
+	echo "    $result ($count sent, $*)"
 }
-: >"$T/empty"
 for round in 1 2 3; do
-	burst --size 60
+	burst 200000 --burst 2000
 	check "a burst of 100 new flows keeps its order, round $round" grep -q 'reordered 0 ' "$T/order"
 done
-burst --rate 40000
-same "100 new flows at 40,000 packets/s: all arrive in order" "received 200000 reordered 0 lost 0 duplicates 0" "$result"
+burst 40000 --rate 20000
+same "100 new flows at 20,000 packets/s: all arrive in order" "received 40000 reordered 0 lost 0 duplicates 0" "$result"
 vsw del-br br1
 
 # A daemon that was killed leaves its programs; the next one takes their place, and its end leaves nothing.

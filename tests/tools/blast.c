@@ -2,9 +2,10 @@
 /*
  * Sends small UDP frames on a device as fast as the kernel takes them, for a bounded time.
  *
- *   blast DEVICE SECONDS [--flows N] [--size BYTES] [--count N] [--rate PPS] [--dst-mac MAC] [--seq]
+ *   blast DEVICE SECONDS [--flows N] [--size BYTES] [--count N] [--rate PPS] [--burst N] [--dst-mac MAC] [--seq]
  *
- * Flows differ in source address and port. With --seq each frame carries a 32-bit sequence number per flow behind the UDP header.
+ * Flows differ in source address and port; each sends --burst frames in turn (1). With --seq each frame carries a 32-bit sequence
+ * number per flow behind the UDP header.
  * Prints the number of frames sent.
  */
 #include <arpa/inet.h>
@@ -79,7 +80,7 @@ static double now(void)
 
 int main(int argc, char *argv[])
 {
-	unsigned long flows = 1, size = 60, count = 0, rate = 0, sent = 0, flow = 0;
+	unsigned long flows = 1, size = 60, count = 0, rate = 0, burst = 1, in_burst = 0, sent = 0, flow = 0;
 	uint8_t dst[6] = {2, 0, 0, 0, 0xbb, 2};
 	uint32_t *seqs = NULL;
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET, .sll_protocol = 0};
@@ -88,7 +89,7 @@ int main(int argc, char *argv[])
 
 	if (argc < 3) {
 		fprintf(stderr, "usage: blast DEVICE SECONDS [--flows N] [--size BYTES] [--count N] [--rate PPS] "
-				"[--dst-mac MAC] [--seq]\n");
+				"[--burst N] [--dst-mac MAC] [--seq]\n");
 		return 1;
 	}
 	for (int i = 3; i < argc; i++) {
@@ -104,6 +105,8 @@ int main(int argc, char *argv[])
 			size = strtoul(arg, NULL, 0);
 		else if (!strcmp(argv[i], "--count"))
 			count = strtoul(arg, NULL, 0);
+		else if (!strcmp(argv[i], "--burst"))
+			burst = strtoul(arg, NULL, 0);
 		else if (!strcmp(argv[i], "--rate"))
 			rate = strtoul(arg, NULL, 0);
 		else if (!strcmp(argv[i], "--dst-mac"))
@@ -144,6 +147,9 @@ int main(int argc, char *argv[])
 
 				memcpy(frames[i] + HDR, &s, sizeof s);
 			}
+			if (++in_burst < burst)
+				continue;
+			in_burst = 0;
 			flow = flow + 1 == flows ? 0 : flow + 1;
 		}
 		for (int done = 0; done < n; done += k) {
