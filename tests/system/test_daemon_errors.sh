@@ -23,6 +23,17 @@ check_fails "VLAN 4095" "4095 is no VLAN; they go from 0 to 4094" vsw set Port e
 check_fails "VLAN 4096" "4096 is outside the range 0 to 4095" vsw set Port e1 tag=4096
 check_fails "VLAN -1" "outside the range 0 to 4095" vsw set Port e1 tag=-1
 check_fails "bad MAC" "'02:00:00:00:00' is no MAC address" vsw set Bridge br0 'other_config:hwaddr="02:00:00:00:00"'
+check_fails "VLAN of a new port as text" '"x" is not an integer' vsw add-port br0 e2 tag=x
+check_fails "VLAN 4095 among trunks" "4095 is no VLAN; they go from 0 to 4094" vsw set Port e1 trunks=1,4095
+check_fails "VLAN mode" '"foo" is not one of access' vsw set Port e1 vlan_mode=foo
+check_fails "type of interface" "'vxlan' is no interface type; known are system" vsw add-port br0 vx0 type=vxlan options:remote_ip=10.0.0.1
+check_fails "VLAN 4095 in the MAC table" "4095 is no VLAN; they go from 0 to 4094" vsw fdb add br0 e1 4095 02:00:00:00:00:01
+check_fails "MAC typo in the MAC table" "'02:00:00:00:00:0g' is no MAC address" vsw fdb add br0 e1 0 02:00:00:00:00:0g
+check_fails "a name with a line break stays on the line" "no bridge named a\?b" vsw list-ports $'a\nb'
+check_fails "twice in one transaction" "a port named e2 already exists on bridge br0" vsw add-port br0 e2 -- add-port br0 e2
+check_fails "VLAN in an action" "column [0-9]+: '4096' is not a VLAN id" vsw add-flow br0 actions=mod_vlan_vid:4096
+check_fails "bad mask of a MAC" "column [0-9]+: 'gg:00:00:00:00:00' is not an Ethernet mask" \
+	vsw add-flow br0 dl_src=00:11:22:33:44:55/gg:00:00:00:00:00,actions=drop
 check_fails "bad mask" "add-flow: column [0-9]+: " vsw add-flow br0 'ip,nw_dst=10.0.0.0/33,actions=drop'
 check_fails "bad MAC in a flow" "add-flow: column [0-9]+: " vsw add-flow br0 'dl_dst=00:11:22:33:44,actions=drop'
 check_fails "prerequisite" "add-flow: column [0-9]+: 'nw_dst' needs 'ip'" vsw add-flow br0 'nw_dst=10.0.0.1,actions=drop'
