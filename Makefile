@@ -114,7 +114,7 @@ build/fuzz/tests/fuzz/%: $(if $(FUZZ),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(
 	$(call say,LD,$@)
 	$(Q)$(if $(FUZZ),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS),$(MAKE) -s FUZZ=1 $@)
 
-.PHONY: tools unit system conformance
+.PHONY: tools unit system conformance check-lab
 tools: $(TOOLS) ## helpers that tests run
 
 unit: $(UNIT) ## build and run the unit tests
@@ -125,6 +125,9 @@ system: all tools ## run the system tests (root; in namespaces of their own)
 
 conformance: all tools ## compare with Open vSwitch, tshark and the kernel
 	@tests/run --jobs 1 --timeout 900 --env VSW_BIN=$(CURDIR)/$(BIN) --env VSW_TOOLS=$(CURDIR)/$(O)/tests/tools $(SUM) $(CONFORMANCE)
+
+check-lab: all tools ## run the tests that need Debian's own kernel, in the lab (tests/lab/run)
+	@tests/run --jobs 1 --timeout 900 --label lab $(SUM) $(wildcard tests/lab/test_*)
 
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-build
@@ -150,6 +153,7 @@ check: ## everything; the last line counts the tests
 	-@$(MAKE) -s -j2 $(UNIT) && $(MAKE) -s unit SUM='--append build/test-sum'
 	-@$(MAKE) -s system SUM='--append build/test-sum'
 	-@$(MAKE) -s conformance SUM='--append build/test-sum'
+	-@$(MAKE) -s check-lab SUM='--append build/test-sum'
 	-@$(MAKE) -s -j2 SAN=address,undefined all tools unit-build
 	-@$(MAKE) -s SAN=address,undefined unit system SUM='--append build/test-sum'
 	-@$(MAKE) -s -j2 fuzz-build; $(MAKE) -s fuzz FUZZ_SECONDS=15 SUM='--append build/test-sum'
@@ -170,13 +174,14 @@ check-fast: ## unit tests, quick system tests and static checks, under two minut
 DEPS_BUILD := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
 	libmnl-dev libpcap-dev libbpf-dev iproute2 iputils-ping iperf3 ethtool procps python3
 DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse openvswitch-switch \
-	tshark tcpdump dnsmasq-base arping fping busybox openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git
+	tshark tcpdump dnsmasq-base arping fping busybox-static openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git
 
 .PHONY: deps deps-check
 deps: ## install what building and the demo need (Debian packages, only what is missing)
 	@packaging/install-deps $(DEPS_BUILD)
-deps-check: ## install what the tests need: peers, analysers, cmocka
+deps-check: ## install what the tests need: peers, analysers, cmocka, the lab's kernel
 	@packaging/install-deps $(DEPS_CHECK)
+	@tests/lab/prepare
 
 .PHONY: demo
 demo: ## build, and show a switch at work between namespaces (root)
