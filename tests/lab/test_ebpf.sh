@@ -9,7 +9,7 @@ export VSW_TOOLS=${VSW_TOOLS:-$here/../../build/opt/tests/tools}
 [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 failed=0
 echo "# $(uname -r)"
-for t in "${@:-test_ebpf.sh test_forwarding_ebpf.sh test_vlans_ebpf.sh}"; do
+for t in "${@:-test_ebpf.sh test_forwarding_ebpf.sh}"; do
 	for one in $t; do
 		echo "# $one"
 		"$here/../system/$one" || failed=1

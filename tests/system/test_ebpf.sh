@@ -71,8 +71,10 @@ for round in 1 2 3; do
 	burst 200000 --burst 2000
 	check "a burst of 100 new flows keeps its order, round $round" grep -q 'reordered 0 ' "$T/order"
 done
-burst 40000 --rate 20000
-same "100 new flows at 20,000 packets/s: all arrive in order" "received 40000 reordered 0 lost 0 duplicates 0" "$result"
+# The emulated machine of the lab is a hundred times slower than this one.
+rate=$([ -n "${LAB:-}" ] && echo 1000 || echo 20000)
+burst $((rate * 2)) --rate "$rate"
+same "100 new flows at a bounded rate: all arrive in order" "received $((rate * 2)) reordered 0 lost 0 duplicates 0" "$result"
 vsw del-br br1
 
 # A daemon that was killed leaves its programs; the next one takes their place, and its end leaves nothing.
