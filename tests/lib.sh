@@ -19,15 +19,19 @@ if [ -z "${VSW_TEST_SANDBOX:-}" ]; then
 		exit 77
 	fi
 	T=$(mktemp -d "${TMPDIR:-/tmp}/vsw-test.XXXXXX") || exit 1
-	# Settings that only the first network namespace has; put back at the end.
+	# Settings that only the first network namespace has; put back at the end. One such test at a time.
 	declare -A _sysctls
+	if [ -n "${TEST_SYSCTLS:-}" ]; then
+		exec 8<"$TESTS/lib.sh"
+		flock 8
+	fi
 	for _s in ${TEST_SYSCTLS:-}; do
 		_sysctls[${_s%%=*}]=$(sysctl -n "${_s%%=*}")
 		sysctl -qw "$_s"
 	done
 	trap 'rm -rf "$T"; for _s in "${!_sysctls[@]}"; do sysctl -qw "$_s=${_sysctls[$_s]}"; done' EXIT
 	trap 'kill "$child" 2>/dev/null; wait "$child"; exit 143' TERM INT HUP
-	T=$T VSW_TEST_SANDBOX=1 unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@" &
+	T=$T VSW_TEST_SANDBOX=1 unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@" 8>&- &
 	child=$!
 	wait "$child"
 	exit $?

@@ -144,7 +144,7 @@ typedef void dp_upcall_fn(void *aux, const struct dp_upcall *upcall, struct dp_u
 struct dp_config {
 	struct loop *loop; /**< main loop; `dummy` does all its work there */
 	const char *rundir;
-	unsigned int n_threads;	   /**< 0: as many as there are CPUs, at most 4 */
+	unsigned int n_threads;	   /**< 0: the datapath's own choice, at most 4 */
 	unsigned int upcall_queue; /**< packets per port; 0: 512 */
 	unsigned int max_flows;	   /**< 0: 200,000 */
 	dp_upcall_fn *upcall;

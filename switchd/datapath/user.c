@@ -21,13 +21,15 @@ static struct forward_port *find_port(struct forwarder *f, uint32_t port_no)
 	return port && port->thread == t ? &port->fp : NULL;
 }
 
+static unsigned int threads_for(long n_cpus)
+{
+	return n_cpus < 1 ? 1 : (unsigned int)MIN(n_cpus, DEFAULT_MAX_THREADS);
+}
+
 static unsigned int n_threads_for(const struct dp_config *config)
 {
-	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (config->n_threads)
-		return MIN(config->n_threads, USER_MAX_THREADS);
-	return n_cpus < 1 ? 1 : (unsigned int)MIN(n_cpus, DEFAULT_MAX_THREADS);
+	return config->n_threads ? MIN(config->n_threads, USER_MAX_THREADS)
+				 : threads_for(sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 int user_dp_init(struct user_dp *dp, const struct dp_config *config, struct errtext *err)
@@ -71,10 +73,17 @@ void user_dp_fini(struct user_dp *dp)
 static int user_open(const struct dp_config *config, struct datapath **datapath, struct errtext *err)
 {
 	struct user_dp *dp = xzalloc(sizeof *dp);
+	struct dp_config own = *config;
 	int error;
 
+	/*
+	 * Half of the CPUs: the others are for the programs whose packets these are. With two, one thread also finds a host's
+	 * reply waiting when it has sent the request, where a second thread would have to be woken.
+	 */
+	if (!own.n_threads)
+		own.n_threads = threads_for(sysconf(_SC_NPROCESSORS_ONLN) / 2);
 	dp->dp.ops = &datapath_user;
-	error = user_dp_init(dp, config, err);
+	error = user_dp_init(dp, &own, err);
 	if (error)
 		free(dp);
 	else

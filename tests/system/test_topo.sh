@@ -1,6 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # `vsw topo`: each topology that ships passes its own test; what is made goes away again, whatever is killed in between.
+# All namespaces share one neighbour table, made for 1,024 entries.
+TEST_SYSCTLS="net.ipv4.neigh.default.gc_thresh1=8192 net.ipv4.neigh.default.gc_thresh2=16384 net.ipv4.neigh.default.gc_thresh3=32768
+	net.ipv6.neigh.default.gc_thresh1=8192 net.ipv6.neigh.default.gc_thresh2=16384 net.ipv6.neigh.default.gc_thresh3=32768"
 . "$(dirname "$0")/../lib.sh"
 
 # What there is of namespaces, devices and processes other than this test's own.
