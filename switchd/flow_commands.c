@@ -67,42 +67,39 @@ static int change_bridge(struct bridge *br, const char *verb, enum flow_mod_comm
 	return error;
 }
 
-static int flow_add(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
+/* flow/add and flow/mod: flows of one bridge, which must be given. FLOW_MODIFY becomes strict when the request says so. */
+static int change_given(const json_t *params, const char *known, const char *verb_of_one, const char *verb_of_many,
+			enum flow_mod_command command, json_t **result, struct errtext *err)
 {
 	struct flow_params p;
-	int error = read_params(params, "bridge,flow,flows,file", &p, err);
+	int error = read_params(params, known, &p, err);
 	struct bridge *br;
 	size_t n = 0;
 
-	(void)request;
 	if (!error && !p.flow && !p.flows)
 		error = errtext_set(err, EINVAL, "\"flow\" or \"flows\" is missing");
 	if (!error)
 		error = need_bridge(params, &br, err);
+	if (!error && command == FLOW_MODIFY && p.strict)
+		command = FLOW_MODIFY_STRICT;
 	if (!error)
-		error = change_bridge(br, p.flow ? "add-flow" : "add-flows", FLOW_ADD, &p, &n, err);
+		error = change_bridge(br, p.flow ? verb_of_one : verb_of_many, command, &p, &n, err);
 	if (!error)
 		*result = count_result(p.as_json, n);
 	return error;
 }
 
+static int flow_add(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
+{
+	(void)request;
+	return change_given(params, "bridge,flow,flows,file", "add-flow", "add-flows", FLOW_ADD, result, err);
+}
+
 static int flow_mod(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
-	struct flow_params p;
-	int error = read_params(params, "bridge,flow,flows,file,strict", &p, err);
-	struct bridge *br;
-	size_t n = 0;
-
 	(void)request;
-	if (!error && !p.flow && !p.flows)
-		error = errtext_set(err, EINVAL, "\"flow\" or \"flows\" is missing");
-	if (!error)
-		error = need_bridge(params, &br, err);
-	if (!error)
-		error = change_bridge(br, "mod-flows", p.strict ? FLOW_MODIFY_STRICT : FLOW_MODIFY, &p, &n, err);
-	if (!error)
-		*result = count_result(p.as_json, n);
-	return error;
+	return change_given(params, "bridge,flow,flows,file,strict", "mod-flows", "mod-flows", FLOW_MODIFY, result,
+			    err);
 }
 
 /* Of one bridge, or of all. A flow that does not parse for the first bridge stops it there, before anything was deleted. */
