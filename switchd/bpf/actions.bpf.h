@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running a flow: its operations are data that a bpf_loop() interprets; one output alone takes a short cut. */
+#ifndef BPF_ACTIONS_H
+#define BPF_ACTIONS_H 1
+
+#include "maps.bpf.h"
+
+static __always_inline void account(struct bpf_flow *flow, struct __sk_buff *skb, const struct pkt_key *key)
+{
+	__sync_fetch_and_add(&flow->n_packets, 1);
+	__sync_fetch_and_add(&flow->n_bytes, skb->len + (skb->vlan_present ? 4 : 0));
+	flow->used_ns = bpf_ktime_get_coarse_ns();
+	if (key->tcp_flags & ~(be16)flow->tcp_flags)
+		flow->tcp_flags |= key->tcp_flags;
+}
+
+struct run {
+	struct __sk_buff *skb;
+	struct bpf_flow *flow;
+	struct scratch *s;
+	struct bpf_port *in;
+	uint32_t sent;	  /* copies that a device took */
+	uint32_t reason;  /* enum drop_reason: the first thing that went wrong */
+	uint32_t pending; /* port + 1 whose output is still to be done: the last one needs no copy */
+};
+
+static __always_inline void note_drop(struct run *r, struct bpf_port *out, uint32_t reason)
+{
+	if (!r->reason)
+		r->reason = reason;
+	if (out)
+		__sync_fetch_and_add(&out->tx_dropped, 1);
+}
+
+/* The device's MTU may have been raised since the port was added: what seems too long is asked about. */
+static __always_inline int fits(struct __sk_buff *skb, const struct bpf_port *out)
+{
+	uint32_t mtu = 0;
+
+	return skb->gso_size || skb->len <= out->mtu + ETH_HDR || !bpf_check_mtu(skb, out->ifindex, &mtu, -4, 0);
+}
+
+/* Return: the port, when the packet can be sent there. */
+static __always_inline struct bpf_port *output_port(struct run *r, uint32_t port)
+{
+	struct bpf_port *out = port_of(port);
+
+	if (!out || !out->ifindex) {
+		note_drop(r, NULL, DROP_NO_PORT);
+		return NULL;
+	}
+	if (!fits(r->skb, out)) {
+		note_drop(r, out, DROP_TOO_BIG);
+		return NULL;
+	}
+	return out;
+}
+
+static __always_inline void count_sent(struct bpf_port *out, const struct __sk_buff *skb)
+{
+	__sync_fetch_and_add(&out->tx_packets, 1);
+	__sync_fetch_and_add(&out->tx_bytes, skb->len + (skb->vlan_present ? 4 : 0));
+}
+
+/* Ends the program: with the packet on its way through @port, or counted as dropped if no copy of it got anywhere. */
+static __always_inline int send_last(struct run *r, uint32_t port)
+{
+	struct bpf_port *out = output_port(r, port);
+
+	if (!out)
+		return r->sent ? TC_ACT_SHOT : drop(r->in, r->reason);
+	count_sent(out, r->skb);
+	return bpf_redirect(out->ifindex, 0);
+}
+
+static __always_inline void send_copy(struct run *r, uint32_t port)
+{
+	struct bpf_port *out = output_port(r, port);
+
+	if (!out)
+		return;
+	if (bpf_clone_redirect(r->skb, out->ifindex, 0)) {
+		note_drop(r, out, DROP_TX_ERROR);
+		return;
+	}
+	count_sent(out, r->skb);
+	r->sent++;
+}
+
+/* Where @op counts from; negative when the packet has no such header. */
+static __always_inline int base_of(const struct parsed *p, const struct bpf_op *op)
+{
+	switch (op->base) {
+	case BPF_BASE_ETH:
+		return 0;
+	case BPF_BASE_IPV4:
+	case BPF_BASE_IPV6:
+	case BPF_BASE_ARP:
+		return p->l3 == op->base ? p->l3_ofs : -1;
+	case BPF_BASE_PORTS:
+		return p->l4_proto == 6 || p->l4_proto == 17 ? p->l4_ofs : -1;
+	case BPF_BASE_ICMP:
+		return p->l4_proto == (p->l3 == BPF_BASE_IPV6 ? 58 : 1) ? p->l4_ofs : -1;
+	}
+	return -1;
+}
+
+/* Checksums go by the difference, as the kernel's helpers do it: those left to the hardware are right afterwards, too. */
+static __always_inline int fix_csums(struct run *r, const struct bpf_op *op, uint32_t old, uint32_t new, uint32_t len)
+{
+	const struct parsed *p = &r->s->p;
+
+	if (op->csum & BPF_CSUM_IP && bpf_l3_csum_replace(r->skb, p->l3_ofs + 10, old, new, len))
+		return -1;
+	if (op->csum & BPF_CSUM_L4 && p->csum_ofs) {
+		uint64_t flags = len | (op->csum & BPF_CSUM_PSEUDO ? BPF_F_PSEUDO_HDR : 0) |
+				 (p->l4_proto == 17 ? BPF_F_MARK_MANGLED_0 : 0);
+
+		/* ICMP of IPv4 has no pseudo header. */
+		if (op->csum & BPF_CSUM_PSEUDO && p->l4_proto == 1)
+			return 0;
+		return bpf_l4_csum_replace(r->skb, p->csum_ofs, old, new, flags);
+	}
+	return 0;
+}
+
+static __always_inline int rewrite(struct run *r, const struct bpf_op *op)
+{
+	int base = base_of(&r->s->p, op);
+	uint32_t ofs = base + op->off, old = 0, new;
+
+	if (base < 0)
+		return 0;
+	if (op->len == 4) {
+		if (bpf_skb_load_bytes(r->skb, ofs, &old, 4))
+			return -1;
+		new = (old & ~op->mask) | (op->value & op->mask);
+		if (new == old)
+			return 0;
+		return fix_csums(r, op, old, new, 4) ? -1 : bpf_skb_store_bytes(r->skb, ofs, &new, 4, 0);
+	}
+	if (bpf_skb_load_bytes(r->skb, ofs, &old, 2))
+		return -1;
+	new = (old & ~op->mask) | (op->value & op->mask);
+	if (new == old)
+		return 0;
+	return fix_csums(r, op, old, new, 2) ? -1 : bpf_skb_store_bytes(r->skb, ofs, &new, 2, 0);
+}
+
+/*
+ * The outermost tag goes; the kernel then moves the next one from the frame into the metadata. *@delta: by how much the headers behind
+ * move.
+ */
+static __always_inline int pop_vlan(struct __sk_buff *skb, int *delta)
+{
+	int in_frame = !skb->vlan_present, error;
+
+	if (in_frame && !is_vlan(bpf_ntohs(skb->protocol)))
+		return 0;
+	error = bpf_skb_vlan_pop(skb);
+	*delta = (in_frame ? -4 : 0) - (skb->vlan_present ? 4 : 0);
+	return error;
+}
+
+static long run_op(uint32_t i, struct run *r)
+{
+	struct __sk_buff *skb = r->skb;
+	const struct bpf_op *op;
+	int error = 0, l2_delta = 0;
+
+	if (i >= r->flow->n_ops)
+		return 1;
+	asm volatile("" : "+r"(i)); /* the bound below must be the verifier's, not only the compiler's */
+	if (i >= BPF_N_OPS)
+		return 1;
+	op = &r->flow->ops[i];
+	/* Anything behind an output needs the packet once more: the output before gets a copy. */
+	if (r->pending) {
+		send_copy(r, r->pending - 1);
+		r->pending = 0;
+	}
+	switch (op->code) {
+	case BPF_OP_OUTPUT:
+		r->pending = op->value + 1;
+		return 0;
+	case BPF_OP_REWRITE:
+		error = rewrite(r, op);
+		break;
+	case BPF_OP_PUSH_VLAN:
+		l2_delta = skb->vlan_present ? 4 : 0;
+		error = bpf_skb_vlan_push(skb, bpf_htons(op->value >> 16), op->value & 0xffff);
+		break;
+	case BPF_OP_POP_VLAN:
+		error = pop_vlan(skb, &l2_delta);
+		break;
+	case BPF_OP_MARK:
+		skb->mark = (skb->mark & ~op->mask) | (op->value & op->mask);
+		break;
+	case BPF_OP_PRIORITY:
+		skb->priority = op->value;
+		break;
+	case BPF_OP_DROP:
+		note_drop(r, NULL, op->value);
+		return 1;
+	default:
+		return 1;
+	}
+	if (l2_delta) {
+		struct parsed *p = &r->s->p;
+
+		p->l3_ofs += l2_delta;
+		if (p->l4_ofs)
+			p->l4_ofs += l2_delta;
+		if (p->csum_ofs)
+			p->csum_ofs += l2_delta;
+	}
+	if (error) {
+		note_drop(r, NULL, DROP_NO_MEMORY);
+		return 1;
+	}
+	return 0;
+}
+
+static __always_inline int run_flow(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in,
+				    struct bpf_flow *flow)
+{
+	struct run r = {.skb = skb, .flow = flow, .s = s, .in = in};
+
+	if (flow->out)
+		return send_last(&r, flow->out - 1);
+	bpf_loop(BPF_N_OPS, run_op, &r, 0);
+	if (r.pending)
+		return send_last(&r, r.pending - 1);
+	return r.sent ? TC_ACT_SHOT : drop(in, r.reason ? r.reason : DROP_RULE_DROP);
+}
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way to the daemon: the packet, whole, behind a prefix, into a TAP; and the gate that keeps a new flow in order (vsw/bpf_abi.h). */
+#ifndef BPF_UPCALL_H
+#define BPF_UPCALL_H 1
+
+#include "maps.bpf.h"
+
+static __always_inline int is_full(struct bpf_port *in, struct bpf_queue *queue, const struct bpf_control *ctl)
+{
+	return (__s64)(in->upcalls - in->upcalls_done) >= ctl->upcall_limit ||
+	       (__s64)(queue->sent - queue->done) >= ctl->queue_limit;
+}
+
+/* Return: TC_ACT_SHOT when it did not go up. */
+static __always_inline int to_daemon(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in, uint32_t slot,
+				     struct bpf_control *ctl)
+{
+	struct bpf_queue *queue = &ctl->queues[s->key.in_port & (BPF_UPCALL_QUEUES - 1)];
+	struct bpf_upcall_hdr hdr = {
+		.magic = ctl->magic,
+		.slot = slot,
+		.port = s->key.in_port,
+		.flags = skb->vlan_present ? BPF_UPCALL_TAGGED : 0,
+		.mark = skb->mark,
+		.generation = in->generation,
+	};
+
+	if (!ctl->upcall_ifindex || is_full(in, queue, ctl)) {
+		s->stats.lost++;
+		return drop(in, DROP_UPCALL_QUEUE_FULL);
+	}
+	if (bpf_skb_change_head(skb, sizeof hdr, 0))
+		return drop(in, DROP_NO_MEMORY);
+	hdr.seq = __sync_fetch_and_add(&in->upcalls, 1);
+	__sync_fetch_and_add(&queue->sent, 1);
+	if (bpf_skb_store_bytes(skb, 0, &hdr, sizeof hdr, 0))
+		return TC_ACT_SHOT; /* cannot be: the bytes were just made */
+	return bpf_redirect(ctl->upcall_ifindex, 0);
+}
+
+/* Return: whether the flow's packets may take the short way. If not, this one is counted in the gate. */
+static __always_inline int gate_is_open(struct bpf_flow *flow)
+{
+	if (flow->gate & BPF_GATE_OPEN)
+		return 1;
+	return !!(__sync_fetch_and_add(&flow->gate, 1) & BPF_GATE_OPEN);
+}
+
+/* Up, or dropped, and then not counted in the gate any more. */
+static __always_inline int through_gate(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in,
+					struct bpf_flow *flow, uint32_t slot, struct bpf_control *ctl)
+{
+	int verdict;
+
+	if (flow->gate & BPF_GATE_DRAIN) {
+		s->stats.lost++;
+		verdict = drop(in, DROP_UPCALL_QUEUE_FULL);
+	} else {
+		verdict = to_daemon(skb, s, in, slot, ctl);
+	}
+	if (verdict == TC_ACT_SHOT)
+		__sync_fetch_and_add(&flow->gate, -1);
+	return verdict;
+}
+
+#endif
