@@ -9,12 +9,18 @@
  *   small     HASH    struct bpf_small_key -> flow slot: flows that look at the first PKT_KEY_COMPACT bytes only
  *   large     HASH    struct bpf_large_key -> flow slot: the others
  *   flows     ARRAY   flow slot -> struct bpf_flow; mapped into the daemon's memory
+ *   tails     ARRAY   flow slot -> struct bpf_tail: the rest of the key of flows that are in `large`
+ *   ops       ARRAY   struct bpf_op: the lists that bpf_flow.act leads to; flows with equal actions share one
  *   cache     ARRAY   per CPU BPF_CACHE_SLOTS of struct bpf_cache_entry
  *   control   ARRAY   one struct bpf_control
  *   scratch   PERCPU  the packet under way, and struct bpf_cpu_stats in front of it
  *
  * A flow slot is written while no hash entry leads to it and is not reused before programs that may still run on it have ended (the
- * daemon waits a second), so readers need no lock. `gate` is the only word that both sides change.
+ * daemon waits a second), so readers need no lock; the same goes for lists in `ops`. `gate` is the only word that both sides change.
+ *
+ * Memory
+ *   `flows`, `tails` and `ops` are allocated when they are made, for as many flows as the daemon was told to have. A hash entry is
+ *   allocated with its flow. ebpf_load.c has the figures.
  *
  * The gate
  *   Packets that came before a flow was there are on their way through the daemon; those behind them must not take the short way yet.
@@ -32,7 +38,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 1
+#define VSW_BPF_ABI 2
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -40,8 +46,7 @@ enum bpf_limits {
 	BPF_N_DEVS = 65536,
 	BPF_DEV_PROBES = 4,	/* a device is at its ifindex modulo BPF_N_DEVS or shortly behind */
 	BPF_CACHE_SLOTS = 8192, /* per CPU */
-	BPF_N_FLOWS = 16384,
-	BPF_N_OPS = 72, /* per flow: a flood to 64 ports, with some rewriting */
+	BPF_N_OPS = 72,		/* in one list: a flood to 64 ports, with some rewriting */
 	BPF_UPCALL_HDR = 24,
 	BPF_UPCALL_QUEUES = 16,
 };
@@ -86,10 +91,9 @@ enum bpf_op_code {
 	BPF_OP_REWRITE,	  /* 2 or 4 bytes at base + off */
 	BPF_OP_PUSH_VLAN, /* value: TPID << 16 | TCI, host order, without FLOW_VLAN_PRESENT */
 	BPF_OP_POP_VLAN,
-	BPF_OP_MARK,	  /* value, mask */
-	BPF_OP_PRIORITY,  /* value */
-	BPF_OP_DROP,	  /* value: enum drop_reason */
-	BPF_OP_TO_DAEMON, /* the daemon runs this flow's actions */
+	BPF_OP_MARK,	 /* value, mask */
+	BPF_OP_PRIORITY, /* value */
+	BPF_OP_DROP,	 /* value: enum drop_reason */
 };
 
 /** Where a rewrite counts from, and what the packet must have there; else nothing is rewritten. */
@@ -124,18 +128,32 @@ struct bpf_op {
 #define BPF_GATE_OPEN (1ull << 63)
 #define BPF_GATE_DRAIN (1ull << 62)
 
+/**
+ * bpf_flow.act: what becomes of the packets, in one word, so that it changes in one step. The upper half says how many operations there
+ * are: 0 - the lower half is the port they are sent to, + 1 (or 0: none, they are dropped); up to BPF_N_OPS - the lower half is the first
+ * one's place in `ops`; BPF_ACT_DAEMON - the daemon runs the flow's actions, and the lower half is for it to know why.
+ */
+#define BPF_ACT(N, REST) ((uint64_t)(N) << 32 | (uint32_t)(REST))
+#define BPF_ACT_N(ACT) ((uint32_t)((ACT) >> 32))
+#define BPF_ACT_REST(ACT) ((uint32_t)(ACT))
+#define BPF_ACT_DAEMON 0xffffffff
+
+/** The first half is what a packet looks at, the second does not change. */
 struct bpf_flow {
 	uint64_t id; /* the daemon's; 0: dead */
 	uint64_t gate;
-	uint32_t mask;
+	uint64_t act;
 	uint32_t epoch; /* of bpf_control when it was put; an older one means: a miss */
-	uint32_t n_ops;
-	uint32_t out; /* port number + 1 when the one op is an output */
+	uint16_t mask;
+	be16 tcp_flags; /* all seen */
 	uint64_t n_packets, n_bytes;
 	uint64_t used_ns; /* CLOCK_MONOTONIC, coarse */
-	uint64_t tcp_flags;
-	uint64_t key[PKT_KEY_WORDS];
-	struct bpf_op ops[BPF_N_OPS];
+	uint64_t zero;
+	uint64_t key[PKT_KEY_COMPACT / 8];
+};
+
+struct bpf_tail {
+	uint64_t key[PKT_KEY_WORDS - PKT_KEY_COMPACT / 8];
 };
 
 struct bpf_cache_entry {
@@ -190,7 +208,8 @@ struct bpf_upcall_hdr {
 _Static_assert(sizeof(struct bpf_upcall_hdr) == BPF_UPCALL_HDR, "the prefix that is stripped");
 _Static_assert(sizeof(struct bpf_op) == 16, "no holes");
 _Static_assert(offsetof(struct bpf_upcall_hdr, seq) == BPF_UPCALL_TAG_AT, "where the driver puts a tag");
-_Static_assert(sizeof(struct bpf_flow) == 64 + 216 + BPF_N_OPS * 16, "no holes");
+_Static_assert(sizeof(struct bpf_flow) == 128, "two cache lines");
+_Static_assert(offsetof(struct bpf_flow, key) == 64, "of which the program writes one");
 #endif
 
 #endif

@@ -10,13 +10,13 @@ static __always_inline void account(struct bpf_flow *flow, struct __sk_buff *skb
 	__sync_fetch_and_add(&flow->n_packets, 1);
 	__sync_fetch_and_add(&flow->n_bytes, skb->len + (skb->vlan_present ? 4 : 0));
 	flow->used_ns = bpf_ktime_get_coarse_ns();
-	if (key->tcp_flags & ~(be16)flow->tcp_flags)
+	if (key->tcp_flags & ~flow->tcp_flags)
 		flow->tcp_flags |= key->tcp_flags;
 }
 
 struct run {
 	struct __sk_buff *skb;
-	struct bpf_flow *flow;
+	uint32_t first, n; /* in ops */
 	struct scratch *s;
 	struct bpf_port *in;
 	uint32_t sent;	  /* copies that a device took */
@@ -165,15 +165,15 @@ static __always_inline int pop_vlan(struct __sk_buff *skb, int *delta)
 static long run_op(uint32_t i, struct run *r)
 {
 	struct __sk_buff *skb = r->skb;
+	uint32_t at = r->first + i;
 	const struct bpf_op *op;
 	int error = 0, l2_delta = 0;
 
-	if (i >= r->flow->n_ops)
+	if (i >= r->n)
 		return 1;
-	asm volatile("" : "+r"(i)); /* the bound below must be the verifier's, not only the compiler's */
-	if (i >= BPF_N_OPS)
+	op = bpf_map_lookup_elem(&ops, &at);
+	if (!op)
 		return 1;
-	op = &r->flow->ops[i];
 	/* Anything behind an output needs the packet once more: the output before gets a copy. */
 	if (r->pending) {
 		send_copy(r, r->pending - 1);
@@ -221,13 +221,13 @@ static long run_op(uint32_t i, struct run *r)
 	return 0;
 }
 
-static __always_inline int run_flow(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in,
-				    struct bpf_flow *flow)
+/* @act: of the flow, not BPF_ACT_DAEMON. */
+static __always_inline int run_flow(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in, uint64_t act)
 {
-	struct run r = {.skb = skb, .flow = flow, .s = s, .in = in};
+	struct run r = {.skb = skb, .first = BPF_ACT_REST(act), .n = BPF_ACT_N(act), .s = s, .in = in};
 
-	if (flow->out)
-		return send_last(&r, flow->out - 1);
+	if (!r.n)
+		return r.first ? send_last(&r, r.first - 1) : drop(in, DROP_RULE_DROP);
 	bpf_loop(BPF_N_OPS, run_op, &r, 0);
 	if (r.pending)
 		return send_last(&r, r.pending - 1);

@@ -44,6 +44,7 @@ int vsw_port(struct __sk_buff *skb)
 	struct bpf_flow *flow = NULL;
 	struct bpf_port *in;
 	uint32_t slot;
+	uint64_t act;
 	int bad;
 
 	if (!dev || !ctl || !s)
@@ -68,12 +69,13 @@ int vsw_port(struct __sk_buff *skb)
 		s->stats.misses++;
 		return to_daemon(skb, s, in, 0, ctl);
 	}
-	if (flow->ops[0].code == BPF_OP_TO_DAEMON)
+	act = *(volatile uint64_t *)&flow->act; /* once: it may change meanwhile */
+	if (BPF_ACT_N(act) == BPF_ACT_DAEMON)
 		return to_daemon(skb, s, in, 0, ctl);
 	if (!gate_is_open(flow))
 		return through_gate(skb, s, in, flow, slot, ctl);
 	account(flow, skb, &s->key);
-	return run_flow(skb, s, in, flow);
+	return run_flow(skb, s, in, act);
 }
 
 /* Which queue of the TAP: that of the port. Sees the frame with its prefix. */

@@ -21,7 +21,8 @@ static __always_inline uint32_t hash_key(const struct pkt_key *key, int large)
 	return h >> 32;
 }
 
-static __always_inline int matches(const struct bpf_flow *flow, const struct bpf_mask *mask, const struct pkt_key *key)
+static __always_inline int matches(const struct bpf_flow *flow, uint32_t slot, const struct bpf_mask *mask,
+				   const struct pkt_key *key)
 {
 	const uint64_t *w = (const uint64_t *)key;
 	uint64_t diff = 0;
@@ -30,9 +31,13 @@ static __always_inline int matches(const struct bpf_flow *flow, const struct bpf
 	for (int i = 0; i < PKT_KEY_COMPACT / 8; i++)
 		diff |= (w[i] & mask->words[i]) ^ flow->key[i];
 	if (mask->n_words > PKT_KEY_COMPACT / 8) {
+		const struct bpf_tail *tail = bpf_map_lookup_elem(&tails, &slot);
+
+		if (!tail)
+			return 0;
 #pragma unroll
 		for (int i = PKT_KEY_COMPACT / 8; i < PKT_KEY_WORDS; i++)
-			diff |= (w[i] & mask->words[i]) ^ flow->key[i];
+			diff |= (w[i] & mask->words[i]) ^ tail->key[i - PKT_KEY_COMPACT / 8];
 	}
 	return !diff;
 }
@@ -92,7 +97,7 @@ static __always_inline uint32_t find_flow(struct scratch *s, struct bpf_control 
 			uint32_t id = flow->mask;
 			const struct bpf_mask *mask = bpf_map_lookup_elem(&masks, &id);
 
-			if (mask && matches(flow, mask, &s->key)) {
+			if (mask && matches(flow, entry->slot - 1, mask, &s->key)) {
 				s->stats.cache_hits++;
 				*result = flow;
 				return entry->slot;

@@ -19,9 +19,12 @@
 MAP(devs, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_dev, BPF_N_DEVS, BPF_F_MMAPABLE);
 MAP(ports, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_port, BPF_N_PORTS, BPF_F_MMAPABLE);
 MAP(masks, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_mask, BPF_N_MASKS, BPF_F_MMAPABLE);
-MAP(small, BPF_MAP_TYPE_HASH, struct bpf_small_key, uint32_t, BPF_N_FLOWS, BPF_F_NO_PREALLOC);
-MAP(large, BPF_MAP_TYPE_HASH, struct bpf_large_key, uint32_t, BPF_N_FLOWS, BPF_F_NO_PREALLOC);
-MAP(flows, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_flow, BPF_N_FLOWS, BPF_F_MMAPABLE);
+/* The daemon says how many entries these have. */
+MAP(small, BPF_MAP_TYPE_HASH, struct bpf_small_key, uint32_t, 1, BPF_F_NO_PREALLOC);
+MAP(large, BPF_MAP_TYPE_HASH, struct bpf_large_key, uint32_t, 1, BPF_F_NO_PREALLOC);
+MAP(flows, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_flow, 1, BPF_F_MMAPABLE);
+MAP(tails, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_tail, 1, BPF_F_MMAPABLE);
+MAP(ops, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_op, 1, BPF_F_MMAPABLE);
 MAP(cache, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_cache_entry, BPF_CACHE_SLOTS, 0); /* times the CPUs */
 MAP(control, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_control, 1, BPF_F_MMAPABLE);
 

@@ -72,6 +72,7 @@ struct loop;
 #define DP_PORT_NONE UINT32_MAX
 /** Port numbers are below this; 0 is a valid number. */
 #define DP_MAX_PORTS 65536
+#define DP_DEFAULT_MAX_FLOWS 200000
 
 struct dp_port_spec {
 	const char *name;    /**< as people know it: for messages */
@@ -146,7 +147,7 @@ struct dp_config {
 	const char *rundir;
 	unsigned int n_threads;	   /**< 0: the datapath's own choice, at most 4 */
 	unsigned int upcall_queue; /**< packets per port; 0: 512 */
-	unsigned int max_flows;	   /**< 0: 200,000 */
+	unsigned int max_flows;	   /**< 0: DP_DEFAULT_MAX_FLOWS */
 	dp_upcall_fn *upcall;
 	void *aux;
 };

@@ -14,7 +14,6 @@
 
 enum {
 	DEFAULT_QUEUE = 512,
-	DEFAULT_MAX_FLOWS = 200000,
 	FRONT = EXECUTE_RESERVE + PACKET_HEADROOM,
 };
 
@@ -444,7 +443,7 @@ static int dummy_open(const struct dp_config *config, struct datapath **datapath
 	dp->dp.ops = &datapath_dummy;
 	dp->shared = (struct forward_shared){
 		.find_port = find_port,
-		.cache = cache_new(config->max_flows ? config->max_flows : DEFAULT_MAX_FLOWS),
+		.cache = cache_new(config->max_flows ? config->max_flows : DP_DEFAULT_MAX_FLOWS),
 		.upcall = config->upcall,
 		.aux = config->aux,
 		.queue_limit = config->upcall_queue ? config->upcall_queue : DEFAULT_QUEUE,

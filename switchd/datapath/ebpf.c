@@ -24,7 +24,8 @@ static void stop(struct ebpf_dp *dp);
 
 static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errtext *err)
 {
-	int error = ebpf_kernel_load(&dp->kernel, err);
+	uint32_t max_flows = config->max_flows ? config->max_flows : DP_DEFAULT_MAX_FLOWS;
+	int error = ebpf_kernel_load(&dp->kernel, max_flows, err);
 
 	if (error)
 		return error;

@@ -6,6 +6,7 @@
  *   ebpf_load.c    the program and its maps, mapped into memory (struct ebpf_kernel)
  *   ebpf_ops.c     datapath actions -> what the program interprets
  *   ebpf_flows.c   which flow lies in which slot of the kernel's table
+ *   ebpf_lists.c   which list of operations lies where in the kernel's pool
  *   ebpf_gate.c    when a new flow's packets may take the short way
  *   ebpf_upcall.c  packets that come up: from the TAP into the engine
  *   switchd/bpf/   the program; vsw/bpf_abi.h what both sides share
@@ -32,6 +33,8 @@
 #include "vsw/bpf_abi.h"
 
 #define EBPF_NO_SLOT UINT32_MAX
+/** How long what the program may still look at is left as it is. */
+#define EBPF_REST_MS 1000
 /** Packets of a port that may be on their way to the daemon, and of all ports of a ring together. */
 #define EBPF_PORT_LIMIT 4096
 #define EBPF_QUEUE_LIMIT 16384
@@ -47,11 +50,19 @@ struct ebpf_kernel {
 	struct bpf_port *ports;
 	struct bpf_mask *masks;
 	struct bpf_flow *flows;
+	struct bpf_tail *tails;
+	struct bpf_op *ops;
 	struct bpf_control *control;
+	uint32_t n_slots; /**< of flows and tails */
+	uint32_t n_ops;
 };
 
-/** ebpf_kernel_load() - Return: 0, or -errno with the sentence: what the kernel refused, and why as far as it says. */
-int ebpf_kernel_load(struct ebpf_kernel *kernel, struct errtext *err);
+/**
+ * ebpf_kernel_load() - the program, and maps for so many flows
+ *
+ * Return: 0, or -errno with the sentence: what the kernel refused, and why as far as it says.
+ */
+int ebpf_kernel_load(struct ebpf_kernel *kernel, uint32_t max_flows, struct errtext *err);
 void ebpf_kernel_unload(struct ebpf_kernel *kernel);
 /** ebpf_kernel_scratch_size() - bytes of one CPU's scratch: struct bpf_cpu_stats, then the key parsed last, then what is the program's own. */
 size_t ebpf_kernel_scratch_size(const struct ebpf_kernel *kernel);
@@ -70,11 +81,31 @@ struct ebpf_mask {
 	int64_t freed_ms;
 };
 
+/** A list of operations in the kernel's pool; flows with equal lists share it. */
+struct ebpf_list {
+	struct hmap_node node;		/**< in ebpf_lists.by_content while it has flows */
+	struct cds_list_head free_node; /**< in ebpf_lists.freed afterwards */
+	uint32_t first, n;		/**< place in the pool */
+	uint32_t n_flows;
+	uint8_t size_class;
+	int64_t freed_ms; /**< CLOCK_MONOTONIC */
+};
+
+enum { EBPF_N_LIST_CLASSES = 6 };
+
+/** The pool. Places are given out in a few sizes and keep them. */
+struct ebpf_lists {
+	struct hmap by_content;
+	struct cds_list_head freed[EBPF_N_LIST_CLASSES]; /**< by size; those freed first come first */
+	uint32_t n_fresh;				 /**< operations from here on were never used */
+};
+
 /** A flow in the book. */
 struct ebpf_flow {
 	struct hmap_node node; /**< in ebpf_dp.by_id */
 	uint64_t id;
 	uint32_t slot;		     /**< EBPF_NO_SLOT: the daemon alone has it */
+	struct ebpf_list *list;	     /**< NULL: it needs none */
 	bool by_daemon;		     /**< or the kernel sends its packets up */
 	struct dp_flow_stats before; /**< counted in slots it had before */
 };
@@ -121,7 +152,8 @@ struct ebpf_dp {
 
 	pthread_mutex_t flows_lock;
 	struct hmap by_id;
-	struct ebpf_slot slots[BPF_N_FLOWS];
+	struct ebpf_slot *slots; /* kernel.n_slots of them */
+	struct ebpf_lists lists;
 	uint32_t n_fresh;		  /* slots from here on were never used */
 	uint32_t first_freed, last_freed; /* slot + 1 */
 	struct ebpf_mask masks[BPF_N_MASKS];
@@ -167,6 +199,17 @@ void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats
 /** ebpf_flows_stats() - @stats: what the kernel has counted is added. */
 void ebpf_flows_stats(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats);
 void ebpf_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats);
+
+/* ---- ebpf_lists.c; flows_lock is held, but by init and fini ---- */
+
+struct ebpf_ops;
+
+void ebpf_lists_init(struct ebpf_dp *dp);
+void ebpf_lists_fini(struct ebpf_dp *dp);
+/** ebpf_list_get() - the list, for one more flow. Return: NULL when the pool has no room for it. */
+struct ebpf_list *ebpf_list_get(struct ebpf_dp *dp, const struct ebpf_ops *ops);
+/** ebpf_list_put() - for one flow less; NULL: nothing. Without flows its place rests for EBPF_REST_MS. */
+void ebpf_list_put(struct ebpf_dp *dp, struct ebpf_list *list);
 
 /* ---- ebpf_gate.c ---- */
 

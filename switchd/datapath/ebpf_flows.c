@@ -2,9 +2,12 @@
 /*
  * Slots of the kernel's flow table.
  *
- * A slot is filled while nothing leads to it, then the hash entry of its masked key is pointed there, in one step for the program. New
- * actions for a flow are a new slot. A slot that was let go is marked dead (id 0) for programs that still find it in their exact
- * cache, and rests for a second before it is used again; so do mask numbers.
+ * A slot is filled while nothing leads to it, then the hash entry of its masked key is pointed there, in one step for the program. A
+ * slot that was let go is marked dead (id 0) for programs that still find it in their exact cache, and rests for a second before it is
+ * used again; so do mask numbers.
+ *
+ * New actions for a flow whose packets all pass in the kernel take the place of the old ones in one word. If some of its packets are
+ * with the daemon they need a new slot, whose gate is closed.
  */
 #include "switchd/datapath/ebpf.h"
 
@@ -19,7 +22,7 @@
 #include "base/util.h"
 #include "switchd/datapath/ebpf_ops.h"
 
-enum { REST_MS = 1000, NO_MASK = -1 };
+enum { NO_MASK = -1 };
 
 int64_t ebpf_monotonic_ms(void)
 {
@@ -64,7 +67,7 @@ static int mask_get(struct ebpf_dp *dp, const struct pkt_key *mask, int64_t now_
 			dp->masks[i].n_flows++;
 			return (int)i;
 		}
-		if (found == NO_MASK && !m->n_flows && (!m->freed_ms || now_ms - m->freed_ms >= REST_MS))
+		if (found == NO_MASK && !m->n_flows && (!m->freed_ms || now_ms - m->freed_ms >= EBPF_REST_MS))
 			found = (int)i;
 	}
 	if (found != NO_MASK) {
@@ -94,13 +97,13 @@ static uint32_t slot_get(struct ebpf_dp *dp, int64_t now_ms)
 {
 	uint32_t first = dp->first_freed;
 
-	if (first && now_ms - dp->slots[first - 1].freed_ms >= REST_MS) {
+	if (first && now_ms - dp->slots[first - 1].freed_ms >= EBPF_REST_MS) {
 		dp->first_freed = dp->slots[first - 1].next;
 		if (!dp->first_freed)
 			dp->last_freed = 0;
 		return first - 1;
 	}
-	return dp->n_fresh < BPF_N_FLOWS ? dp->n_fresh++ : EBPF_NO_SLOT;
+	return dp->n_fresh < dp->kernel.n_slots ? dp->n_fresh++ : EBPF_NO_SLOT;
 }
 
 static void slot_put(struct ebpf_dp *dp, uint32_t slot)
@@ -114,26 +117,26 @@ static void slot_put(struct ebpf_dp *dp, uint32_t slot)
 	dp->last_freed = slot + 1;
 }
 
-static void slot_fill(struct ebpf_dp *dp, uint32_t slot, const struct dp_flow_put *put, const struct ebpf_ops *ops,
-		      uint32_t mask)
+static void slot_fill(struct ebpf_dp *dp, uint32_t slot, const struct dp_flow_put *put, uint64_t act, uint32_t mask)
 {
 	struct bpf_flow *f = &dp->kernel.flows[slot];
 
-	f->n_packets = f->n_bytes = f->used_ns = f->tcp_flags = 0;
+	f->n_packets = f->n_bytes = f->used_ns = 0;
+	f->tcp_flags = 0;
 	f->gate = 0;
-	f->mask = mask;
+	f->act = act;
+	f->mask = (uint16_t)mask;
 	f->epoch = dp->kernel.control->epoch;
-	f->n_ops = ops->n;
-	f->out = ops->out;
 	memcpy(f->key, put->key, sizeof f->key);
-	memcpy(f->ops, ops->ops, ops->n * sizeof ops->ops[0]);
-	if (!ops->n)
-		f->ops[0].code = BPF_OP_END;
+	memcpy(dp->kernel.tails[slot].key, (const uint8_t *)put->key + sizeof f->key,
+	       sizeof dp->kernel.tails[slot].key);
 	atomic_store(&dp->slots[slot].n_done, 0);
 	__atomic_store_n(&f->id, put->id, __ATOMIC_RELEASE);
 }
 
 /* ---- the hash entries ---- */
+
+_Static_assert(sizeof((struct bpf_flow *)NULL)->key + sizeof(struct bpf_tail) == sizeof(struct pkt_key), "both parts");
 
 /* Of the map that has flows of this slot's mask; @key is filled. */
 static int key_of_slot(const struct ebpf_dp *dp, uint32_t slot, struct bpf_large_key *key)
@@ -141,7 +144,8 @@ static int key_of_slot(const struct ebpf_dp *dp, uint32_t slot, struct bpf_large
 	const struct bpf_flow *f = &dp->kernel.flows[slot];
 
 	*key = (struct bpf_large_key){.mask = f->mask};
-	memcpy(key->words, f->key, sizeof key->words);
+	memcpy(key->words, f->key, sizeof f->key);
+	memcpy(key->words + PKT_KEY_COMPACT / 8, dp->kernel.tails[slot].key, sizeof(struct bpf_tail));
 	/* A small key is the head of a large one. */
 	return n_words_of((const void *)dp->kernel.masks[f->mask].words) == PKT_KEY_WORDS ? dp->kernel.large_fd
 											  : dp->kernel.small_fd;
@@ -188,7 +192,7 @@ static void add_slot(const struct ebpf_dp *dp, uint32_t slot, struct dp_flow_sta
 		.n_packets = __atomic_load_n(&f->n_packets, __ATOMIC_RELAXED),
 		.n_bytes = __atomic_load_n(&f->n_bytes, __ATOMIC_RELAXED),
 		.used_ms = used_ms_of(f),
-		.tcp_flags = be16_to_cpu((VSW_FORCE be16)(uint16_t)__atomic_load_n(&f->tcp_flags, __ATOMIC_RELAXED)),
+		.tcp_flags = be16_to_cpu(__atomic_load_n(&f->tcp_flags, __ATOMIC_RELAXED)),
 	};
 
 	ebpf_stats_add(sum, &stats);
@@ -231,7 +235,7 @@ static void leave_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, uint32_t slot
 }
 
 /* Return: the slot that now leads the flow's packets, or EBPF_NO_SLOT. */
-static uint32_t take_slot(struct ebpf_dp *dp, const struct dp_flow_put *put, const struct ebpf_ops *ops)
+static uint32_t take_slot(struct ebpf_dp *dp, const struct dp_flow_put *put, uint64_t act)
 {
 	int64_t now_ms = ebpf_monotonic_ms();
 	int mask = mask_get(dp, put->mask, now_ms);
@@ -242,7 +246,7 @@ static uint32_t take_slot(struct ebpf_dp *dp, const struct dp_flow_put *put, con
 			mask_put(dp, (uint32_t)mask);
 		return EBPF_NO_SLOT;
 	}
-	slot_fill(dp, slot, put, ops, (uint32_t)mask);
+	slot_fill(dp, slot, put, act, (uint32_t)mask);
 	if (!point_to(dp, slot))
 		return slot;
 	dp->kernel.flows[slot].id = 0;
@@ -258,28 +262,70 @@ static bool is_for_kernel(const struct dp_flow_put *put)
 	       put->key->in_port < BPF_N_PORTS;
 }
 
-void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put)
+static struct ebpf_flow *find_or_make(struct ebpf_dp *dp, uint64_t id)
 {
-	struct ebpf_flow *flow = find(dp, put->id);
-	struct ebpf_ops ops;
-	uint32_t old;
+	struct ebpf_flow *flow = find(dp, id);
 
-	if (!flow) {
-		flow = xzalloc(sizeof *flow);
-		flow->id = put->id;
-		flow->slot = EBPF_NO_SLOT;
-		hmap_insert(&dp->by_id, &flow->node, hash_u64(put->id, 0));
-	}
-	ebpf_ops_compile(&ops, put->actions, put->actions_len);
-	old = flow->slot;
-	flow->slot = is_for_kernel(put) ? take_slot(dp, put, &ops) : EBPF_NO_SLOT;
+	if (flow)
+		return flow;
+	flow = xzalloc(sizeof *flow);
+	flow->id = id;
+	flow->slot = EBPF_NO_SLOT;
+	hmap_insert(&dp->by_id, &flow->node, hash_u64(id, 0));
+	return flow;
+}
+
+/* What the program is to do. *@list: the list that it needs for this, or NULL. */
+static uint64_t act_for(struct ebpf_dp *dp, const struct ebpf_ops *ops, struct ebpf_list **list)
+{
+	*list = NULL;
+	if (ops->why)
+		return BPF_ACT(BPF_ACT_DAEMON, ops->why);
+	if (!ops->n || ops->out)
+		return BPF_ACT(0, ops->out);
+	*list = ebpf_list_get(dp, ops);
+	return *list ? BPF_ACT(ops->n, (*list)->first) : BPF_ACT(BPF_ACT_DAEMON, EBPF_WHY_NO_LIST);
+}
+
+/* None of the flow's packets is on its way through the daemon, or can come to be. */
+static bool is_all_in_kernel(const struct ebpf_dp *dp, const struct ebpf_flow *flow)
+{
+	const struct bpf_flow *f = &dp->kernel.flows[flow->slot != EBPF_NO_SLOT ? flow->slot : 0];
+
+	return flow->slot != EBPF_NO_SLOT && !flow->by_daemon && f->epoch == dp->kernel.control->epoch &&
+	       __atomic_load_n(&f->gate, __ATOMIC_SEQ_CST) & BPF_GATE_OPEN;
+}
+
+static void put_in_new_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, const struct dp_flow_put *put, uint64_t act)
+{
+	uint32_t old = flow->slot;
+
+	flow->slot = is_for_kernel(put) ? take_slot(dp, put, act) : EBPF_NO_SLOT;
 	if (old != EBPF_NO_SLOT)
 		leave_slot(dp, flow, old, flow->slot != EBPF_NO_SLOT);
-	dp->n_by_daemon -= flow->by_daemon;
-	flow->by_daemon = flow->slot == EBPF_NO_SLOT || ebpf_ops_need_daemon(&ops);
-	dp->n_by_daemon += flow->by_daemon;
+	flow->by_daemon = flow->slot == EBPF_NO_SLOT || BPF_ACT_N(act) == BPF_ACT_DAEMON;
 	if (!flow->by_daemon)
 		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port);
+}
+
+void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put)
+{
+	struct ebpf_flow *flow = find_or_make(dp, put->id);
+	struct ebpf_list *old_list = flow->list;
+	struct ebpf_ops ops;
+	uint64_t act;
+
+	ebpf_ops_compile(&ops, put->actions, put->actions_len);
+	act = act_for(dp, &ops, &flow->list);
+	dp->n_by_daemon -= flow->by_daemon;
+	if (is_all_in_kernel(dp, flow)) {
+		__atomic_store_n(&dp->kernel.flows[flow->slot].act, act, __ATOMIC_RELEASE);
+		flow->by_daemon = BPF_ACT_N(act) == BPF_ACT_DAEMON;
+	} else {
+		put_in_new_slot(dp, flow, put, act);
+	}
+	dp->n_by_daemon += flow->by_daemon;
+	ebpf_list_put(dp, old_list);
 }
 
 void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats)
@@ -290,6 +336,7 @@ void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats
 		return;
 	if (flow->slot != EBPF_NO_SLOT)
 		leave_slot(dp, flow, flow->slot, false);
+	ebpf_list_put(dp, flow->list);
 	ebpf_stats_add(stats, &flow->before);
 	dp->n_by_daemon -= flow->by_daemon;
 	hmap_remove(&dp->by_id, &flow->node);
@@ -300,6 +347,8 @@ void ebpf_flows_init(struct ebpf_dp *dp)
 {
 	pthread_mutex_init(&dp->flows_lock, NULL);
 	hmap_init(&dp->by_id);
+	dp->slots = xcalloc(dp->kernel.n_slots, sizeof *dp->slots);
+	ebpf_lists_init(dp);
 }
 
 void ebpf_flows_fini(struct ebpf_dp *dp)
@@ -311,5 +360,7 @@ void ebpf_flows_fini(struct ebpf_dp *dp)
 		free(flow);
 	}
 	hmap_fini(&dp->by_id);
+	ebpf_lists_fini(dp);
+	free(dp->slots);
 	pthread_mutex_destroy(&dp->flows_lock);
 }

@@ -18,6 +18,8 @@
 
 LOG_MODULE(dp_ebpf);
 
+enum { MIN_SPARE_SLOTS = 64, OPS_PER_FLOW = 4, MIN_OPS = 4096 };
+
 struct ebpf_skeleton {
 	struct fastpath *object;
 	char log[64 * 1024]; /* the verifier's */
@@ -79,26 +81,47 @@ static bool map_all(struct ebpf_kernel *k, const struct fastpath *f)
 	k->ports = map_memory(f->maps.ports);
 	k->masks = map_memory(f->maps.masks);
 	k->flows = map_memory(f->maps.flows);
+	k->tails = map_memory(f->maps.tails);
+	k->ops = map_memory(f->maps.ops);
 	k->control = map_memory(f->maps.control);
-	return k->devs && k->ports && k->masks && k->flows && k->control;
+	return k->devs && k->ports && k->masks && k->flows && k->tails && k->ops && k->control;
 }
 
-int ebpf_kernel_load(struct ebpf_kernel *k, struct errtext *err)
+/*
+ * How large the maps are. Beside the flows themselves there are slots for those whose flow went away and that rest, and on average
+ * OPS_PER_FLOW operations for flows that do more than send to one port and share their list with nobody.
+ */
+static int set_sizes(struct ebpf_kernel *k, const struct fastpath *f, uint32_t max_flows)
+{
+	const uint32_t n_cpus = (uint32_t)MAX(libbpf_num_possible_cpus(), 1);
+	int error;
+
+	k->n_slots = max_flows + max_flows / 8 + MIN_SPARE_SLOTS;
+	k->n_ops = MAX(max_flows * OPS_PER_FLOW, MIN_OPS);
+	error = bpf_map__set_max_entries(f->maps.cache, BPF_CACHE_SLOTS * n_cpus);
+	if (!error)
+		error = bpf_map__set_max_entries(f->maps.small, k->n_slots);
+	if (!error)
+		error = bpf_map__set_max_entries(f->maps.large, k->n_slots);
+	if (!error)
+		error = bpf_map__set_max_entries(f->maps.flows, k->n_slots);
+	if (!error)
+		error = bpf_map__set_max_entries(f->maps.tails, k->n_slots);
+	return error ? error : bpf_map__set_max_entries(f->maps.ops, k->n_ops);
+}
+
+int ebpf_kernel_load(struct ebpf_kernel *k, uint32_t max_flows, struct errtext *err)
 {
 	struct ebpf_skeleton *s = xzalloc(sizeof *s);
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = s->log, .kernel_log_size = sizeof s->log,
 			    .kernel_log_level = 0);
-	long n_cpus = libbpf_num_possible_cpus();
 	struct fastpath *f;
 	int error;
 
 	k->skeleton = s;
 	libbpf_set_print(to_log);
 	s->object = f = fastpath__open_opts(&opts);
-	if (!f)
-		error = -errno;
-	else
-		error = bpf_map__set_max_entries(f->maps.cache, BPF_CACHE_SLOTS * (uint32_t)MAX(n_cpus, 1));
+	error = f ? set_sizes(k, f, max_flows) : -errno;
 	if (!error)
 		error = fastpath__load(f);
 	if (error) {
@@ -126,6 +149,8 @@ void ebpf_kernel_unload(struct ebpf_kernel *k)
 		unmap_memory(f->maps.ports, k->ports);
 		unmap_memory(f->maps.masks, k->masks);
 		unmap_memory(f->maps.flows, k->flows);
+		unmap_memory(f->maps.tails, k->tails);
+		unmap_memory(f->maps.ops, k->ops);
 		unmap_memory(f->maps.control, k->control);
 		fastpath__destroy(f);
 	}

@@ -109,12 +109,12 @@ static void set_arp(struct compiler *c, const struct dp_set_arp *set)
 }
 
 /* SCTP's checksum is a CRC over everything: not done in the kernel. */
-static bool set_tp(struct compiler *c, const struct dp_set_tp *set)
+static enum ebpf_why set_tp(struct compiler *c, const struct dp_set_tp *set)
 {
 	if (set->h.arg != PROTO_TCP && set->h.arg != PROTO_UDP)
-		return false;
+		return EBPF_WHY_SCTP;
 	put_bytes(c, BPF_BASE_PORTS, BPF_CSUM_L4, 0, &set->src, &set->src_mask, 4);
-	return true;
+	return EBPF_WHY_NONE;
 }
 
 static void set_icmp(struct compiler *c, const struct dp_set_icmp *set)
@@ -133,57 +133,70 @@ _Static_assert(offsetof(struct dp_set_tp, dst) == offsetof(struct dp_set_tp, src
 _Static_assert(offsetof(struct dp_set_tp, dst_mask) == offsetof(struct dp_set_tp, src_mask) + 2, "and so the masks");
 _Static_assert(offsetof(struct dp_set_icmp, code) == offsetof(struct dp_set_icmp, type) + 1, "type and code, too");
 
-/* Return: false when the program lacks it. */
-static bool compile(struct compiler *c, const struct dp_action *a)
+/* Return: EBPF_WHY_NONE, or what the program lacks. */
+static enum ebpf_why compile(struct compiler *c, const struct dp_action *a)
 {
 	const void *arg = a;
 
 	switch ((enum dp_action_type)a->type) {
 	case DP_OUTPUT:
 		put_value(c, BPF_OP_OUTPUT, a->arg);
-		return true;
+		break;
 	case DP_PUSH_VLAN:
 		push_vlan(c, arg);
-		return true;
+		break;
 	case DP_POP_VLAN:
 		put_value(c, BPF_OP_POP_VLAN, 0);
-		return true;
+		break;
 	case DP_SET_ETH:
 		set_eth(c, arg);
-		return true;
+		break;
 	case DP_SET_IPV4:
 		set_ipv4(c, arg);
-		return true;
+		break;
 	case DP_SET_IPV6:
 		set_ipv6(c, arg);
-		return true;
+		break;
 	case DP_SET_ARP:
 		set_arp(c, arg);
-		return true;
+		break;
 	case DP_SET_TP:
 		return set_tp(c, arg);
 	case DP_SET_ICMP:
 		set_icmp(c, arg);
-		return true;
+		break;
 	case DP_SET_MARK:
 		put_value(c, BPF_OP_MARK, a->arg);
-		return true;
+		break;
 	case DP_SET_PRIORITY:
 		put_value(c, BPF_OP_PRIORITY, a->arg);
-		return true;
+		break;
 	case DP_DROP:
 		put_value(c, BPF_OP_DROP, a->arg < DROP_N_REASONS ? a->arg : DROP_INTERNAL);
-		return true;
-	default:
-		return false;
+		break;
+	case DP_SET_ND:
+		return EBPF_WHY_ND;
+	case DP_SET_MPLS:
+		return EBPF_WHY_MPLS;
+	case DP_SET_TUNNEL:
+		return EBPF_WHY_TUNNEL;
+	case DP_RECIRC:
+		return EBPF_WHY_RECIRC;
+	case DP_HASH:
+		return EBPF_WHY_HASH;
+	case DP_TRUNC:
+		return EBPF_WHY_TRUNC;
+	case DP_METER:
+		return EBPF_WHY_METER;
+	case DP_CLONE:
+		return EBPF_WHY_CLONE;
+	case DP_SAMPLE:
+		return EBPF_WHY_SAMPLE;
+	case DP_USERSPACE:
+	case DP_N_TYPES:
+		return a->arg == DP_TO_SLOW_PATH ? EBPF_WHY_SLOW_PATH : EBPF_WHY_COPY;
 	}
-}
-
-static void give_to_daemon(struct ebpf_ops *ops, uint16_t why)
-{
-	ops->n = 1;
-	ops->why = why;
-	ops->ops[0] = (struct bpf_op){.code = BPF_OP_TO_DAEMON};
+	return EBPF_WHY_NONE;
 }
 
 void ebpf_ops_compile(struct ebpf_ops *ops, const void *actions, size_t len)
@@ -193,18 +206,26 @@ void ebpf_ops_compile(struct ebpf_ops *ops, const void *actions, size_t len)
 	size_t left;
 
 	ops->out = 0;
-	ops->why = 0;
+	ops->why = EBPF_WHY_NONE;
 	DP_ACTION_FOR_EACH(a, left, actions, len) {
-		if (!compile(&c, a)) {
-			give_to_daemon(ops, a->type);
-			return;
-		}
+		ops->why = compile(&c, a);
+		if (ops->why)
+			break;
 	}
-	if (c.n > BPF_N_OPS) {
-		give_to_daemon(ops, 0);
-		return;
-	}
-	ops->n = c.n;
-	if (c.n == 1 && ops->ops[0].code == BPF_OP_OUTPUT)
+	if (c.n > BPF_N_OPS && !ops->why)
+		ops->why = EBPF_WHY_TOO_LONG;
+	ops->n = ops->why ? 0 : c.n;
+	if (ops->n == 1 && ops->ops[0].code == BPF_OP_OUTPUT)
 		ops->out = ops->ops[0].value + 1;
+}
+
+const char *ebpf_why_name(enum ebpf_why why)
+{
+	static const char *const names[] = {
+#define W(ID, NAME) NAME,
+		EBPF_WHYS(W)
+#undef W
+	};
+
+	return why < EBPF_N_WHYS ? names[why] : "?";
 }

@@ -84,8 +84,8 @@ static bool take_apart(const struct ebpf_dp *dp, unsigned int index, uint8_t *bu
 	memcpy(&up->hdr, prefix, BPF_UPCALL_TAG_AT);
 	tag_len = up->hdr.flags & BPF_UPCALL_TAGGED ? TAG_LEN : 0;
 	stripped = BPF_UPCALL_HDR + tag_len;
-	if (up->hdr.magic != dp->kernel.control->magic || len < sizeof vnet + stripped || up->hdr.slot > BPF_N_FLOWS ||
-	    up->hdr.port >= BPF_N_PORTS || ebpf_queue_of(up->hdr.port) != index)
+	if (up->hdr.magic != dp->kernel.control->magic || len < sizeof vnet + stripped ||
+	    up->hdr.slot > dp->kernel.n_slots || up->hdr.port >= BPF_N_PORTS || ebpf_queue_of(up->hdr.port) != index)
 		return false;
 	memcpy((uint8_t *)&up->hdr + BPF_UPCALL_TAG_AT, prefix + BPF_UPCALL_TAG_AT + tag_len, rest);
 	up->packet = (struct packet){

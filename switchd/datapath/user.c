@@ -9,7 +9,7 @@
 
 #include "base/util.h"
 
-enum { DEFAULT_MAX_THREADS = 4, DEFAULT_QUEUE = 512, DEFAULT_MAX_FLOWS = 200000 };
+enum { DEFAULT_MAX_THREADS = 4, DEFAULT_QUEUE = 512 };
 
 /* ---- life ---- */
 
@@ -39,7 +39,7 @@ int user_dp_init(struct user_dp *dp, const struct dp_config *config, struct errt
 	dp->ports = xcalloc(DP_MAX_PORTS, sizeof(struct user_port *));
 	dp->shared = (struct forward_shared){
 		.find_port = find_port,
-		.cache = cache_new(config->max_flows ? config->max_flows : DEFAULT_MAX_FLOWS),
+		.cache = cache_new(config->max_flows ? config->max_flows : DP_DEFAULT_MAX_FLOWS),
 		.upcall = config->upcall,
 		.aux = config->aux,
 		.queue_limit = config->upcall_queue ? config->upcall_queue : DEFAULT_QUEUE,

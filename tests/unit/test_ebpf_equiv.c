@@ -90,9 +90,8 @@ static void set_flow(const struct ebpf_ops *list)
 {
 	struct bpf_flow *f = &kernel.flows[0];
 
-	f->n_ops = list->n;
-	f->out = list->out;
-	memcpy(f->ops, list->ops, sizeof f->ops);
+	memcpy(kernel.ops, list->ops, list->n * sizeof list->ops[0]);
+	f->act = list->out ? BPF_ACT(0, list->out) : BPF_ACT(list->n, 0);
 }
 
 static void prepare_kernel(void)
@@ -109,7 +108,7 @@ static void prepare_kernel(void)
 	kernel.masks[0].n_words = PKT_KEY_COMPACT / 8;
 	kernel.control->n_masks = 1;
 	*f = (struct bpf_flow){.id = 1, .gate = BPF_GATE_OPEN};
-	memcpy(f->key, &in, sizeof in);
+	memcpy(f->key, &in, sizeof f->key);
 	memcpy(key.words, &in, sizeof key.words);
 	assert_int_equal(bpf_map_update_elem(kernel.small_fd, &key, &slot, BPF_ANY), 0);
 }
@@ -223,7 +222,7 @@ static void judge_actions(const uint8_t *frame, size_t len)
 		return; /* SCTP ports are the daemon's */
 	put_random_actions(&list, &p);
 	ebpf_ops_compile(&compiled, list.data, list.len);
-	assert_false(ebpf_ops_need_daemon(&compiled));
+	assert_int_equal(compiled.why, EBPF_WHY_NONE);
 	set_flow(&compiled);
 	assert_int_equal(run(frame, len, out, &out_len), TC_ACT_REDIRECT);
 	verdict = (struct verdict){0};
@@ -368,7 +367,7 @@ static int open_kernel(void **state)
 	int error;
 
 	(void)state;
-	error = ebpf_kernel_load(&kernel, &err);
+	error = ebpf_kernel_load(&kernel, 16, &err);
 	if (error == -EPERM || error == -EACCES) {
 		printf("skip: %s\n", err.text);
 		exit(77);

@@ -65,7 +65,7 @@ static void nothing_is_a_drop(void **state)
 	compile();
 	assert_int_equal(ops.n, 0);
 	assert_int_equal(ops.out, 0);
-	assert_false(ebpf_ops_need_daemon(&ops));
+	assert_int_equal(ops.why, EBPF_WHY_NONE);
 	dp_actions_put_u32(&list, DP_DROP, DROP_NO_RULE);
 	compile();
 	assert_int_equal(ops.ops[0].code, BPF_OP_DROP);
@@ -172,25 +172,32 @@ static void ports_icmp_arp(void **state)
 /* What the kernel lacks makes the daemon run the whole list. */
 static void not_in_the_kernel(void **state)
 {
-	static const enum dp_action_type kinds[] = {DP_RECIRC, DP_HASH, DP_TRUNC, DP_METER};
+	static const struct {
+		enum dp_action_type type;
+		enum ebpf_why why;
+	} kinds[] = {
+		{DP_RECIRC, EBPF_WHY_RECIRC},
+		{DP_HASH, EBPF_WHY_HASH},
+		{DP_TRUNC, EBPF_WHY_TRUNC},
+		{DP_METER, EBPF_WHY_METER},
+	};
 	struct dp_set_tp *tp;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		begin(state);
 		dp_actions_put_u32(&list, DP_OUTPUT, 1);
-		dp_actions_put_u32(&list, kinds[i], 1);
+		dp_actions_put_u32(&list, kinds[i].type, 1);
 		dp_actions_put_u32(&list, DP_OUTPUT, 2);
 		compile();
-		assert_true(ebpf_ops_need_daemon(&ops));
-		assert_int_equal(ops.n, 1);
+		assert_int_equal(ops.n, 0);
 		assert_int_equal(ops.out, 0);
-		assert_int_equal(ops.why, kinds[i]);
+		assert_int_equal(ops.why, kinds[i].why);
 	}
 	begin(state);
 	tp = dp_actions_put(&list, DP_SET_TP, sizeof *tp);
 	tp->h.arg = 132; /* SCTP */
 	compile();
-	assert_true(ebpf_ops_need_daemon(&ops));
+	assert_int_equal(ops.why, EBPF_WHY_SCTP);
 }
 
 static void as_many_as_fit(void **state)
@@ -200,11 +207,10 @@ static void as_many_as_fit(void **state)
 		dp_actions_put_u32(&list, DP_OUTPUT, (uint32_t)i);
 	compile();
 	assert_int_equal(ops.n, BPF_N_OPS);
-	assert_false(ebpf_ops_need_daemon(&ops));
+	assert_int_equal(ops.why, EBPF_WHY_NONE);
 	dp_actions_put_u32(&list, DP_OUTPUT, 1);
 	compile();
-	assert_true(ebpf_ops_need_daemon(&ops));
-	assert_int_equal(ops.why, 0);
+	assert_int_equal(ops.why, EBPF_WHY_TOO_LONG);
 }
 
 int main(void)
