@@ -42,6 +42,8 @@ LIB := $(O)/libvsw.a
 SWITCHD_LIB := $(O)/libswitchd.a
 # The CLI's code without main(), for tests.
 CTL_LIB := $(O)/libctl.a
+# The VMM's code without main(), likewise.
+VMM_LIB := $(O)/libvmm.a
 UNIT := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(UNIT_SRC))
 TOOLS := $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(TOOL_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(O)/tests/bench/%,$(BENCH_SRC))
@@ -70,6 +72,11 @@ $(CTL_LIB): $(call obj,$(filter-out ctl/vsw.c,$(CTL_SRC)))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+$(VMM_LIB): $(call obj,$(filter-out vmm/main.c,$(VMM_SRC)))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
 $(BIN)/vsw-switchd: $(O)/switchd/main.o $(SWITCHD_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -80,12 +87,12 @@ $(BIN)/vsw: $(O)/ctl/vsw.o $(CTL_LIB) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BIN)/vsw-vmm: $(call obj,$(VMM_SRC)) $(LIB)
+$(BIN)/vsw-vmm: $(O)/vmm/main.o $(VMM_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(O)/tests/unit/%: $(O)/tests/unit/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(CTL_LIB) $(LIB)
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(CTL_LIB) $(VMM_LIB) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
@@ -110,7 +117,7 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(L
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-build/fuzz/tests/fuzz/%: $(if $(FUZZ),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(LIB))
+build/fuzz/tests/fuzz/%: $(if $(FUZZ),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(VMM_LIB) $(LIB))
 	$(call say,LD,$@)
 	$(Q)$(if $(FUZZ),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS),$(MAKE) -s FUZZ=1 $@)
 
