@@ -126,7 +126,7 @@ int cmd_log(struct ctl *ctl, const struct invocation *inv)
 {
 	int status = CTL_OK;
 
-	if (!inv->n_args)
+	if (!inv->n_args || (inv->n_args == 1 && !strcmp(inv->args[0], "list")))
 		return ctl_ask(ctl, "log/list", NULL);
 	if (inv->n_args == 1 && !strcmp(inv->args[0], "reopen"))
 		return ctl_ask(ctl, "log/reopen", NULL);

@@ -155,8 +155,11 @@ const struct command commands[] = {
 	  OPTIONS(NAMES, NO_NAMES), cmd_dump_dp_flows },
 	{ "dp-show", "", "datapaths with their ports, hits and misses", GROUP_LOOK, 0, 0, { WORD_END }, NULL, NULL,
 	  cmd_dp_show },
-	{ "log", "[[MODULE:]LEVEL]... | reopen", "show or set what is logged: off, err, warn, info, dbg", GROUP_LOOK, 0,
-	  ANY_ARGS, { WORD_CHOICE }, "off err warn info dbg reopen", NULL, cmd_log },
+	{ "events", "", "what happened lately: ports, links, addresses that moved, loops", GROUP_LOOK, 0, 0, { WORD_END },
+	  NULL, OPTIONS({ "--follow", NULL, "go on, until interrupted or the daemon ends", 'f' },
+			{ "--count", "N", "the last N (default 20), with --follow then N more", 'n' }), cmd_events },
+	{ "log", "[[MODULE:]LEVEL]... | list | reopen", "show or set what is logged: off, err, warn, info, dbg", GROUP_LOOK,
+	  0, ANY_ARGS, { WORD_CHOICE }, "off err warn info dbg list reopen", NULL, cmd_log },
 	{ "version", "", "versions of vsw and of the daemon", GROUP_LOOK, 0, 0, { WORD_END }, NULL, NULL, cmd_version },
 
 	{ "topo", "up|down|status|test FILE | exec FILE HOST COMMAND...", "namespaces, links and bridges from a file",

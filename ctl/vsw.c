@@ -71,6 +71,14 @@ static bool is_literal(const struct line *line)
 	return line->n >= 4 && !strcmp(line->words[0], "topo") && !strcmp(line->words[1], "exec");
 }
 
+/* `-f` is --format; behind the name of a command that has an -f of its own it is the command's. */
+static bool is_commands_own(const struct line *line, const char *word, size_t len)
+{
+	const struct command *command = line->n && len == 2 ? command_find(line->words[0]) : NULL;
+
+	return command && option_find(command->options, word, len);
+}
+
 /* Take the global options out of argv. Return: CTL_OK, or CTL_FAILED after an error. */
 static int take_globals(struct ctl *ctl, struct line *line, int argc, char *argv[])
 {
@@ -79,7 +87,7 @@ static int take_globals(struct ctl *ctl, struct line *line, int argc, char *argv
 		const struct command_option *option = option_find(global_options, argv[i], len);
 		const char *value = argv[i][len] ? argv[i] + len + 1 : NULL;
 
-		if (!option || is_literal(line)) {
+		if (!option || is_literal(line) || is_commands_own(line, argv[i], len)) {
 			line->words[line->n++] = argv[i];
 			continue;
 		}

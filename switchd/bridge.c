@@ -20,6 +20,7 @@
 #include "os/loop.h"
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/events.h"
 #include "switchd/fdb.h"
 #include "switchd/pipeline/table.h"
 #include "switchd/revalidate.h"
@@ -264,10 +265,29 @@ static int open_tables(struct bridge *br, struct errtext *err)
 	return error;
 }
 
+/* Once it is called a loop, every single move is no news any more. */
+static void tell_move(const struct bridge *br, const struct fdb_change *change)
+{
+	const uint8_t *m = change->mac;
+	char address[40];
+	int n = snprintf(address, sizeof address, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+
+	if (change->vlan)
+		snprintf(address + n, sizeof address - (size_t)n, " in VLAN %u", change->vlan);
+	if (change->n_moves < FDB_FLAP_MOVES)
+		event_post(EVENT_MAC_MOVED, br->name, change->to->name, "address %s moved from port %s to port %s",
+			   address, change->from->name, change->to->name);
+	else if (change->n_moves % FDB_FLAP_MOVES == 0)
+		event_post(EVENT_LOOP_SUSPECTED, br->name, change->to->name,
+			   "address %s moves to and fro between ports %s and %s: a loop of cables, or two hosts with "
+			   "one address",
+			   address, change->from->name, change->to->name);
+}
+
 static void fdb_changed(void *aux, const struct fdb_change *change)
 {
-	(void)aux;
-	(void)change;
+	if (change->from)
+		tell_move(aux, change);
 	revalidate_fdb_changed();
 }
 

@@ -13,6 +13,9 @@ void flow_dump_register(void);
 void port_commands_register(void);
 void fdb_commands_register(void);
 void dp_commands_register(void);
+void event_commands_register(struct loop *loop);
+/** event_commands_stop() - nobody is told any more. */
+void event_commands_stop(void);
 /** daemon_commands_register() - version, status, log, time, stop. */
 void daemon_commands_register(struct loop *loop);
 

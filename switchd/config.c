@@ -10,6 +10,7 @@
 #include "ovsdb/db.h"
 #include "switchd/bridge_config.h"
 #include "switchd/config_apply.h"
+#include "switchd/events.h"
 #include "switchd/iface_dev.h"
 #include "switchd/revalidate.h"
 #include "vsw/version.h"
@@ -158,6 +159,24 @@ static int apply_and_write(struct plan *plan, struct db_txn *txn, struct errtext
 	return db_txn_commit(txn, err);
 }
 
+/* A port that left and came in one change has moved, or was made anew. */
+static void tell_ports(const struct plan *plan)
+{
+	const struct nameset_name *n;
+	const struct port *port;
+
+	NAMESET_FOR_EACH(n, &plan->departed)
+	if (!port_by_name(n->name))
+		event_post(EVENT_PORT_REMOVED, NULL, n->name, "port %s was removed", n->name);
+	NAMESET_FOR_EACH(n, &plan->added)
+	{
+		port = port_by_name(n->name);
+		if (port)
+			event_post(EVENT_PORT_ADDED, port->bridge->name, n->name, "port %s was %s bridge %s", n->name,
+				   nameset_has(&plan->departed, n->name) ? "moved to" : "added to", port->bridge->name);
+	}
+}
+
 int config_commit(struct db_txn *txn, struct config_failure *failure, struct errtext *err)
 {
 	struct plan plan;
@@ -183,6 +202,7 @@ int config_commit(struct db_txn *txn, struct config_failure *failure, struct err
 		follow_flow_tables(&plan);
 		plan_finish(&plan);
 		apply_globals(NULL);
+		tell_ports(&plan);
 	}
 	report_touched(&plan);
 	plan_fini(&plan);

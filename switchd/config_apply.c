@@ -25,6 +25,7 @@ void plan_init(struct plan *plan, struct db *db, struct config_failure *failure)
 	nameset_init(&plan->bridges);
 	nameset_init(&plan->ports);
 	nameset_init(&plan->added);
+	nameset_init(&plan->departed);
 	nameset_init(&plan->doomed);
 }
 
@@ -33,6 +34,7 @@ void plan_fini(struct plan *plan)
 	nameset_fini(&plan->bridges);
 	nameset_fini(&plan->ports);
 	nameset_fini(&plan->added);
+	nameset_fini(&plan->departed);
 	nameset_fini(&plan->doomed);
 }
 
@@ -118,6 +120,7 @@ static void remove_port(struct plan *plan, struct port *port)
 		iface_dev_close(iface);
 		iface_free(iface);
 	}
+	nameset_add(&plan->departed, port->name, 0);
 	port_free(port);
 }
 

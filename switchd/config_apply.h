@@ -19,6 +19,7 @@ struct db_txn;
  * @strict: a person waits: stop at the first thing that does not work. Else it is noted, and the rest goes on
  * @added: ports that were made; what is wrong with those is the request's fault
  * @doomed: devices to remove once the change is on disk; the tag is the enum iface_type
+ * @departed: ports that left, by name; the tag is 0
  * @unlinked: bridges that left, linked by next: freed at the end, or brought back
  * @failure: what stood in the way
  */
@@ -27,7 +28,7 @@ struct plan {
 	const struct db_txn *view;
 	bool strict;
 	struct nameset bridges, ports;
-	struct nameset added, doomed;
+	struct nameset added, departed, doomed;
 	struct unlinked_bridge *unlinked;
 	struct config_failure *failure;
 };

@@ -129,7 +129,18 @@ static bool is_locked(const struct fdb_item *e, const struct fdb_source *s, int6
 	return s->is_bond && e->grat_arp_until_ms > now_ms && !s->is_gratuitous_arp;
 }
 
-static enum fdb_event learn_locked(struct fdb *fdb, const struct fdb_source *s, int64_t now_ms)
+static void count_move(struct fdb_item *e, int64_t now_ms)
+{
+	if (now_ms - e->moves_since_ms >= FDB_FLAP_MS) {
+		e->moves_since_ms = now_ms;
+		e->n_moves = 0;
+	}
+	e->n_moves++;
+}
+
+/* @change: what to tell of a move. */
+static enum fdb_event learn_locked(struct fdb *fdb, const struct fdb_source *s, int64_t now_ms,
+				   struct fdb_change *change)
 {
 	struct fdb_item *e = fdb_find(fdb, s->vlan, s->mac);
 	enum fdb_event event = FDB_REFRESHED;
@@ -146,8 +157,12 @@ static enum fdb_event learn_locked(struct fdb *fdb, const struct fdb_source *s, 
 	} else if (e->owner->port != s->port) {
 		if (is_locked(e, s, now_ms) || now_ms < e->used_ms || (s->is_late && now_ms == e->used_ms))
 			return FDB_REFUSED;
+		change->from = e->owner->port;
+		change->to = s->port;
 		fdb_detach(fdb, e);
 		fdb_attach(fdb, e, s->port);
+		count_move(e, now_ms);
+		change->n_moves = e->n_moves;
 		e->ordered_ms = now_ms;
 		fdb->n_moved++;
 		event = FDB_MOVED;
@@ -162,6 +177,7 @@ static enum fdb_event learn_locked(struct fdb *fdb, const struct fdb_source *s, 
 
 enum fdb_event fdb_learn(struct fdb *fdb, const struct fdb_source *source, int64_t now_ms)
 {
+	struct fdb_change change = {.mac = source->mac, .vlan = source->vlan};
 	enum fdb_event event;
 	bool done;
 
@@ -171,10 +187,10 @@ enum fdb_event fdb_learn(struct fdb *fdb, const struct fdb_source *source, int64
 	if (done)
 		return FDB_REFRESHED;
 	pthread_rwlock_wrlock(&fdb->lock);
-	event = learn_locked(fdb, source, now_ms);
+	event = learn_locked(fdb, source, now_ms, &change);
 	pthread_rwlock_unlock(&fdb->lock);
-	if (event == FDB_LEARNT || event == FDB_MOVED)
-		notify(fdb, source->vlan, source->mac);
+	if (fdb->changed && (event == FDB_LEARNT || event == FDB_MOVED))
+		fdb->changed(fdb->aux, &change);
 	return event;
 }
 

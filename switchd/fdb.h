@@ -36,7 +36,12 @@ enum {
 struct fdb_change {
 	const uint8_t *mac;
 	uint16_t vlan;
+	const struct port *from, *to; /**< when the address moved, else NULL */
+	unsigned int n_moves;	      /**< how often it did within FDB_FLAP_MS, this time included */
 };
+
+/** So many moves within so long are no host that was carried from one socket to another. */
+enum { FDB_FLAP_MS = 5000, FDB_FLAP_MOVES = 8 };
 
 /** Called without the table's lock, in the thread that made the change; may be called for what changed nothing in the end. */
 typedef void fdb_changed_fn(void *aux, const struct fdb_change *change);

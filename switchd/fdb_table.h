@@ -44,6 +44,8 @@ struct fdb_item {
 	_Atomic int64_t used_ms;   /* written under the shared lock, too */
 	int64_t ordered_ms;	   /* when it was put at the end of the lists */
 	int64_t grat_arp_until_ms; /* until then no bond may take it */
+	int64_t moves_since_ms;	   /* when n_moves began to be counted */
+	unsigned int n_moves;
 	uint16_t vlan;
 	uint8_t mac[6];
 	bool is_static;

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/events.h"
 #include "switchd/iface_dev_impl.h"
 #include "switchd/iface_mtu.h"
 #include "switchd/iface_veth.h"
@@ -141,12 +142,29 @@ static void detach(struct iface *iface)
 	iface_mtu_follow(iface->bridge, 0);
 }
 
+/* A port that was up goes down, or the other way round. */
+static void tell_state(const struct iface *iface, const struct netdev_info *now)
+{
+	const char *bridge = iface->bridge->name, *name = iface->name;
+	bool was_up = iface->link_up && iface->admin_up, is_up = now->link_up && now->admin_up;
+
+	if (is_up && !was_up)
+		event_post(EVENT_PORT_UP, bridge, name, "port %s is up", name);
+	else if (!is_up && was_up && now->admin_up)
+		event_post(EVENT_PORT_DOWN, bridge, name, "port %s lost its link: no cable, or the other end is down",
+			   name);
+	else if (!is_up && was_up)
+		event_post(EVENT_PORT_DOWN, bridge, name, "port %s was set down (`ip link set %s up`)", name, name);
+}
+
 /* What is known of the device, into the struct that translation reads. @visible: the device that people see. */
 void iface_dev_take_state__(struct iface *iface, const struct netdev_info *visible)
 {
 	bool changed = iface->link_up != visible->link_up || iface->admin_up != visible->admin_up;
 	bool other_mtu = iface->mtu != visible->mtu;
 
+	if (changed && iface->mtu)
+		tell_state(iface, visible);
 	switch_wrlock();
 	iface->link_up = visible->link_up;
 	iface->admin_up = visible->admin_up;

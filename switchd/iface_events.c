@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/events.h"
 #include "switchd/iface_dev_impl.h"
 #include "switchd/iface_veth.h"
 
@@ -53,6 +54,7 @@ static void device_gone(struct iface *iface, const struct netdev_event *event)
 			    "its network device was renamed to %s; the port works again when the name is back",
 			    event->info.name);
 	iface_dev_set_error__(iface, why.text);
+	event_post(EVENT_PORT_DOWN, iface->bridge->name, iface->name, "port %s: %s", iface->name, why.text);
 	iface_dev_report(iface);
 	if (iface->type == IFACE_INTERNAL || (iface->type == IFACE_TAP && !event->moved))
 		iface_dev_open(iface, &iface->dev->wanted, &why);
@@ -94,7 +96,8 @@ static void unknown_event(const struct netdev_event *event)
 		return;
 	if (iface->dp_port == DP_PORT_NONE && iface->type != IFACE_PATCH) {
 		if (!iface_dev_open(iface, &iface->dev->wanted, &err))
-			log_info("port %s: its network device is back", iface->name);
+			event_post(EVENT_PORT_UP, iface->bridge->name, iface->name,
+				   "port %s: its network device is back", iface->name);
 	} else if (iface->type == IFACE_INTERNAL && !iface->dev->outer_ifindex &&
 		   iface_veth_is_outer(iface->name, &event->info)) {
 		iface_dev_set_outer__(iface, event->info.ifindex);

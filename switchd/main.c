@@ -203,6 +203,7 @@ static void register_methods(void)
 	port_commands_register();
 	fdb_commands_register();
 	dp_commands_register();
+	event_commands_register(loop);
 	daemon_commands_register(loop);
 }
 
@@ -254,6 +255,7 @@ static void stop(void)
 {
 	service_notify("STOPPING=1");
 	db_commands_stop();
+	event_commands_stop();
 	control_close();
 	iface_dev_stop();
 	config_stop();

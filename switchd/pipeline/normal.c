@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "flow/port_names.h"
 #include "switchd/bridge.h"
+#include "switchd/events.h"
 #include "switchd/fdb.h"
 #include "switchd/pipeline/vlan.h"
 #include "switchd/pipeline/xlate_ctx.h"
@@ -99,6 +100,18 @@ static bool is_flood_vlan(const struct xlate_ctx *ctx, uint16_t vlan)
 	return ctx->br->flood_vlans && vlan_bitmap_has(ctx->br->flood_vlans, vlan);
 }
 
+/* A frame with the bridge's own address as source, from outside: somebody sends back what we sent. */
+static void suspect_loop(const struct xlate_ctx *ctx, const struct port *in)
+{
+	const struct bridge *br = ctx->br;
+
+	if (br->local && in != br->local->port && !memcmp(ctx->flow.p.eth_src, br->mac, sizeof br->mac))
+		event_post(EVENT_LOOP_SUSPECTED, br->name, in->name,
+			   "a frame from bridge %s's own address came in on port %s: what is behind that port sends "
+			   "back what the bridge sent",
+			   br->name, in->name);
+}
+
 static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
 {
 	const struct pkt_key *p = &ctx->flow.p;
@@ -116,6 +129,8 @@ static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
 		return;
 	memcpy(source.mac, p->eth_src, sizeof source.mac);
 	memcpy(credit.mac, p->eth_src, sizeof credit.mac);
+	if (ctx->in->may_learn)
+		suspect_loop(ctx, in);
 	if (ctx->in->may_learn)
 		fdb_learn(ctx->br->fdb, &source, ctx->in->now_ms);
 	xlate_add_credit(ctx, &credit);
