@@ -12,10 +12,7 @@
 #include "switchd/datapath/dummy_stream.h"
 #include "switchd/datapath/forward.h"
 
-enum {
-	DEFAULT_QUEUE = 512,
-	FRONT = EXECUTE_RESERVE + PACKET_HEADROOM,
-};
+enum { FRONT = EXECUTE_RESERVE + PACKET_HEADROOM };
 
 struct captured {
 	struct captured *next;
@@ -33,8 +30,7 @@ struct dummy_port {
 };
 
 struct dummy_dp {
-	struct datapath dp;
-	struct forward_shared shared;
+	struct forward_dp base;
 	struct dummy_engine *engine;
 	struct loop *loop;
 	char *rundir;
@@ -347,34 +343,7 @@ static int dummy_port_stats(struct datapath *datapath, uint32_t port_no, struct 
 	return 0;
 }
 
-/* ---- flows ---- */
-
-static int dummy_flow_put(struct datapath *datapath, const struct dp_flow_put *flow)
-{
-	int error = execute_supports(flow->actions, flow->actions_len);
-
-	return error ? error : cache_put(dummy_dp_of(datapath)->shared.cache, flow);
-}
-
-static int dummy_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
-{
-	return cache_del(dummy_dp_of(datapath)->shared.cache, id, stats);
-}
-
-static int dummy_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
-{
-	return cache_stats(dummy_dp_of(datapath)->shared.cache, id, stats);
-}
-
-static size_t dummy_flow_dump(struct datapath *datapath, uint64_t *cursor, struct dp_flow *flows, size_t n)
-{
-	return cache_dump(dummy_dp_of(datapath)->shared.cache, cursor, flows, n);
-}
-
-static void dummy_flow_invalidate_all(struct datapath *datapath)
-{
-	cache_invalidate_all(dummy_dp_of(datapath)->shared.cache);
-}
+/* ---- the daemon's own packets ---- */
 
 static void dp_free(struct dummy_dp *dp)
 {
@@ -420,17 +389,10 @@ static int dummy_execute(struct datapath *datapath, struct packet *packet, const
 
 static void dummy_stats(struct datapath *datapath, struct dp_stats *stats)
 {
-	struct dummy_dp *dp = dummy_dp_of(datapath);
+	const struct dummy_dp *dp = dummy_dp_of(datapath);
 	const struct forwarder *f = &dp->engine->f;
 
-	*stats = (struct dp_stats){
-		.n_flows = cache_n_flows(dp->shared.cache),
-		.n_masks = cache_n_masks(dp->shared.cache),
-		.hits = f->exact.exact_hits + f->exact.mega_hits,
-		.cache_hits = f->exact.exact_hits,
-		.misses = f->n_misses,
-		.lost = f->n_lost,
-	};
+	forward_stats(&dp->base, &f, 1, stats);
 }
 
 /* ---- life ---- */
@@ -440,22 +402,16 @@ static int dummy_open(const struct dp_config *config, struct datapath **datapath
 	struct dummy_dp *dp = xzalloc(sizeof *dp);
 
 	(void)err;
-	dp->dp.ops = &datapath_dummy;
-	dp->shared = (struct forward_shared){
-		.find_port = find_port,
-		.cache = cache_new(config->max_flows ? config->max_flows : DP_DEFAULT_MAX_FLOWS),
-		.upcall = config->upcall,
-		.aux = config->aux,
-		.queue_limit = config->upcall_queue ? config->upcall_queue : DEFAULT_QUEUE,
-	};
-	dp->engine = container_of(forwarder_new(&dp->shared, &dummy_ops, sizeof *dp->engine), struct dummy_engine, f);
+	forward_dp_init(&dp->base, &datapath_dummy, config, find_port);
+	dp->engine =
+		container_of(forwarder_new(&dp->base.shared, &dummy_ops, sizeof *dp->engine), struct dummy_engine, f);
 	dp->engine->dp = dp;
 	dp->loop = config->loop;
 	dp->rundir = config->rundir ? xstrdup(config->rundir) : NULL;
 	dp->thread = pthread_self();
 	hmap_init(&dp->ports);
 	pthread_mutex_init(&dp->post_lock, NULL);
-	*datapath = &dp->dp;
+	*datapath = &dp->base.dp;
 	return 0;
 }
 
@@ -468,7 +424,7 @@ static void dummy_close(struct datapath *datapath)
 		port_remove(dp, port);
 	hmap_fini(&dp->ports);
 	forwarder_free(&dp->engine->f);
-	cache_free(dp->shared.cache);
+	cache_free(dp->base.shared.cache);
 	dp->is_closed = true;
 	if (!dp->is_posted)
 		dp_free(dp);
@@ -481,11 +437,11 @@ const struct datapath_ops datapath_dummy = {
 	.port_add = dummy_port_add,
 	.port_del = dummy_port_del,
 	.port_stats = dummy_port_stats,
-	.flow_put = dummy_flow_put,
-	.flow_del = dummy_flow_del,
-	.flow_stats = dummy_flow_stats,
-	.flow_dump = dummy_flow_dump,
-	.flow_invalidate_all = dummy_flow_invalidate_all,
+	.flow_put = forward_flow_put,
+	.flow_del = forward_flow_del,
+	.flow_stats = forward_flow_stats,
+	.flow_dump = forward_flow_dump,
+	.flow_invalidate_all = forward_flow_invalidate_all,
 	.execute = dummy_execute,
 	.stats = dummy_stats,
 };

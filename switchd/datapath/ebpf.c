@@ -32,7 +32,7 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 	if (getrandom(&dp->kernel.control->magic, sizeof dp->kernel.control->magic, GRND_NONBLOCK) < 0)
 		dp->kernel.control->magic = (uint32_t)getpid() * 0x9e3779b9;
 	dp->user.end_round = ebpf_gate_run;
-	error = user_dp_init(&dp->user, config, err);
+	error = user_dp_init(&dp->user, &datapath_ebpf, config, err);
 	if (error) {
 		ebpf_kernel_unload(&dp->kernel);
 		return error;
@@ -51,12 +51,11 @@ static int ebpf_open(const struct dp_config *config, struct datapath **datapath,
 	struct ebpf_dp *dp = xzalloc(sizeof *dp);
 	int error;
 
-	dp->user.dp.ops = &datapath_ebpf;
 	error = start(dp, config, err);
 	if (error)
 		free(dp);
 	else
-		*datapath = &dp->user.dp;
+		*datapath = &dp->user.base.dp;
 	return error;
 }
 
@@ -67,7 +66,7 @@ static void stop(struct ebpf_dp *dp)
 	ebpf_upcall_stop(dp);
 	for (uint32_t i = 0; i < BPF_N_PORTS; i++)
 		if (dp->user.ports[i])
-			ebpf_port_del(&dp->user.dp, i);
+			ebpf_port_del(&dp->user.base.dp, i);
 	ebpf_gate_stop(dp);
 	user_dp_fini(&dp->user);
 	ebpf_upcall_fini(dp);
@@ -221,12 +220,10 @@ static int ebpf_port_stats(struct datapath *datapath, uint32_t port_no, struct d
 static int ebpf_flow_put(struct datapath *datapath, const struct dp_flow_put *flow)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
-	int error = execute_supports(flow->actions, flow->actions_len);
+	int error;
 
-	if (error)
-		return error;
 	pthread_mutex_lock(&dp->flows_lock);
-	error = cache_put(dp->user.shared.cache, flow);
+	error = forward_flow_put(datapath, flow);
 	if (!error)
 		ebpf_flows_put(dp, flow);
 	pthread_mutex_unlock(&dp->flows_lock);
@@ -242,7 +239,7 @@ static int ebpf_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_
 
 	pthread_mutex_lock(&dp->flows_lock);
 	ebpf_flows_del(dp, id, &kernel);
-	error = cache_del(dp->user.shared.cache, id, &daemon);
+	error = forward_flow_del(datapath, id, &daemon);
 	pthread_mutex_unlock(&dp->flows_lock);
 	if (!error && stats) {
 		*stats = daemon;
@@ -254,7 +251,7 @@ static int ebpf_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_
 static int ebpf_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
-	int error = cache_stats(dp->user.shared.cache, id, stats);
+	int error = forward_flow_stats(datapath, id, stats);
 
 	if (error)
 		return error;
@@ -268,7 +265,7 @@ static size_t ebpf_flow_dump(struct datapath *datapath, uint64_t *cursor, struct
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
 
-	n = cache_dump(dp->user.shared.cache, cursor, flows, n);
+	n = forward_flow_dump(datapath, cursor, flows, n);
 	pthread_mutex_lock(&dp->flows_lock);
 	for (size_t i = 0; i < n; i++)
 		ebpf_flows_stats(dp, flows[i].id, &flows[i].stats);
@@ -281,7 +278,7 @@ static void ebpf_flow_invalidate_all(struct datapath *datapath)
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
 
 	__atomic_fetch_add(&dp->kernel.control->epoch, 1, __ATOMIC_SEQ_CST);
-	cache_invalidate_all(dp->user.shared.cache);
+	forward_flow_invalidate_all(datapath);
 }
 
 static void ebpf_stats(struct datapath *datapath, struct dp_stats *stats)
@@ -289,25 +286,15 @@ static void ebpf_stats(struct datapath *datapath, struct dp_stats *stats)
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
 	struct bpf_cpu_stats kernel;
 
+	/* What had no flow in the kernel may have found one here. */
+	user_stats(datapath, stats);
 	ebpf_kernel_stats(&dp->kernel, &kernel);
-	*stats = (struct dp_stats){
-		.n_flows = cache_n_flows(dp->user.shared.cache),
-		.n_masks = cache_n_masks(dp->user.shared.cache),
-		.hits = kernel.cache_hits + kernel.mask_hits,
-		.cache_hits = kernel.cache_hits,
-		.lost = kernel.lost,
-	};
+	stats->hits += kernel.cache_hits + kernel.mask_hits;
+	stats->cache_hits = kernel.cache_hits;
+	stats->lost += kernel.lost;
 	pthread_mutex_lock(&dp->flows_lock);
 	stats->n_daemon_flows = dp->n_by_daemon;
 	pthread_mutex_unlock(&dp->flows_lock);
-	for (unsigned int i = 0; i < dp->user.n_threads; i++) {
-		const struct forwarder *f = &dp->user.threads[i]->f;
-
-		/* One that had no flow in the kernel, and found one here. */
-		stats->hits += relaxed(&f->exact.exact_hits) + relaxed(&f->exact.mega_hits);
-		stats->misses += relaxed(&f->n_misses);
-		stats->lost += relaxed(&f->n_lost);
-	}
 }
 
 const struct datapath_ops datapath_ebpf = {

@@ -41,6 +41,12 @@ struct forward_shared {
 	unsigned int queue_limit; /**< packets per port that may wait */
 };
 
+/** First member of each datapath's own struct that forwards by this engine. */
+struct forward_dp {
+	struct datapath dp;
+	struct forward_shared shared;
+};
+
 /** The part of a port that forwarding knows; embedded in the datapath's own struct. */
 struct forward_port {
 	uint32_t port_no;
@@ -129,6 +135,23 @@ int forward_post(struct forwarder *f, const struct packet *p, const void *action
 /** forward_posted() - run what was posted, in the thread of @f. */
 void forward_posted(struct forwarder *f);
 bool forward_has_posted(struct forwarder *f);
+
+/**
+ * forward_dp_init() - what the threads share, with an empty flow table
+ * @find_port: see struct forward_shared
+ */
+void forward_dp_init(struct forward_dp *dp, const struct datapath_ops *ops, const struct dp_config *config,
+		     struct forward_port *(*find_port)(struct forwarder *f, uint32_t port_no));
+
+/* Operations (datapath.h) of a datapath that has all of its flows in the shared table. */
+int forward_flow_put(struct datapath *datapath, const struct dp_flow_put *flow);
+int forward_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats);
+int forward_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats);
+size_t forward_flow_dump(struct datapath *datapath, uint64_t *cursor, struct dp_flow *flows, size_t n);
+void forward_flow_invalidate_all(struct datapath *datapath);
+/** forward_stats() - of the table and of the threads' engines. */
+void forward_stats(const struct forward_dp *dp, const struct forwarder *const forwarders[], size_t n,
+		   struct dp_stats *stats);
 
 /** forward_port_purge() - forget what waits; the port is going away. */
 void forward_port_purge(struct forwarder *f, struct forward_port *port);

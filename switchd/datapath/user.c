@@ -9,7 +9,7 @@
 
 #include "base/util.h"
 
-enum { DEFAULT_MAX_THREADS = 4, DEFAULT_QUEUE = 512 };
+enum { DEFAULT_MAX_THREADS = 4 };
 
 /* ---- life ---- */
 
@@ -32,18 +32,13 @@ static unsigned int n_threads_for(const struct dp_config *config)
 				 : threads_for(sysconf(_SC_NPROCESSORS_ONLN));
 }
 
-int user_dp_init(struct user_dp *dp, const struct dp_config *config, struct errtext *err)
+int user_dp_init(struct user_dp *dp, const struct datapath_ops *ops, const struct dp_config *config,
+		 struct errtext *err)
 {
 	unsigned int n = n_threads_for(config);
 
 	dp->ports = xcalloc(DP_MAX_PORTS, sizeof(struct user_port *));
-	dp->shared = (struct forward_shared){
-		.find_port = find_port,
-		.cache = cache_new(config->max_flows ? config->max_flows : DP_DEFAULT_MAX_FLOWS),
-		.upcall = config->upcall,
-		.aux = config->aux,
-		.queue_limit = config->upcall_queue ? config->upcall_queue : DEFAULT_QUEUE,
-	};
+	forward_dp_init(&dp->base, ops, config, find_port);
 	for (; dp->n_threads < n; dp->n_threads++) {
 		struct user_thread *t = user_thread_start(dp, dp->n_threads);
 
@@ -63,10 +58,10 @@ void user_dp_fini(struct user_dp *dp)
 {
 	for (uint32_t i = 0; i < DP_MAX_PORTS; i++)
 		if (dp->ports[i])
-			user_port_del(&dp->dp, i);
+			user_port_del(&dp->base.dp, i);
 	for (unsigned int i = 0; i < dp->n_threads; i++)
 		user_thread_stop(dp->threads[i]);
-	cache_free(dp->shared.cache); /* waits for what was to be freed after a grace period, ports included */
+	cache_free(dp->base.shared.cache); /* waits for what was to be freed after a grace period, ports included */
 	free(dp->ports);
 }
 
@@ -82,12 +77,11 @@ static int user_open(const struct dp_config *config, struct datapath **datapath,
 	 */
 	if (!own.n_threads)
 		own.n_threads = threads_for(sysconf(_SC_NPROCESSORS_ONLN) / 2);
-	dp->dp.ops = &datapath_user;
-	error = user_dp_init(dp, &own, err);
+	error = user_dp_init(dp, &datapath_user, &own, err);
 	if (error)
 		free(dp);
 	else
-		*datapath = &dp->dp;
+		*datapath = &dp->base.dp;
 	return error;
 }
 
@@ -185,34 +179,7 @@ static int user_port_stats(struct datapath *datapath, uint32_t port_no, struct d
 	return 0;
 }
 
-/* ---- flows ---- */
-
-static int user_flow_put(struct datapath *datapath, const struct dp_flow_put *flow)
-{
-	int error = execute_supports(flow->actions, flow->actions_len);
-
-	return error ? error : cache_put(user_dp_of(datapath)->shared.cache, flow);
-}
-
-static int user_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
-{
-	return cache_del(user_dp_of(datapath)->shared.cache, id, stats);
-}
-
-static int user_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
-{
-	return cache_stats(user_dp_of(datapath)->shared.cache, id, stats);
-}
-
-static size_t user_flow_dump(struct datapath *datapath, uint64_t *cursor, struct dp_flow *flows, size_t n)
-{
-	return cache_dump(user_dp_of(datapath)->shared.cache, cursor, flows, n);
-}
-
-static void user_flow_invalidate_all(struct datapath *datapath)
-{
-	cache_invalidate_all(user_dp_of(datapath)->shared.cache);
-}
+/* ---- the rest ---- */
 
 /* In the thread of the port that the packet counts for; any, when it comes from none. */
 int user_execute(struct datapath *datapath, struct packet *packet, const void *actions, size_t actions_len)
@@ -235,27 +202,14 @@ int user_execute(struct datapath *datapath, struct packet *packet, const void *a
 	return error;
 }
 
-static uint64_t relaxed(const uint64_t *counter)
+void user_stats(struct datapath *datapath, struct dp_stats *stats)
 {
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
+	const struct user_dp *dp = user_dp_of(datapath);
+	const struct forwarder *forwarders[USER_MAX_THREADS];
 
-static void user_stats(struct datapath *datapath, struct dp_stats *stats)
-{
-	struct user_dp *dp = user_dp_of(datapath);
-
-	*stats = (struct dp_stats){
-		.n_flows = cache_n_flows(dp->shared.cache),
-		.n_masks = cache_n_masks(dp->shared.cache),
-	};
-	for (unsigned int i = 0; i < dp->n_threads; i++) {
-		const struct forwarder *f = &dp->threads[i]->f;
-
-		stats->cache_hits += relaxed(&f->exact.exact_hits);
-		stats->hits += relaxed(&f->exact.exact_hits) + relaxed(&f->exact.mega_hits);
-		stats->misses += relaxed(&f->n_misses);
-		stats->lost += relaxed(&f->n_lost);
-	}
+	for (unsigned int i = 0; i < dp->n_threads; i++)
+		forwarders[i] = &dp->threads[i]->f;
+	forward_stats(&dp->base, forwarders, dp->n_threads, stats);
 }
 
 const struct datapath_ops datapath_user = {
@@ -265,11 +219,11 @@ const struct datapath_ops datapath_user = {
 	.port_add = user_port_add,
 	.port_del = user_port_del,
 	.port_stats = user_port_stats,
-	.flow_put = user_flow_put,
-	.flow_del = user_flow_del,
-	.flow_stats = user_flow_stats,
-	.flow_dump = user_flow_dump,
-	.flow_invalidate_all = user_flow_invalidate_all,
+	.flow_put = forward_flow_put,
+	.flow_del = forward_flow_del,
+	.flow_stats = forward_flow_stats,
+	.flow_dump = forward_flow_dump,
+	.flow_invalidate_all = forward_flow_invalidate_all,
 	.execute = user_execute,
 	.stats = user_stats,
 };

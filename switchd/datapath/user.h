@@ -74,8 +74,7 @@ struct user_thread {
 };
 
 struct user_dp {
-	struct datapath dp;
-	struct forward_shared shared;
+	struct forward_dp base;
 	struct user_thread *threads[USER_MAX_THREADS];
 	unsigned int n_threads, next_thread;
 	struct user_port **ports; /* RCU; DP_MAX_PORTS of them */
@@ -89,7 +88,8 @@ struct user_dp {
  *
  * Return: 0, or -errno with the sentence; then everything is undone.
  */
-int user_dp_init(struct user_dp *dp, const struct dp_config *config, struct errtext *err);
+int user_dp_init(struct user_dp *dp, const struct datapath_ops *ops, const struct dp_config *config,
+		 struct errtext *err);
 /** user_dp_fini() - deletes the ports, ends the threads, frees what belongs to this part. */
 void user_dp_fini(struct user_dp *dp);
 /** user_dp_choose_number() - the number wished for if it is free, else the lowest free one below @limit, or DP_PORT_NONE. */
@@ -101,6 +101,7 @@ struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct a
 /* Operations that another datapath over these threads may take as they are. */
 int user_port_del(struct datapath *datapath, uint32_t port_no);
 int user_execute(struct datapath *datapath, struct packet *packet, const void *actions, size_t actions_len);
+void user_stats(struct datapath *datapath, struct dp_stats *stats);
 
 /** user_thread_start() - Return: the thread, or NULL with errno set. */
 struct user_thread *user_thread_start(struct user_dp *dp, unsigned int index);

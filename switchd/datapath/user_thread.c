@@ -124,7 +124,7 @@ static void sort_masks_sometimes(struct user_thread *t)
 	if (t->f.now_ms - t->sorted_ms < SORT_INTERVAL_MS)
 		return;
 	t->sorted_ms = t->f.now_ms;
-	cache_sort_masks(t->dp->shared.cache);
+	cache_sort_masks(t->dp->base.shared.cache);
 }
 
 static void one_round(struct user_thread *t, const struct epoll_event *events, int n)
@@ -212,7 +212,7 @@ static int start(struct user_thread *t)
 
 struct user_thread *user_thread_start(struct user_dp *dp, unsigned int index)
 {
-	struct forwarder *f = forwarder_new(&dp->shared, &user_tx_ops, sizeof(struct user_thread));
+	struct forwarder *f = forwarder_new(&dp->base.shared, &user_tx_ops, sizeof(struct user_thread));
 	struct user_thread *t = container_of(f, struct user_thread, f);
 	struct epoll_event ev = {.events = EPOLLIN};
 	int error = 0;
