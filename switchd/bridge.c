@@ -24,6 +24,7 @@
 #include "switchd/fdb.h"
 #include "switchd/pipeline/table.h"
 #include "switchd/revalidate.h"
+#include "switchd/tunnel.h"
 #include "switchd/upcall.h"
 
 LOG_MODULE(bridge);
@@ -111,6 +112,21 @@ struct iface *iface_by_dp_port(const struct datapath *dp, uint32_t dp_port)
 		if (iface->dp_port == dp_port && iface->bridge->dp == dp)
 			return iface;
 	return NULL;
+}
+
+struct iface *iface_of_key(const struct datapath *dp, const struct pkt_key *key)
+{
+	struct iface *iface = iface_by_dp_port(dp, key->in_port);
+
+	return iface ? iface : tunnel_find(dp, key);
+}
+
+const char *switch_dp_port_name(const struct datapath *dp, uint32_t dp_port)
+{
+	const struct iface *iface = iface_by_dp_port(dp, dp_port);
+	const struct tunnel_dev *dev = iface ? NULL : tunnel_dev_of(dp, dp_port);
+
+	return iface ? iface->name : dev ? dev->name : NULL;
 }
 
 struct iface *bridge_iface_by_ofp(const struct bridge *br, uint16_t ofp_port)

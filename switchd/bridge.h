@@ -16,12 +16,14 @@
 #include "base/errtext.h"
 #include "base/hmap.h"
 #include "flow/port_names.h"
+#include "switchd/tunnel_options.h"
 #include "vsw/types.h"
 
 struct bond;
 struct datapath;
 struct fdb;
 struct loop;
+struct pkt_key;
 struct tables;
 
 #define N_VLANS 4096
@@ -42,9 +44,18 @@ enum ofp_port_config {
 	OFPPC_NO_PACKET_IN = 1 << 6,
 };
 
-enum iface_type { IFACE_SYSTEM, IFACE_INTERNAL, IFACE_TAP, IFACE_PATCH, IFACE_DUMMY };
+enum iface_type {
+	IFACE_SYSTEM,
+	IFACE_INTERNAL,
+	IFACE_TAP,
+	IFACE_PATCH,
+	IFACE_DUMMY,
+	IFACE_VXLAN,
+	IFACE_GENEVE,
+	IFACE_GRE,
+};
 
-struct patch_counters {
+struct iface_counters {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
@@ -53,18 +64,22 @@ struct iface {
 	struct port *port;
 	struct bridge *bridge;
 	enum iface_type type;
-	uint16_t ofp_port;	/**< OFPP_LOCAL for the bridge's own */
-	uint32_t dp_port;	/**< DP_PORT_NONE while it has no device, and for patch ports */
+	uint16_t ofp_port; /**< OFPP_LOCAL for the bridge's own */
+	uint32_t
+		dp_port; /**< DP_PORT_NONE while it has no device, and for patch ports; tunnel ports share one (tunnel.h) */
 	uint32_t config;	/**< enum ofp_port_config */
 	bool link_up, admin_up; /**< of the device; true for patch ports with a peer, and dummies */
 	uint8_t mac[6];
 	uint32_t mtu;
-	char *peer_name;	     /**< patch: options:peer */
-	struct iface *peer;	     /**< patch: NULL while the peer does not exist */
-	struct patch_counters patch; /**< patch: what went through; written by any thread with relaxed atomics */
-	struct hmap_node ofp_node;   /* in bridge->ifaces, by ofp_port */
-	struct hmap_node name_node;  /* in the switch, by name */
-	struct hmap_node dp_node;    /* in the switch, by datapath and dp_port, while it has one */
+	char *peer_name;    /**< patch: options:peer */
+	struct iface *peer; /**< patch: NULL while the peer does not exist */
+	struct iface_counters
+		counted; /**< patch and tunnel: what went through; written by any thread with relaxed atomics */
+	struct tunnel_config tunnel;  /**< kind TUNNEL_NONE: it is none */
+	struct hmap_node tunnel_node; /* tunnel.c's, while it is attached */
+	struct hmap_node ofp_node;    /* in bridge->ifaces, by ofp_port */
+	struct hmap_node name_node;   /* in the switch, by name */
+	struct hmap_node dp_node;     /* in the switch, by datapath and dp_port, while it has one */
 	struct cds_list_head port_node;
 	struct netdev_port *dev; /* port.c's own: device, netlink state, statistics */
 };
@@ -120,6 +135,12 @@ struct vswitch {
 
 extern struct vswitch vswitch;
 
+/** iface_is_tunnel() - several of them may share dp_port. */
+static inline bool iface_is_tunnel(const struct iface *iface)
+{
+	return iface->type == IFACE_VXLAN || iface->type == IFACE_GENEVE || iface->type == IFACE_GRE;
+}
+
 /* Prefers writers, so that a flood of misses cannot hold up a configuration change. Not recursive. */
 void switch_rdlock(void);
 void switch_rdunlock(void);
@@ -131,6 +152,10 @@ struct bridge *bridge_by_name(const char *name);
 struct port *port_by_name(const char *name);
 struct iface *iface_by_name(const char *name);
 struct iface *iface_by_dp_port(const struct datapath *dp, uint32_t dp_port);
+/** iface_of_key() - the interface that a packet with this key came in on: by its datapath port, and its tunnel if it came through one. */
+struct iface *iface_of_key(const struct datapath *dp, const struct pkt_key *key);
+/** switch_dp_port_name() - of an interface, or of the device that tunnel ports share; NULL: there is no such port. */
+const char *switch_dp_port_name(const struct datapath *dp, uint32_t dp_port);
 struct iface *bridge_iface_by_ofp(const struct bridge *br, uint16_t ofp_port);
 
 /** vlan_bitmap_has() - is VLAN @vid in the set? Every one is in NULL. */

@@ -13,6 +13,7 @@
 #include "switchd/events.h"
 #include "switchd/iface_dev.h"
 #include "switchd/revalidate.h"
+#include "switchd/tunnel.h"
 #include "vsw/version.h"
 
 LOG_MODULE(config_db);
@@ -93,7 +94,7 @@ static void set_words(struct db_txn *txn, struct db_row *row, const char *column
 static void introduce_ourselves(struct db_txn *txn)
 {
 	static const char *const datapaths[] = {"dummy", "netdev", "system"};
-	static const char *const ifaces[] = {"dummy", "internal", "patch", "system", "tap"};
+	static const char *const ifaces[] = {"dummy", "geneve", "gre", "internal", "patch", "system", "tap", "vxlan"};
 	struct db_row *root = root_row(txn);
 	struct utsname host;
 
@@ -275,6 +276,7 @@ void config_stop(void)
 
 	HMAP_FOR_EACH_SAFE(br, node, &vswitch.bridges)
 		close_bridge(br);
+	tunnel_stop();
 	db_free(db);
 	free(db_path);
 	db = NULL;

@@ -255,6 +255,36 @@ static int read_mac(const struct db_row *row, const struct db_txn *txn, const st
 	return error;
 }
 
+struct tunnel_row {
+	const struct db_row *row;
+	const struct db_txn *txn;
+};
+
+static const char *tunnel_option(void *aux, const char *name)
+{
+	const struct tunnel_row *r = aux;
+
+	return db_get_key(r->row, r->txn, "options", name, NULL);
+}
+
+static int read_tunnel(const struct db_row *row, const struct db_txn *txn, struct iface_settings *s,
+		       struct errtext *err)
+{
+	struct tunnel_row r = {row, txn};
+	struct tunnel_source source = {tunnel_option, &r};
+
+	switch (s->type) {
+	case IFACE_VXLAN:
+		return tunnel_options_parse(TUNNEL_VXLAN, &source, &s->tunnel, err);
+	case IFACE_GENEVE:
+		return tunnel_options_parse(TUNNEL_GENEVE, &source, &s->tunnel, err);
+	case IFACE_GRE:
+		return tunnel_options_parse(TUNNEL_GRE, &source, &s->tunnel, err);
+	default:
+		return 0;
+	}
+}
+
 int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const struct db_row *bridge,
 		      struct iface_settings *s, struct errtext *err)
 {
@@ -279,6 +309,9 @@ int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const 
 		return errtext_set(err, EINVAL, "mtu_request: %lld is out of the range 68 to %d", (long long)mtu,
 				   MAX_MTU);
 	s->mtu_request = (uint32_t)mtu;
+	error = read_tunnel(row, txn, s, err);
+	if (error)
+		return error;
 	if (s->type == IFACE_PATCH && !s->peer)
 		return errtext_set(err, EINVAL, "type=patch needs options:peer=NAME");
 	if (s->type == IFACE_PATCH && !strcmp(s->peer, s->name))

@@ -12,6 +12,7 @@
 #include "switchd/config_apply.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/iface_dev.h"
+#include "switchd/tunnel.h"
 
 static struct db_row *row_of(struct db *db, const char *table, const char *name)
 {
@@ -34,7 +35,7 @@ static void set_driver(struct db_row *row, const struct iface *iface, bool works
 {
 	struct datum d = DATUM_EMPTY;
 
-	if (works)
+	if (works && !iface_is_tunnel(iface))
 		datum_map_put(&d, "driver_name", iface->type == IFACE_INTERNAL ? "veth" : iface_type_name(iface->type));
 	db_status_set(row, "status", &d);
 }
@@ -46,6 +47,15 @@ static void set_mac(struct db_row *row, const struct iface *iface, bool works)
 
 	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
 	db_status_set_string(row, "mac_in_use", works ? text : NULL);
+}
+
+static void set_ifindex(struct db_row *row, const struct iface *iface)
+{
+	const struct tunnel_dev *tunnels = tunnel_dev_of(iface->bridge->dp, iface->dp_port);
+	const struct netdev_port *dev = iface->dev;
+	int ifindex = tunnels ? tunnels->ifindex : dev->outer_ifindex ? dev->outer_ifindex : dev->ifindex;
+
+	set_optional_integer(row, "ifindex", tunnels || dev->ifindex, ifindex);
 }
 
 void config_report_iface(struct iface *iface)
@@ -64,8 +74,8 @@ void config_report_iface(struct iface *iface)
 	set_state(row, "admin_state", works, iface->admin_up);
 	set_state(row, "link_state", works, iface->link_up);
 	set_mac(row, iface, works && !is_patch);
-	set_optional_integer(row, "mtu", works && !is_patch, iface->mtu);
-	set_optional_integer(row, "ifindex", dev->ifindex, dev->outer_ifindex ? dev->outer_ifindex : dev->ifindex);
+	set_optional_integer(row, "mtu", works && !is_patch && !iface_is_tunnel(iface), iface->mtu);
+	set_ifindex(row, iface);
 	set_driver(row, iface, works);
 	db_status_set_string(row, "error", error);
 }
@@ -95,7 +105,7 @@ static uint64_t put_drops(const struct iface *iface, struct datum *d)
 	struct dp_port_stats s = {0};
 	uint64_t sum = 0;
 
-	if (iface->dp_port == DP_PORT_NONE || dp->ops->port_stats(dp, iface->dp_port, &s))
+	if (iface->dp_port == DP_PORT_NONE || iface_is_tunnel(iface) || dp->ops->port_stats(dp, iface->dp_port, &s))
 		return 0;
 	for (unsigned int i = 0; i < DROP_N_REASONS; i++) {
 		char key[64];

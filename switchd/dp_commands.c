@@ -69,10 +69,7 @@ struct names_of_dp {
 
 static const char *name_of_dp_port(const struct dp_port_names *self, uint32_t port)
 {
-	const struct names_of_dp *n = container_of(self, struct names_of_dp, names);
-	const struct iface *iface = iface_by_dp_port(n->dp, port);
-
-	return iface ? iface->name : NULL;
+	return switch_dp_port_name(container_of(self, struct names_of_dp, names)->dp, port);
 }
 
 /* The datapaths that are open. Return: their number. */
@@ -89,7 +86,7 @@ static size_t open_datapaths(struct datapath *dps[2])
 
 static bool enters_bridge(void *aux, const struct datapath *dp, const struct dp_flow *flow)
 {
-	const struct iface *iface = iface_by_dp_port(dp, flow->key->in_port);
+	const struct iface *iface = iface_of_key(dp, flow->key);
 
 	return !aux || (iface && iface->bridge == aux);
 }

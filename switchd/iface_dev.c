@@ -13,6 +13,7 @@
 #include "switchd/iface_dev_impl.h"
 #include "switchd/iface_mtu.h"
 #include "switchd/iface_veth.h"
+#include "switchd/tunnel.h"
 
 LOG_MODULE(port);
 
@@ -128,6 +129,10 @@ static void detach(struct iface *iface)
 	iface_dev_set_outer__(iface, 0);
 	if (number == DP_PORT_NONE)
 		return;
+	if (iface_is_tunnel(iface)) {
+		tunnel_detach(iface);
+		return;
+	}
 	switch_wrlock();
 	hmap_remove(&vswitch.dp_ports, &iface->dp_node);
 	iface->dp_port = DP_PORT_NONE;
@@ -259,16 +264,23 @@ static int open_device(struct iface *iface, struct errtext *err)
 	return 0;
 }
 
+/* For those without a device: the same after every start. */
+static void invent_mac(const struct iface *iface, uint8_t mac[6])
+{
+	uint32_t h = hash_string(iface->name, 0);
+
+	memcpy(mac,
+	       (const uint8_t[]){0x0a, 0x56, (uint8_t)(h >> 24), (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h}, 6);
+}
+
 /* A dummy port is always up, and as it is asked to be. */
 static void take_dummy_state(struct iface *iface)
 {
 	const struct iface_settings *wanted = &iface->dev->wanted;
 	struct netdev_info state = {
 		.link_up = true, .admin_up = true, .mtu = wanted->mtu_request ? wanted->mtu_request : 1500};
-	uint32_t h = hash_string(iface->name, 0);
 
-	memcpy(state.mac,
-	       (const uint8_t[]){0x0a, 0x56, (uint8_t)(h >> 24), (uint8_t)(h >> 16), (uint8_t)(h >> 8), (uint8_t)h}, 6);
+	invent_mac(iface, state.mac);
 	if (wanted->has_mac)
 		memcpy(state.mac, wanted->mac, sizeof state.mac);
 	else if (iface->ofp_port == OFPP_LOCAL)
@@ -285,6 +297,25 @@ static int open_dummy(struct iface *iface, struct errtext *err)
 	return error;
 }
 
+/* Up, as Open vSwitch has it: whether the other end is there nobody knows. */
+static int open_tunnel(struct iface *iface, struct errtext *err)
+{
+	struct netdev_info state = {.link_up = true, .admin_up = true};
+	int error;
+
+	switch_wrlock();
+	iface->tunnel = iface->dev->wanted.tunnel;
+	switch_wrunlock();
+	error = tunnel_attach(iface, err);
+	if (error)
+		return error;
+	invent_mac(iface, state.mac);
+	if (iface->dev->wanted.has_mac)
+		memcpy(state.mac, iface->dev->wanted.mac, sizeof state.mac);
+	iface_dev_take_state__(iface, &state);
+	return 0;
+}
+
 bool iface_dev_on_dummy__(const struct iface *iface)
 {
 	return iface->bridge->dp->ops == &datapath_dummy;
@@ -298,6 +329,8 @@ static int apply_wishes(struct iface *iface, struct errtext *err)
 	struct netdev_info now;
 	int error = 0;
 
+	if (iface_is_tunnel(iface))
+		return 0;
 	if (iface_dev_on_dummy__(iface))
 		take_dummy_state(iface);
 	if (!visible || netdev_get_by_index(visible, &now))
@@ -325,7 +358,7 @@ static int apply_wishes(struct iface *iface, struct errtext *err)
 static int check_world(const struct iface *iface, struct errtext *err)
 {
 	/* An internal port of a dummy bridge is a dummy. */
-	if (iface->type == IFACE_INTERNAL || iface->type == IFACE_PATCH ||
+	if (iface->type == IFACE_INTERNAL || iface->type == IFACE_PATCH || iface_is_tunnel(iface) ||
 	    iface_dev_on_dummy__(iface) == (iface->type == IFACE_DUMMY))
 		return 0;
 	if (iface_dev_on_dummy__(iface))
@@ -341,6 +374,8 @@ static int open_any(struct iface *iface, struct errtext *err)
 
 	if (error || iface->type == IFACE_PATCH)
 		return error;
+	if (iface_is_tunnel(iface))
+		return open_tunnel(iface, err);
 	if (iface_dev_on_dummy__(iface))
 		return open_dummy(iface, err);
 	error = netdev_name_check(iface->name, err);
@@ -370,7 +405,8 @@ static bool same_text(const char *a, const char *b)
 int iface_dev_set(struct iface *iface, const struct iface_settings *settings, struct errtext *err)
 {
 	const struct iface_settings *was = &iface->dev->wanted;
-	bool reopen = !same_text(was->stream, settings->stream) || !same_text(was->pstream, settings->pstream);
+	bool reopen = !same_text(was->stream, settings->stream) || !same_text(was->pstream, settings->pstream) ||
+		      memcmp(&was->tunnel, &settings->tunnel, sizeof was->tunnel) != 0;
 	int error;
 
 	set_wanted(iface->dev, settings);
@@ -395,6 +431,8 @@ void iface_dev_destroy(const char *name, enum iface_type type)
 
 	if (type == IFACE_INTERNAL)
 		iface_veth_destroy(name);
+	if (type == IFACE_VXLAN || type == IFACE_GENEVE || type == IFACE_GRE)
+		tunnel_sweep();
 	if (type != IFACE_TAP || netdev_get(name, &info))
 		return;
 	iface_alias(alias, sizeof alias, name, "TAP");
@@ -409,6 +447,13 @@ int iface_dev_stats(const struct iface *iface, struct netdev_stats *stats)
 	struct netdev_info info;
 
 	*stats = (struct netdev_stats){0};
+	if (iface->type == IFACE_PATCH || iface_is_tunnel(iface)) {
+		stats->rx_packets = __atomic_load_n(&iface->counted.rx_packets, __ATOMIC_RELAXED);
+		stats->rx_bytes = __atomic_load_n(&iface->counted.rx_bytes, __ATOMIC_RELAXED);
+		stats->tx_packets = __atomic_load_n(&iface->counted.tx_packets, __ATOMIC_RELAXED);
+		stats->tx_bytes = __atomic_load_n(&iface->counted.tx_bytes, __ATOMIC_RELAXED);
+		return 0;
+	}
 	if (iface->dev->ifindex) {
 		if (netdev_get_by_index(iface->dev->ifindex, &info))
 			return -ENODEV;

@@ -7,6 +7,7 @@
  *             inner end, "vsw-NAME", is the datapath's: always up, no addresses.
  *   tap       a persistent TAP device of ours, or one that was there; a guest holds its descriptor.
  *   dummy     no device: the datapath's own.
+ *   vxlan, geneve, gre   a device of ours that they share (tunnel.h).
  *   patch     nothing at all.
  *
  * What we made has an alias that says so, by which a later process knows its own; it stays when the daemon stops, and goes when the

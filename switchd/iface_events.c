@@ -16,6 +16,7 @@
 #include "switchd/events.h"
 #include "switchd/iface_dev_impl.h"
 #include "switchd/iface_veth.h"
+#include "switchd/tunnel.h"
 
 LOG_MODULE(port_events);
 
@@ -106,10 +107,20 @@ static void unknown_event(const struct netdev_event *event)
 	}
 }
 
+/* The device of a tunnel port was taken away: a new one. */
+static void reopen(struct iface *iface)
+{
+	struct errtext unused;
+
+	iface_dev_open(iface, &iface->dev->wanted, &unused);
+}
+
 static void handle_event(const struct netdev_event *event)
 {
 	struct iface *iface = iface_by_ifindex(event->info.ifindex, true);
 
+	if (tunnel_event(event, reopen))
+		return;
 	if (iface) {
 		outer_event(iface, event);
 		return;

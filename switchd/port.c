@@ -19,8 +19,8 @@
 #include "switchd/iface_dev.h"
 
 static const char *const type_names[] = {
-	[IFACE_SYSTEM] = "system", [IFACE_INTERNAL] = "internal", [IFACE_TAP] = "tap",
-	[IFACE_PATCH] = "patch",   [IFACE_DUMMY] = "dummy",
+	[IFACE_SYSTEM] = "system", [IFACE_INTERNAL] = "internal", [IFACE_TAP] = "tap",	     [IFACE_PATCH] = "patch",
+	[IFACE_DUMMY] = "dummy",   [IFACE_VXLAN] = "vxlan",	  [IFACE_GENEVE] = "geneve", [IFACE_GRE] = "gre",
 };
 
 const char *iface_type_name(enum iface_type type)
@@ -35,8 +35,10 @@ int iface_type_parse(const char *name, enum iface_type *type, struct errtext *er
 			*type = (enum iface_type)i;
 			return 0;
 		}
-	return errtext_set(err, EINVAL,
-			   "'%.40s' is no interface type; known are system, internal, tap, patch and dummy", name);
+	return errtext_set(
+		err, EINVAL,
+		"'%.40s' is no interface type; known are system, internal, tap, patch, vxlan, geneve, gre and dummy",
+		name);
 }
 
 /* ---- ports ---- */

@@ -30,6 +30,7 @@ struct iface_settings {
 	bool has_mac;
 	uint8_t mac[6];	      /**< for the bridge's side of the device (internal, tap) */
 	uint32_t mtu_request; /**< 0: none */
+	struct tunnel_config tunnel;
 };
 
 /** iface_type_name() - "system", "internal", ... */

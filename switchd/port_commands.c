@@ -96,7 +96,7 @@ static void put_stats(struct iface *iface, struct port_query *q)
 	json_t *json;
 
 	(void)!iface_dev_stats(iface, &s);
-	if (iface->dp_port != DP_PORT_NONE)
+	if (iface->dp_port != DP_PORT_NONE && !iface_is_tunnel(iface))
 		dp->ops->port_stats(iface->bridge->dp, iface->dp_port, &counted);
 	if (!q->answer->as_json) {
 		put_stats_text(iface, q, &s, count_drops(&counted));

@@ -199,9 +199,7 @@ struct dp_names {
 
 static const char *dp_port_name(const struct dp_port_names *self, uint32_t port)
 {
-	const struct iface *iface = iface_by_dp_port(container_of(self, struct dp_names, names)->dp, port);
-
-	return iface ? iface->name : NULL;
+	return switch_dp_port_name(container_of(self, struct dp_names, names)->dp, port);
 }
 
 static void set_text(json_t *result, const char *key, struct ds *text)

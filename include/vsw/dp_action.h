@@ -120,6 +120,10 @@ struct dp_set_tunnel {
 	be16 tp_src, tp_dst;
 };
 
+#ifndef __BPF__
+_Static_assert(sizeof(struct dp_set_tunnel) == sizeof(struct dp_action) + PKT_KEY_TUNNEL_LEN, "as in struct pkt_key");
+#endif
+
 enum dp_userspace_reason {
 	DP_TO_SLOW_PATH =
 		1, /**< the list cannot be done by this datapath: the daemon translates and executes each packet */
@@ -178,6 +182,8 @@ struct dp_sample {
 	R(NO_BRIDGE, "no-bridge") /* port belongs to no bridge any more */ \
 	R(METER, "meter") \
 	R(POLICER, "policer") \
+	R(NO_TUNNEL_PORT, "no-tunnel-port") /* came out of a tunnel that no port has: key or address */ \
+	R(TUNNEL_ECN, "tunnel-ecn")	    /* congestion was met in the tunnel, and the packet cannot say so */ \
 	R(STALE_RECIRC, "stale-recirculation") \
 	R(NO_CONTROLLER, "no-controller") /* it was for a controller, and none listens */ \
 	R(NO_MEMORY, "no-memory") \

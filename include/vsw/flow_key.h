@@ -145,7 +145,20 @@ struct flow_key {
 /** Bytes of the part that suffices for IPv4 and ARP without tunnels. */
 #define PKT_KEY_COMPACT 64
 
+/** pkt_key_has_tunnel() - did the packet come through a tunnel (the destination is our own address), or is it to take one? */
+static inline int pkt_key_has_tunnel(const struct pkt_key *key)
+{
+	const uint64_t *dst = (const uint64_t *)(const void *)key->tun_ipv6_dst;
+
+	return key->tun_dst || dst[0] || dst[1];
+}
+
+/** Bytes from tun_id on that are the tunnel's; struct dp_set_tunnel has the same behind its header. */
+#define PKT_KEY_TUNNEL_LEN 56
+
 #ifndef __BPF__
+_Static_assert(offsetof(struct pkt_key, skb_priority) - offsetof(struct pkt_key, tun_id) == PKT_KEY_TUNNEL_LEN,
+	       "the tunnel's fields lie together");
 _Static_assert(sizeof(struct pkt_key) == 216, "the BPF ABI has no holes");
 _Static_assert(sizeof(struct flow_key) == 216 + 8 + 64 + 8, "nor has the pipeline's part");
 _Static_assert(offsetof(struct pkt_key, ipv6_src) == PKT_KEY_COMPACT, "compact part");

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/if_tunnel.h>
 #include <linux/veth.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "os/netdev_impl.h"
+#include "vsw/types.h"
 
 /* linux/in6.h's if_link.h constants that old headers lack. */
 #ifndef IN6_ADDR_GEN_MODE_NONE
@@ -255,6 +257,43 @@ int netdev_add_veth(const char *name, const char *peer, const uint8_t mac[6])
 	memset(peer_ifi, 0, sizeof *peer_ifi);
 	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, peer);
 	mnl_attr_nest_end(r.nlh, peer_attr);
+	mnl_attr_nest_end(r.nlh, data);
+	mnl_attr_nest_end(r.nlh, linkinfo);
+	return change(&r);
+}
+
+/* Learning is the switch's. */
+static void put_vxlan(struct nlmsghdr *nlh, uint16_t port)
+{
+	mnl_attr_put_u8(nlh, IFLA_VXLAN_LEARNING, 0);
+	mnl_attr_put_u8(nlh, IFLA_VXLAN_COLLECT_METADATA, 1);
+	mnl_attr_put_u8(nlh, IFLA_VXLAN_UDP_ZERO_CSUM6_RX, 1);
+	mnl_attr_put_u16(nlh, IFLA_VXLAN_PORT, (VSW_FORCE uint16_t)cpu_to_be16(port));
+}
+
+static void put_geneve(struct nlmsghdr *nlh, uint16_t port)
+{
+	mnl_attr_put(nlh, IFLA_GENEVE_COLLECT_METADATA, 0, NULL);
+	mnl_attr_put_u8(nlh, IFLA_GENEVE_UDP_ZERO_CSUM6_RX, 1);
+	mnl_attr_put_u16(nlh, IFLA_GENEVE_PORT, (VSW_FORCE uint16_t)cpu_to_be16(port));
+}
+
+int netdev_add_tunnel(const char *name, const char *kind, uint16_t port)
+{
+	struct nlattr *linkinfo, *data;
+	struct request r;
+
+	request_init(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
+	mnl_attr_put_strz(r.nlh, IFLA_IFNAME, name);
+	linkinfo = mnl_attr_nest_start(r.nlh, IFLA_LINKINFO);
+	mnl_attr_put_strz(r.nlh, IFLA_INFO_KIND, kind);
+	data = mnl_attr_nest_start(r.nlh, IFLA_INFO_DATA);
+	if (!strcmp(kind, "vxlan"))
+		put_vxlan(r.nlh, port);
+	else if (!strcmp(kind, "geneve"))
+		put_geneve(r.nlh, port);
+	else
+		mnl_attr_put(r.nlh, IFLA_GRE_COLLECT_METADATA, 0, NULL);
 	mnl_attr_nest_end(r.nlh, data);
 	mnl_attr_nest_end(r.nlh, linkinfo);
 	return change(&r);

@@ -68,6 +68,16 @@ VSW_MUST_USE int netdev_set_no_ipv6(int ifindex, const char *name);
  */
 VSW_MUST_USE int netdev_add_veth(const char *name, const char *peer, const uint8_t mac[6]);
 
+/**
+ * netdev_add_tunnel() - a tunnel device in collect-metadata mode, down
+ * @kind: "vxlan", "geneve", "gretap" or "ip6gretap"
+ * @port: UDP port of vxlan and geneve
+ *
+ * IPv6 datagrams without UDP checksum are received (RFC 6935); whether sent ones have one, the metadata says. Return: 0, -EEXIST the
+ * name is taken or the kernel has such a device, -EOPNOTSUPP it knows no such kind, or another negative errno.
+ */
+VSW_MUST_USE int netdev_add_tunnel(const char *name, const char *kind, uint16_t port);
+
 /** netdev_add_tap() - a persistent TAP device with virtio_net_hdr. Return: 0, -EBUSY, or another negative errno. */
 VSW_MUST_USE int netdev_add_tap(const char *name);
 /** netdev_open_tap() - a queue of an existing TAP device. @vnet_hdr: frames have one in front. Return: descriptor or negative errno. */

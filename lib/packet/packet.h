@@ -46,6 +46,16 @@ enum packet_l3 {
 	PACKET_L3_ARP, /**< ARP or RARP for IPv4 over Ethernet */
 };
 
+/** A tunnel, as struct pkt_key has it from tun_id on, and struct dp_set_tunnel behind its header. All zero: none. */
+struct packet_tunnel {
+	be64 id;
+	be32 src, dst;
+	uint8_t ipv6_src[16], ipv6_dst[16];
+	uint8_t flags; /**< enum flow_tun_flag */
+	uint8_t tos, ttl, zero;
+	be16 tp_src, tp_dst;
+};
+
 struct packet {
 	uint8_t *data;	   /**< first byte of the Ethernet header */
 	uint32_t len;	   /**< bytes from data on */
@@ -75,7 +85,10 @@ struct packet {
 	uint32_t pkt_mark;
 	uint32_t skb_priority;
 	uint32_t dp_hash;
+	struct packet_tunnel tunnel; /**< it came through, or after DP_SET_TUNNEL: it is to take */
 };
+
+_Static_assert(sizeof(struct packet_tunnel) == PKT_KEY_TUNNEL_LEN, "the same in all three places");
 
 /**
  * packet_init() - a packet over memory of the caller

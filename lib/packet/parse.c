@@ -350,6 +350,7 @@ int packet_parse(struct packet *p, struct pkt_key *key)
 	key->pkt_mark = p->pkt_mark;
 	key->skb_priority = p->skb_priority;
 	key->dp_hash = p->dp_hash;
+	memcpy(&key->tun_id, &p->tunnel, sizeof p->tunnel);
 	p->l2_5_ofs = p->l3_ofs = p->l4_ofs = PACKET_OFS_NONE;
 	p->l4_len = 0;
 	p->l3_type = PACKET_L3_NONE;

@@ -24,6 +24,9 @@
  * switch's end of a veth pair whose other end carries the bridge's name; for `tap` ports it is the TAP's network device (the
  * guest holds the descriptor). All three of system, internal and tap look alike from here.
  *
+ * A port of type `vxlan`, `geneve` or `gre` carries the packets of every tunnel of its kind (and UDP port); which one is in the tun_*
+ * fields of the key of what it receives, and in a DP_SET_TUNNEL before the output.
+ *
  * Order
  * -----
  * Packets of one flow that came in on one port leave in the order in which they came, also around a miss: while packets of a flow
@@ -76,11 +79,12 @@ struct loop;
 
 struct dp_port_spec {
 	const char *name;    /**< as people know it: for messages */
-	const char *type;    /**< "system", "internal", "tap", "dummy" */
+	const char *type;    /**< "system", "internal", "tap", "dummy", "vxlan", "geneve", "gre" */
 	int ifindex;	     /**< of the device to attach to; 0 for dummy */
 	const char *stream;  /**< dummy: "unix:PATH" to connect to, or NULL */
 	const char *pstream; /**< dummy: "punix:PATH" to listen on, or NULL */
 	uint32_t requested;  /**< number wished for, or DP_PORT_NONE */
+	uint16_t dst_port;   /**< vxlan, geneve: the UDP port */
 };
 
 struct dp_port_stats {
@@ -152,8 +156,16 @@ struct dp_config {
 	void *aux;
 };
 
+/** How a datapath does tunnel ports. */
+enum dp_tunnels {
+	DP_TUNNELS_NONE,      /**< not at all */
+	DP_TUNNELS_BY_DEVICE, /**< on a collect-metadata device of the kernel, given by ifindex */
+	DP_TUNNELS_BY_ITSELF, /**< without a device */
+};
+
 struct datapath_ops {
 	const char *type;
+	enum dp_tunnels tunnels;
 
 	/** Return: 0, or -errno with the reason (no permission, kernel lacks ...), when this host cannot do it. */
 	int (*open)(const struct dp_config *config, struct datapath **dp, struct errtext *err);

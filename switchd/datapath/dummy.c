@@ -432,6 +432,7 @@ static void dummy_close(struct datapath *datapath)
 
 const struct datapath_ops datapath_dummy = {
 	.type = "dummy",
+	.tunnels = DP_TUNNELS_BY_ITSELF,
 	.open = dummy_open,
 	.close = dummy_close,
 	.port_add = dummy_port_add,

@@ -299,6 +299,7 @@ static void ebpf_stats(struct datapath *datapath, struct dp_stats *stats)
 
 const struct datapath_ops datapath_ebpf = {
 	.type = "ebpf",
+	.tunnels = DP_TUNNELS_BY_DEVICE,
 	.open = ebpf_open,
 	.close = ebpf_close,
 	.port_add = ebpf_port_add,

@@ -202,6 +202,13 @@ static bool do_set_priority(struct execute *x, struct run *run, const struct dp_
 	return true;
 }
 
+static bool do_set_tunnel(struct execute *x, struct run *run, const struct dp_action *a)
+{
+	(void)x;
+	memcpy(&run->p->tunnel, a + 1, sizeof run->p->tunnel);
+	return true;
+}
+
 static bool do_hash(struct execute *x, struct run *run, const struct dp_action *a)
 {
 	struct pkt_key key;
@@ -295,6 +302,7 @@ static bool (*const do_action[DP_N_TYPES])(struct execute *, struct run *, const
 	[DP_SET_MPLS] = do_set_mpls,
 	[DP_SET_MARK] = do_set_mark,
 	[DP_SET_PRIORITY] = do_set_priority,
+	[DP_SET_TUNNEL] = do_set_tunnel,
 	[DP_HASH] = do_hash,
 	[DP_TRUNC] = do_trunc,
 };
@@ -333,7 +341,7 @@ static int supports(const void *actions, size_t len, unsigned int depth)
 		size_t header = a->type == DP_SAMPLE ? sizeof(struct dp_sample) : sizeof *a;
 		int error = 0;
 
-		if (a->type == DP_METER || a->type == DP_SET_TUNNEL)
+		if (a->type == DP_METER)
 			return -EOPNOTSUPP;
 		if (a->type == DP_CLONE || a->type == DP_SAMPLE)
 			error = depth < EXECUTE_MAX_DEPTH

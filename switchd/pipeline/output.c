@@ -112,12 +112,17 @@ static void output_patch(struct xlate_ctx *ctx, const struct iface *out)
 
 /* ---- one port ---- */
 
-static void output_device(struct xlate_ctx *ctx, const struct iface *iface)
+/* @max_len: 0: all of the packet. DP_TRUNC is about the output behind it: none is put down unless there is one. */
+static void output_device(struct xlate_ctx *ctx, const struct iface *iface, uint32_t max_len)
 {
 	if (iface->dp_port == DP_PORT_NONE) {
 		xlate_warn(ctx, "port %s has no %s", iface->name, iface->type == IFACE_PATCH ? "peer" : "device");
 		xlate_hint(ctx, DROP_NO_PORT);
+	} else if (iface_is_tunnel(iface)) {
+		xlate_tunnel_output(ctx, iface, max_len);
 	} else {
+		if (max_len)
+			dp_actions_put_u32(&ctx->out->actions, DP_TRUNC, max_len);
 		xlate_commit(ctx);
 		dp_actions_put_u32(&ctx->out->actions, DP_OUTPUT, iface->dp_port);
 	}
@@ -130,10 +135,9 @@ void xlate_output_iface(struct xlate_ctx *ctx, struct iface *iface)
 	if (iface->peer)
 		output_patch(ctx, iface);
 	else
-		output_device(ctx, iface);
+		output_device(ctx, iface, 0);
 }
 
-/* DP_TRUNC is about the output behind it: none is put down unless there is one. */
 static void output_truncated(struct xlate_ctx *ctx, const struct iface *iface, uint32_t max_len)
 {
 	if (!may_output(ctx, iface))
@@ -143,9 +147,7 @@ static void output_truncated(struct xlate_ctx *ctx, const struct iface *iface, u
 		xlate_hint(ctx, DROP_NO_PORT);
 		return;
 	}
-	if (iface->dp_port != DP_PORT_NONE)
-		dp_actions_put_u32(&ctx->out->actions, DP_TRUNC, max_len);
-	output_device(ctx, iface);
+	output_device(ctx, iface, max_len);
 }
 
 static void flood(struct xlate_ctx *ctx, bool all)

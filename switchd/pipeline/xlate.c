@@ -112,7 +112,7 @@ static struct iface *find_entry(const struct xlate_in *in, struct bridge **br)
 		return in->key->in_port < OFPP_NONE ? bridge_iface_by_ofp(in->bridge, (uint16_t)in->key->in_port)
 						    : NULL;
 	}
-	iface = iface_by_dp_port(in->dp, in->key->in_port);
+	iface = iface_of_key(in->dp, in->key);
 	*br = iface ? iface->bridge : NULL;
 	return iface;
 }
@@ -130,6 +130,7 @@ static void init_keys(struct xlate_ctx *ctx, const struct iface *entry)
 	ctx->base = ctx->flow.p;
 	ctx->out->initial_key = ctx->flow;
 	mask_init(ctx);
+	xlate_tunnel_mask(ctx);
 }
 
 static void translate(struct xlate_ctx *ctx, const struct iface *entry)
@@ -137,7 +138,7 @@ static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 	ctx->version = tables_version(ctx->br->tables);
 	if (ctx->in->trace)
 		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_BRIDGE, .bridge = ctx->br});
-	if (!entry || xlate_may_receive(ctx, entry))
+	if (!entry || (xlate_may_receive(ctx, entry) && xlate_tunnel_receive(ctx, entry)))
 		xlate_enter(ctx);
 	xlate_event_end(ctx);
 }
@@ -173,7 +174,7 @@ void xlate_run(const struct xlate_in *in, struct xlate_out *out)
 	init_keys(&ctx, entry);
 	out->bridge = ctx.br;
 	if (!ctx.br)
-		ctx.error = DROP_NO_BRIDGE;
+		ctx.error = pkt_key_has_tunnel(in->key) ? DROP_NO_TUNNEL_PORT : DROP_NO_BRIDGE;
 	else if (in->key->recirc_id)
 		ctx.error = DROP_STALE_RECIRC;
 	else
@@ -204,12 +205,24 @@ static void credit_patch(const struct xlate_credit *c, uint64_t n_packets, uint6
 
 	if (!out)
 		return;
-	__atomic_fetch_add(&out->patch.tx_packets, n_packets, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&out->patch.tx_bytes, n_bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&out->counted.tx_packets, n_packets, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&out->counted.tx_bytes, n_bytes, __ATOMIC_RELAXED);
 	if (!out->peer)
 		return;
-	__atomic_fetch_add(&out->peer->patch.rx_packets, n_packets, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&out->peer->patch.rx_bytes, n_bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&out->peer->counted.rx_packets, n_packets, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&out->peer->counted.rx_bytes, n_bytes, __ATOMIC_RELAXED);
+}
+
+static void credit_tunnel(const struct xlate_credit *c, uint64_t n_packets, uint64_t n_bytes)
+{
+	struct iface *iface = bridge_iface_by_ofp(c->br, c->port);
+	bool is_rx = c->kind == XLATE_CREDIT_TUNNEL_RX;
+
+	if (!iface)
+		return;
+	__atomic_fetch_add(is_rx ? &iface->counted.rx_packets : &iface->counted.tx_packets, n_packets,
+			   __ATOMIC_RELAXED);
+	__atomic_fetch_add(is_rx ? &iface->counted.rx_bytes : &iface->counted.tx_bytes, n_bytes, __ATOMIC_RELAXED);
 }
 
 void xlate_credit(const struct xlate_credit *credits, size_t n, uint64_t n_packets, uint64_t n_bytes, int64_t used_ms)
@@ -230,6 +243,10 @@ void xlate_credit(const struct xlate_credit *credits, size_t n, uint64_t n_packe
 			break;
 		case XLATE_CREDIT_PATCH:
 			credit_patch(c, n_packets, n_bytes);
+			break;
+		case XLATE_CREDIT_TUNNEL_RX:
+		case XLATE_CREDIT_TUNNEL_TX:
+			credit_tunnel(c, n_packets, n_bytes);
 			break;
 		}
 	}

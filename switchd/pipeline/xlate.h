@@ -43,13 +43,20 @@ struct xlate_in {
 };
 
 /** A rule's credit is its table's too; XLATE_CREDIT_TABLE is for a table in which nothing matched. */
-enum xlate_credit_kind { XLATE_CREDIT_RULE, XLATE_CREDIT_TABLE, XLATE_CREDIT_FDB, XLATE_CREDIT_PATCH };
+enum xlate_credit_kind {
+	XLATE_CREDIT_RULE,
+	XLATE_CREDIT_TABLE,
+	XLATE_CREDIT_FDB,
+	XLATE_CREDIT_PATCH,
+	XLATE_CREDIT_TUNNEL_RX,
+	XLATE_CREDIT_TUNNEL_TX,
+};
 
 /** Something that the flow's packets must be credited to. */
 struct xlate_credit {
 	enum xlate_credit_kind kind;
 	uint16_t
-		port; /**< OpenFlow port number in br. FDB: where the packets come in; PATCH: the patch port they go out of */
+		port; /**< OpenFlow port number in br. FDB: where the packets come in; PATCH, TUNNEL_TX: the port they go out of; TUNNEL_RX: came in on */
 	uint16_t vlan;	   /**< FDB */
 	uint8_t mac[6];	   /**< FDB: source address: learnt, or kept fresh, while the flow is used */
 	uint8_t table;	   /**< RULE, TABLE */

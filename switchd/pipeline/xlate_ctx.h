@@ -7,6 +7,7 @@
  *   action.c   OpenFlow actions, one function each
  *   actset.c   the action set, and nested scopes (clone, patch port)
  *   output.c   ports: checks, floods, patch ports, the controller
+ *   tunnel.c   ports that are tunnels
  *   normal.c   NORMAL; vlan.c the port's VLAN modes for it
  *   commit.c   datapath actions that make the packet what the flow says
  *
@@ -135,6 +136,15 @@ bool xlate_may_receive(struct xlate_ctx *ctx, const struct iface *iface);
 
 /** xlate_controller() - send a copy, of at most @max_len bytes, to the controller. */
 void xlate_controller(struct xlate_ctx *ctx, enum xlate_packet_in_reason reason, uint16_t max_len);
+
+/* ---- tunnel.c ---- */
+
+/** xlate_tunnel_mask() - right at the start: the packet's tunnel is looked at, and consumed. */
+void xlate_tunnel_mask(struct xlate_ctx *ctx);
+/** xlate_tunnel_receive() - @iface: where the packet came in. Return: false when it must be dropped. */
+bool xlate_tunnel_receive(struct xlate_ctx *ctx, const struct iface *iface);
+/** xlate_tunnel_output() - @max_len: bytes of the packet to send at most; 0: all. */
+void xlate_tunnel_output(struct xlate_ctx *ctx, const struct iface *iface, uint32_t max_len);
 
 /* ---- normal.c ---- */
 

@@ -100,10 +100,10 @@ static void test_counts(void **state VSW_UNUSED)
 	fixture_flow(br1, "actions=output:1");
 	check("in_port=1", "101");
 	xlate_credit(fixture.credits, fixture.out.n_credits, 3, 300, 1);
-	assert_int_equal(left->patch.tx_packets, 3);
-	assert_int_equal(left->patch.tx_bytes, 300);
-	assert_int_equal(left->patch.rx_packets, 0);
-	assert_int_equal(right->patch.rx_packets, 3);
+	assert_int_equal(left->counted.tx_packets, 3);
+	assert_int_equal(left->counted.tx_bytes, 300);
+	assert_int_equal(left->counted.rx_packets, 0);
+	assert_int_equal(right->counted.rx_packets, 3);
 	fixture_fini();
 }
 
