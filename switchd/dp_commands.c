@@ -17,6 +17,7 @@
 #include "switchd/dp_dump.h"
 #include "switchd/iface_dev.h"
 #include "switchd/trace.h"
+#include "switchd/tunnel.h"
 
 /* ---- trace ---- */
 
@@ -125,6 +126,29 @@ static int by_dp_port(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* A port that tunnel ports share: what came for none of them is counted here. */
+static void show_tunnels(const struct tunnel_dev *dev, struct ds *text, json_t *ports)
+{
+	const char *type = tunnel_kind_name(dev->kind);
+	struct dp_port_stats s = {0};
+	json_t *drops = json_object();
+	const char *separator = ", drops: ";
+
+	dev->dp->ops->port_stats(dev->dp, dev->dp_port, &s);
+	ds_printf(text, "  port %u: %s (%s, %zu ports", dev->dp_port, dev->name, type, dev->n_ifaces);
+	for (unsigned int i = 0; i < DROP_N_REASONS; i++) {
+		if (!s.drops[i])
+			continue;
+		ds_printf(text, "%s%s:%llu", separator, drop_reason_name(i), (unsigned long long)s.drops[i]);
+		json_object_set_new(drops, drop_reason_name(i), json_integer((json_int_t)s.drops[i]));
+		separator = " ";
+	}
+	ds_put(text, ")\n");
+	json_array_append_new(ports,
+			      json_pack("{s:I, s:s, s:s, s:I, s:o}", "number", (json_int_t)dev->dp_port, "name",
+					dev->name, "type", type, "ports", (json_int_t)dev->n_ifaces, "drops", drops));
+}
+
 static json_t *show_ports(const struct datapath *dp, struct ds *text)
 {
 	struct iface **list = xcalloc(hmap_count(&vswitch.dp_ports) + 1, sizeof(struct iface *)), *iface;
@@ -145,6 +169,9 @@ static json_t *show_ports(const struct datapath *dp, struct ds *text)
 						list[i]->name, "type", type, "bridge", list[i]->bridge->name));
 	}
 	free(list);
+	for (const struct tunnel_dev *dev = tunnel_dev_next(NULL); dev; dev = tunnel_dev_next(dev))
+		if (dev->dp == dp)
+			show_tunnels(dev, text, ports);
 	return ports;
 }
 

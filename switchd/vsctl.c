@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "switchd/tunnel_options.h"
 #include "switchd/vsctl_impl.h"
 
 static const struct command {
@@ -315,16 +316,30 @@ static int no_such_column(const char *const tables[], size_t n_tables, const cha
 			   word);
 }
 
+/* "remote_ip=10.0.0.2" is short for "options:remote_ip=10.0.0.2". Return: the long form, to be freed, or NULL. */
+static char *as_option(const char *word)
+{
+	size_t len = strcspn(word, "=:");
+	char *name = xasprintf("%.*s", (int)len, word);
+	bool is_option = word[len] == '=' && (tunnel_options_is_known(name) || !strcmp(name, "peer"));
+
+	free(name);
+	return is_option ? xasprintf("options:%s", word) : NULL;
+}
+
 int vsctl_set_columns(struct vsctl *c, const char *const tables[], size_t n_tables, const char *name,
 		      const char *const words[], size_t n, struct errtext *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		const char *argv[] = {"set", table_of_word(c, tables, n_tables, words[i]), name, words[i]};
+		char *option = n_tables > 1 ? as_option(words[i]) : NULL; /* an interface's */
+		const char *word = option ? option : words[i];
+		const char *argv[] = {"set", table_of_word(c, tables, n_tables, word), name, word};
 		struct dbcmd_output said = DBCMD_OUTPUT_INIT;
 		int error = argv[1] ? dbcmd_run(c->txn, ARRAY_SIZE(argv), argv, &said, err)
 				    : no_such_column(tables, n_tables, words[i], err);
 
 		dbcmd_output_fini(&said);
+		free(option);
 		if (error)
 			return error;
 	}

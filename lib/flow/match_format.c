@@ -355,8 +355,10 @@ static void mask_l3(const struct flow_key *key, struct flow_key *mask)
 
 static void mask_tunnel(const struct flow_key *key, struct flow_key *mask)
 {
-	MASK_IF_SET(p.tun_id);
-	if (!key->p.tun_dst && !memcmp(key->p.tun_ipv6_dst, mask->p.tun_ipv6_dst, 16))
+	/* Of a packet that came through a tunnel the key is shown when the tunnel had one. */
+	if (key->p.tun_flags & FLOW_TUN_KEY || !pkt_key_has_tunnel(&key->p))
+		MASK_IF_SET(p.tun_id);
+	if (!pkt_key_has_tunnel(&key->p))
 		return;
 	MASK(p.tun_src);
 	MASK(p.tun_dst);

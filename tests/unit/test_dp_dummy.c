@@ -65,7 +65,7 @@ static void forward(const struct dp_upcall *up, struct dp_actions *actions)
 
 static void add_port(int i, const char *stream, const char *pstream)
 {
-	struct dp_port_spec spec = {"d", "dummy", 0, stream, pstream, DP_PORT_NONE};
+	struct dp_port_spec spec = {"d", "dummy", 0, stream, pstream, DP_PORT_NONE, 0};
 	struct errtext err = {0};
 
 	if (ops->port_add(dp, &spec, &ports[i], &err))
@@ -696,7 +696,7 @@ static void stream_errors(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct dp_port_spec spec = {"d", "dummy", 0, cases[i].stream, cases[i].pstream, DP_PORT_NONE};
+		struct dp_port_spec spec = {"d", "dummy", 0, cases[i].stream, cases[i].pstream, DP_PORT_NONE, 0};
 
 		assert_true(ops->port_add(dp, &spec, &n, &err) < 0);
 		assert_string_equal(err.text, cases[i].text);
@@ -705,12 +705,12 @@ static void stream_errors(void **state)
 	path[120] = '\0';
 	snprintf(target, sizeof target, "punix:%s", path);
 	assert_int_equal(
-		ops->port_add(dp, &(struct dp_port_spec){"d", "dummy", 0, NULL, target, DP_PORT_NONE}, &n, &err),
+		ops->port_add(dp, &(struct dp_port_spec){"d", "dummy", 0, NULL, target, DP_PORT_NONE, 0}, &n, &err),
 		-ENAMETOOLONG);
 
 	/* A path in use is left alone; one that a dead process left behind is taken over. */
 	add_port(0, NULL, "punix:used");
-	assert_int_equal(ops->port_add(dp, &(struct dp_port_spec){"d", "dummy", 0, NULL, "punix:used", 5}, &n, &err),
+	assert_int_equal(ops->port_add(dp, &(struct dp_port_spec){"d", "dummy", 0, NULL, "punix:used", 5, 0}, &n, &err),
 			 -EADDRINUSE);
 	fd = connect_to("used");
 	assert_true(fd >= 0);
