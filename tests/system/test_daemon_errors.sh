@@ -26,7 +26,7 @@ check_fails "bad MAC" "'02:00:00:00:00' is no MAC address" vsw set Bridge br0 'o
 check_fails "VLAN of a new port as text" '"x" is not an integer' vsw add-port br0 e2 tag=x
 check_fails "VLAN 4095 among trunks" "4095 is no VLAN; they go from 0 to 4094" vsw set Port e1 trunks=1,4095
 check_fails "VLAN mode" '"foo" is not one of access' vsw set Port e1 vlan_mode=foo
-check_fails "type of interface" "'vxlan' is no interface type; known are system" vsw add-port br0 vx0 type=vxlan options:remote_ip=10.0.0.1
+check_fails "type of interface" "'vlan' is no interface type; known are system" vsw add-port br0 vx0 type=vlan
 check_fails "VLAN 4095 in the MAC table" "4095 is no VLAN; they go from 0 to 4094" vsw fdb add br0 e1 4095 02:00:00:00:00:01
 check_fails "MAC typo in the MAC table" "'02:00:00:00:00:0g' is no MAC address" vsw fdb add br0 e1 0 02:00:00:00:00:0g
 check_fails "a name with a line break stays on the line" "no bridge named a\?b" vsw list-ports $'a\nb'

@@ -79,7 +79,7 @@ static void test_sentences(void **state)
 		{"add-port b0 x type=dummy colour=red", -ENOENT,
 		 "add-port x: neither table Port nor table Interface has a column 'colour'"},
 		{"add-port b0 x type=foo", -EINVAL,
-		 "'foo' is no interface type; known are system, internal, tap, patch and dummy"},
+		 "'foo' is no interface type; known are system, internal, tap, patch, vxlan, geneve, gre and dummy"},
 		{"add-port b0 x", -EINVAL,
 		 "bridge b0 has datapath_type=dummy: its ports must have type=dummy or type=patch"},
 		{"add-port b0 x type=patch", -EINVAL, "type=patch needs options:peer=NAME"},
