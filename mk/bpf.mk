@@ -13,4 +13,4 @@ $(BPF_GEN)/%.bpf.o: switchd/bpf/%.bpf.c $(wildcard switchd/bpf/*.h include/vsw/*
 $(BPF_GEN)/%.skel.h: $(BPF_GEN)/%.bpf.o
 	$(Q){ echo '/* NOLINTBEGIN */' && $(BPFTOOL) gen skeleton $< name $* && echo '/* NOLINTEND */'; } >$@.tmp && mv $@.tmp $@
 
-$(O)/switchd/datapath/ebpf_load.o: $(BPF_GEN)/fastpath.skel.h
+$(O)/switchd/datapath/ebpf_load.o $(O)/tests/bench/bench_bpf.o: $(BPF_GEN)/fastpath.skel.h
