@@ -11,7 +11,8 @@
  *   flows     ARRAY   flow slot -> struct bpf_flow; mapped into the daemon's memory
  *   tails     ARRAY   flow slot -> struct bpf_tail: the rest of the key of flows that are in `large`
  *   ops       ARRAY   struct bpf_op: the lists that bpf_flow.act leads to; flows with equal actions share one
- *   cache     ARRAY   per CPU BPF_CACHE_SLOTS of struct bpf_cache_entry
+ *   cache     ARRAY   per CPU BPF_CACHE_BUCKETS of struct bpf_cache_bucket
+ *   traffic   ARRAY   per CPU BPF_N_PORTS of struct bpf_traffic
  *   control   ARRAY   one struct bpf_control
  *   scratch   PERCPU  the packet under way, and struct bpf_cpu_stats in front of it
  *
@@ -38,15 +39,16 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 2
+#define VSW_BPF_ABI 3
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
 	BPF_N_PORTS = 4096,
 	BPF_N_DEVS = 65536,
-	BPF_DEV_PROBES = 4,	/* a device is at its ifindex modulo BPF_N_DEVS or shortly behind */
-	BPF_CACHE_SLOTS = 8192, /* per CPU */
-	BPF_N_OPS = 72,		/* in one list: a flood to 64 ports, with some rewriting */
+	BPF_DEV_PROBES = 4,	  /* a device is at its ifindex modulo BPF_N_DEVS or shortly behind */
+	BPF_CACHE_BUCKETS = 8192, /* per CPU */
+	BPF_CACHE_WAYS = 4,	  /* entries of a bucket: 32,768 a CPU, 256 KiB */
+	BPF_N_OPS = 72,		  /* in one list: a flood to 64 ports, with some rewriting */
 	BPF_UPCALL_HDR = 24,
 	BPF_UPCALL_QUEUES = 16,
 };
@@ -59,14 +61,19 @@ struct bpf_dev {
 struct bpf_port {
 	uint32_t ifindex; /* 0: no such port */
 	uint32_t mtu;
-	uint64_t rx_packets, rx_bytes;
-	uint64_t tx_packets, tx_bytes;
 	uint64_t upcalls;      /* packets sent to the daemon */
 	uint64_t upcalls_done; /* how many of them it has read; written by the daemon alone */
 	uint64_t tx_dropped;
 	uint32_t generation; /* raised when the number is given to another device */
 	uint32_t zero;
 	uint64_t drops[DROP_N_REASONS];
+};
+
+/** What one CPU has seen of a port. */
+struct bpf_traffic {
+	uint64_t rx_packets, rx_bytes;
+	uint64_t tx_packets, tx_bytes;
+	uint64_t zero[4]; /* a cache line */
 };
 
 struct bpf_mask {
@@ -159,6 +166,10 @@ struct bpf_tail {
 struct bpf_cache_entry {
 	uint32_t tag;
 	uint32_t slot; /* + 1; 0: free */
+};
+
+struct bpf_cache_bucket {
+	struct bpf_cache_entry entries[BPF_CACHE_WAYS];
 };
 
 /** One queue of the TAP. */

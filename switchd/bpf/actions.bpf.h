@@ -5,13 +5,25 @@
 
 #include "maps.bpf.h"
 
-static __always_inline void account(struct bpf_flow *flow, struct __sk_buff *skb, const struct pkt_key *key)
+/* The coarse clock moves with the ticks: asked once in each. */
+static __always_inline uint64_t now_ns(struct scratch *s)
+{
+	uint64_t jiffies = bpf_jiffies64();
+
+	if (s->jiffies != jiffies) {
+		s->jiffies = jiffies;
+		s->now_ns = bpf_ktime_get_coarse_ns();
+	}
+	return s->now_ns;
+}
+
+static __always_inline void account(struct bpf_flow *flow, struct __sk_buff *skb, struct scratch *s)
 {
 	__sync_fetch_and_add(&flow->n_packets, 1);
-	__sync_fetch_and_add(&flow->n_bytes, skb->len + (skb->vlan_present ? 4 : 0));
-	flow->used_ns = bpf_ktime_get_coarse_ns();
-	if (key->tcp_flags & ~flow->tcp_flags)
-		flow->tcp_flags |= key->tcp_flags;
+	__sync_fetch_and_add(&flow->n_bytes, wire_len(skb));
+	flow->used_ns = now_ns(s);
+	if (s->key.tcp_flags & ~flow->tcp_flags)
+		flow->tcp_flags |= s->key.tcp_flags;
 }
 
 struct run {
@@ -56,10 +68,14 @@ static __always_inline struct bpf_port *output_port(struct run *r, uint32_t port
 	return out;
 }
 
-static __always_inline void count_sent(struct bpf_port *out, const struct __sk_buff *skb)
+static __always_inline void count_sent(struct run *r, uint32_t port)
 {
-	__sync_fetch_and_add(&out->tx_packets, 1);
-	__sync_fetch_and_add(&out->tx_bytes, skb->len + (skb->vlan_present ? 4 : 0));
+	struct bpf_traffic *t = traffic_of(r->s, port);
+
+	if (t) {
+		t->tx_packets++;
+		t->tx_bytes += wire_len(r->skb);
+	}
 }
 
 /* Ends the program: with the packet on its way through @port, or counted as dropped if no copy of it got anywhere. */
@@ -69,7 +85,7 @@ static __always_inline int send_last(struct run *r, uint32_t port)
 
 	if (!out)
 		return r->sent ? TC_ACT_SHOT : drop(r->in, r->reason);
-	count_sent(out, r->skb);
+	count_sent(r, port);
 	return bpf_redirect(out->ifindex, 0);
 }
 
@@ -83,7 +99,7 @@ static __always_inline void send_copy(struct run *r, uint32_t port)
 		note_drop(r, out, DROP_TX_ERROR);
 		return;
 	}
-	count_sent(out, r->skb);
+	count_sent(r, port);
 	r->sent++;
 }
 

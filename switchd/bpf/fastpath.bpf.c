@@ -10,7 +10,8 @@
  * which keeps every stack frame small.
  *
  *   maps.bpf.h     what is shared with the daemon, and the scratch
- *   parse.bpf.h    bytes -> key
+ *   quick.bpf.h    bytes -> key, for most packets
+ *   parse.bpf.h    bytes -> key, for all
  *   lookup.bpf.h   key -> flow
  *   actions.bpf.h  the flow's operations on the packet
  *   upcall.bpf.h   the way to the daemon, and the gate
@@ -20,6 +21,7 @@
 
 #include "actions.bpf.h"
 #include "lookup.bpf.h"
+#include "quick.bpf.h"
 #include "upcall.bpf.h"
 
 static __always_inline struct bpf_dev *find_dev(uint32_t ifindex)
@@ -52,15 +54,9 @@ int vsw_port(struct __sk_buff *skb)
 	in = port_of(dev->port);
 	if (!in)
 		return TC_ACT_SHOT;
-	__sync_fetch_and_add(&in->rx_packets, 1);
-	__sync_fetch_and_add(&in->rx_bytes, skb->len + (skb->vlan_present ? 4 : 0));
-
-	__builtin_memset(&s->key, 0, sizeof s->key);
-	__builtin_memset(&s->p, 0, sizeof s->p);
-	s->key.in_port = dev->port;
-	s->key.pkt_mark = skb->mark;
 	s->cpu = bpf_get_smp_processor_id();
-	bad = parse(skb, &s->key, &s->p);
+	count_received(s, dev->port, skb);
+	bad = parse_packet(skb, s, dev->port);
 	if (bad == DROP_MALFORMED_ETH)
 		return drop(in, bad);
 
@@ -74,7 +70,7 @@ int vsw_port(struct __sk_buff *skb)
 		return to_daemon(skb, s, in, 0, ctl);
 	if (!gate_is_open(flow))
 		return through_gate(skb, s, in, flow, slot, ctl);
-	account(flow, skb, &s->key);
+	account(flow, skb, s);
 	return run_flow(skb, s, in, act);
 }
 

@@ -5,6 +5,15 @@
 
 #include "maps.bpf.h"
 
+/* Odd numbers without pattern; of the second part, words 8 to 15 and 18 are hashed: what differs between packets. */
+static const uint64_t hash_factors[] = {
+	0x9e3779b97f4a7c15ull, 0xbf58476d1ce4e5b9ull, 0x94d049bb133111ebull, 0xd6e8feb86659fd93ull,
+	0xa0761d6478bd642full, 0xe7037ed1a0b428dbull, 0x8ebc6af09c88c6e3ull, 0x589965cc75374cc3ull,
+	0x1d8e4e27c47d124full, 0xeb44accab455d165ull, 0x2545f4914f6cdd1dull, 0xc2b2ae3d27d4eb4full,
+	0x165667b19e3779f9ull, 0x27d4eb2f165667c5ull, 0xff51afd7ed558ccdull, 0xc4ceb9fe1a85ec53ull,
+};
+
+/* A sum of products, which the CPU computes side by side, then mixed: a word's upper bits reach the product's upper bits only. */
 static __always_inline uint32_t hash_key(const struct pkt_key *key, int large)
 {
 	const uint64_t *w = (const uint64_t *)key;
@@ -12,12 +21,13 @@ static __always_inline uint32_t hash_key(const struct pkt_key *key, int large)
 
 #pragma unroll
 	for (int i = 0; i < PKT_KEY_COMPACT / 8; i++)
-		h = ((h << 25 | h >> 39) ^ w[i]) * 0x9e3779b97f4a7c15ull;
+		h += w[i] * hash_factors[i];
 	if (large) {
 #pragma unroll
-		for (int i = PKT_KEY_COMPACT / 8; i < PKT_KEY_WORDS; i++)
-			h = ((h << 25 | h >> 39) ^ w[i]) * 0x9e3779b97f4a7c15ull;
+		for (int i = PKT_KEY_COMPACT / 8; i < 16; i++)
+			h += (w[i] ^ h >> 32) * hash_factors[i];
 	}
+	h = (h ^ h >> 32) * hash_factors[0];
 	return h >> 32;
 }
 
@@ -81,27 +91,59 @@ static long try_mask(uint32_t i, struct search *search)
 	return 1;
 }
 
+/* The entry of @bucket with that @tag, or NULL. */
+static __always_inline struct bpf_cache_entry *find_entry(struct bpf_cache_bucket *bucket, uint32_t tag)
+{
+	struct bpf_cache_entry *found = NULL;
+
+#pragma unroll
+	for (int i = 0; i < BPF_CACHE_WAYS; i++)
+		if (bucket->entries[i].tag == tag)
+			found = &bucket->entries[i];
+	return found && found->slot ? found : NULL;
+}
+
+/* A flow that is found by its tag is the packet's when its masked key says so, too. */
+static __always_inline struct bpf_flow *verify(const struct bpf_cache_entry *entry, const struct scratch *s,
+					       const struct bpf_control *ctl)
+{
+	struct bpf_flow *flow = live_flow(entry->slot - 1, ctl);
+	const struct bpf_mask *mask;
+	uint32_t id;
+
+	if (!flow)
+		return NULL;
+	id = flow->mask;
+	mask = bpf_map_lookup_elem(&masks, &id);
+	return mask && matches(flow, entry->slot - 1, mask, &s->key) ? flow : NULL;
+}
+
+static __always_inline void remember(struct bpf_cache_bucket *bucket, struct bpf_cache_entry *entry, struct scratch *s,
+				     uint32_t tag, uint32_t slot)
+{
+	if (!entry)
+		entry = &bucket->entries[s->n_replaced++ & (BPF_CACHE_WAYS - 1)];
+	entry->tag = tag;
+	entry->slot = slot;
+}
+
 /* Return: slot + 1 of the flow that covers the packet, or 0. */
 static __always_inline uint32_t find_flow(struct scratch *s, struct bpf_control *ctl, struct bpf_flow **result)
 {
 	int is_large = s->key.eth_type == bpf_htons(TYPE_IPV6) || s->key.eth_type == bpf_htons(TYPE_ARP);
 	uint32_t tag = hash_key(&s->key, is_large);
-	uint32_t at = s->cpu * BPF_CACHE_SLOTS + (tag & (BPF_CACHE_SLOTS - 1));
-	struct bpf_cache_entry *entry = bpf_map_lookup_elem(&cache, &at);
+	uint32_t at = s->cpu * BPF_CACHE_BUCKETS + (tag & (BPF_CACHE_BUCKETS - 1));
+	struct bpf_cache_bucket *bucket = bpf_map_lookup_elem(&cache, &at);
+	struct bpf_cache_entry *entry = bucket ? find_entry(bucket, tag) : NULL;
 	struct search search = {.s = s};
 	struct bpf_flow *flow;
 
-	if (entry && entry->tag == tag && entry->slot) {
-		flow = live_flow(entry->slot - 1, ctl);
+	if (entry) {
+		flow = verify(entry, s, ctl);
 		if (flow) {
-			uint32_t id = flow->mask;
-			const struct bpf_mask *mask = bpf_map_lookup_elem(&masks, &id);
-
-			if (mask && matches(flow, entry->slot - 1, mask, &s->key)) {
-				s->stats.cache_hits++;
-				*result = flow;
-				return entry->slot;
-			}
+			s->stats.cache_hits++;
+			*result = flow;
+			return entry->slot;
 		}
 	}
 	bpf_loop(ctl->n_masks < BPF_N_MASKS ? ctl->n_masks : BPF_N_MASKS, try_mask, &search, 0);
@@ -110,10 +152,8 @@ static __always_inline uint32_t find_flow(struct scratch *s, struct bpf_control 
 	flow = live_flow(search.slot - 1, ctl);
 	if (!flow)
 		return 0;
-	if (entry) {
-		entry->tag = tag;
-		entry->slot = search.slot;
-	}
+	if (bucket)
+		remember(bucket, entry, s, tag, search.slot);
 	s->stats.mask_hits++;
 	*result = flow;
 	return search.slot;

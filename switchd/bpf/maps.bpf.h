@@ -25,7 +25,9 @@ MAP(large, BPF_MAP_TYPE_HASH, struct bpf_large_key, uint32_t, 1, BPF_F_NO_PREALL
 MAP(flows, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_flow, 1, BPF_F_MMAPABLE);
 MAP(tails, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_tail, 1, BPF_F_MMAPABLE);
 MAP(ops, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_op, 1, BPF_F_MMAPABLE);
-MAP(cache, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_cache_entry, BPF_CACHE_SLOTS, 0); /* times the CPUs */
+/* These two times the CPUs. */
+MAP(cache, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_cache_bucket, BPF_CACHE_BUCKETS, 0);
+MAP(traffic, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_traffic, BPF_N_PORTS, BPF_F_MMAPABLE);
 MAP(control, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_control, 1, BPF_F_MMAPABLE);
 
 /* Everything about the packet under way; one program at a time runs on a CPU's copy (tc programs do not nest, see redirect). */
@@ -35,6 +37,9 @@ struct scratch {
 	struct parsed p;
 	struct bpf_large_key lookup; /* its head serves as the small one */
 	uint32_t cpu;
+	uint32_t left_behind;	  /* of the packets before in `key`, see quick.bpf.h */
+	uint32_t n_replaced;	  /* cache entries: which of a bucket is next */
+	uint64_t jiffies, now_ns; /* the coarse clock as it was read in that tick */
 };
 MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, uint32_t, struct scratch, 1, 0);
 
@@ -43,6 +48,30 @@ static const uint32_t zero;
 static __always_inline struct bpf_port *port_of(uint32_t port)
 {
 	return bpf_map_lookup_elem(&ports, &port);
+}
+
+/* Bytes of the frame as it is on the wire. */
+static __always_inline uint32_t wire_len(const struct __sk_buff *skb)
+{
+	return skb->len + (skb->vlan_present ? 4 : 0);
+}
+
+/* Each CPU has its own; no other program runs on it meanwhile, so that adding needs no atomics. */
+static __always_inline struct bpf_traffic *traffic_of(const struct scratch *s, uint32_t port)
+{
+	uint32_t at = s->cpu * BPF_N_PORTS + port;
+
+	return bpf_map_lookup_elem(&traffic, &at);
+}
+
+static __always_inline void count_received(const struct scratch *s, uint32_t port, const struct __sk_buff *skb)
+{
+	struct bpf_traffic *t = traffic_of(s, port);
+
+	if (t) {
+		t->rx_packets++;
+		t->rx_bytes += wire_len(skb);
+	}
 }
 
 static __always_inline int drop(struct bpf_port *in, uint32_t reason)

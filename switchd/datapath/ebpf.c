@@ -115,6 +115,7 @@ static void port_to_kernel(struct ebpf_dp *dp, struct bpf_dev *dev, const struct
 {
 	struct bpf_port *port = &dp->kernel.ports[number];
 
+	ebpf_kernel_clear_traffic(&dp->kernel, number);
 	*port = (struct bpf_port){.mtu = mtu_of(spec->ifindex), .generation = port->generation + 1};
 	__atomic_store_n(&port->ifindex, (uint32_t)spec->ifindex, __ATOMIC_RELEASE);
 	dev->port = number;
@@ -189,6 +190,7 @@ static int ebpf_port_stats(struct datapath *datapath, uint32_t port_no, struct d
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
 	struct user_port *port = port_no < BPF_N_PORTS ? dp->user.ports[port_no] : NULL;
 	const struct bpf_port *k = &dp->kernel.ports[port_no < BPF_N_PORTS ? port_no : 0];
+	struct bpf_traffic traffic;
 	uint64_t n_read, n_lost, n_up, n_dropped = 0;
 
 	if (!port)
@@ -206,11 +208,12 @@ static int ebpf_port_stats(struct datapath *datapath, uint32_t port_no, struct d
 	}
 	stats->drops[DROP_UPCALL_QUEUE_FULL] += n_lost;
 	stats->queued += n_up - n_read - n_lost;
-	stats->tx_packets += relaxed(&k->tx_packets);
-	stats->tx_bytes += relaxed(&k->tx_bytes);
 	stats->tx_dropped += relaxed(&k->tx_dropped);
-	stats->rx_bytes = relaxed(&k->rx_bytes);
-	stats->rx_packets = relaxed(&k->rx_packets);
+	ebpf_kernel_traffic(&dp->kernel, port_no, &traffic);
+	stats->tx_packets += traffic.tx_packets;
+	stats->tx_bytes += traffic.tx_bytes;
+	stats->rx_bytes = traffic.rx_bytes;
+	stats->rx_packets = traffic.rx_packets;
 	stats->forwarded += stats->rx_packets - n_dropped - n_up;
 	return 0;
 }

@@ -48,6 +48,8 @@ struct ebpf_kernel {
 	int small_fd, large_fd, scratch_fd;
 	struct bpf_dev *devs;
 	struct bpf_port *ports;
+	struct bpf_traffic *traffic;
+	uint32_t n_cpus;
 	struct bpf_mask *masks;
 	struct bpf_flow *flows;
 	struct bpf_tail *tails;
@@ -68,6 +70,10 @@ void ebpf_kernel_unload(struct ebpf_kernel *kernel);
 size_t ebpf_kernel_scratch_size(const struct ebpf_kernel *kernel);
 /** ebpf_kernel_stats() - the sum over the CPUs. */
 void ebpf_kernel_stats(const struct ebpf_kernel *kernel, struct bpf_cpu_stats *sum);
+/** ebpf_kernel_traffic() - of a port, the sum over the CPUs. */
+void ebpf_kernel_traffic(const struct ebpf_kernel *kernel, uint32_t port, struct bpf_traffic *sum);
+/** ebpf_kernel_clear_traffic() - before a port's number is given to another device. */
+void ebpf_kernel_clear_traffic(const struct ebpf_kernel *kernel, uint32_t port);
 
 /** What the daemon knows of a slot of the kernel's table. */
 struct ebpf_slot {

@@ -79,12 +79,13 @@ static bool map_all(struct ebpf_kernel *k, const struct fastpath *f)
 {
 	k->devs = map_memory(f->maps.devs);
 	k->ports = map_memory(f->maps.ports);
+	k->traffic = map_memory(f->maps.traffic);
 	k->masks = map_memory(f->maps.masks);
 	k->flows = map_memory(f->maps.flows);
 	k->tails = map_memory(f->maps.tails);
 	k->ops = map_memory(f->maps.ops);
 	k->control = map_memory(f->maps.control);
-	return k->devs && k->ports && k->masks && k->flows && k->tails && k->ops && k->control;
+	return k->devs && k->ports && k->traffic && k->masks && k->flows && k->tails && k->ops && k->control;
 }
 
 /*
@@ -98,7 +99,10 @@ static int set_sizes(struct ebpf_kernel *k, const struct fastpath *f, uint32_t m
 
 	k->n_slots = max_flows + max_flows / 8 + MIN_SPARE_SLOTS;
 	k->n_ops = MAX(max_flows * OPS_PER_FLOW, MIN_OPS);
-	error = bpf_map__set_max_entries(f->maps.cache, BPF_CACHE_SLOTS * n_cpus);
+	k->n_cpus = n_cpus;
+	error = bpf_map__set_max_entries(f->maps.cache, BPF_CACHE_BUCKETS * n_cpus);
+	if (!error)
+		error = bpf_map__set_max_entries(f->maps.traffic, BPF_N_PORTS * n_cpus);
 	if (!error)
 		error = bpf_map__set_max_entries(f->maps.small, k->n_slots);
 	if (!error)
@@ -147,6 +151,7 @@ void ebpf_kernel_unload(struct ebpf_kernel *k)
 	if (f) {
 		unmap_memory(f->maps.devs, k->devs);
 		unmap_memory(f->maps.ports, k->ports);
+		unmap_memory(f->maps.traffic, k->traffic);
 		unmap_memory(f->maps.masks, k->masks);
 		unmap_memory(f->maps.flows, k->flows);
 		unmap_memory(f->maps.tails, k->tails);
@@ -185,4 +190,23 @@ void ebpf_kernel_stats(const struct ebpf_kernel *k, struct bpf_cpu_stats *sum)
 		}
 	}
 	free(values);
+}
+
+void ebpf_kernel_traffic(const struct ebpf_kernel *k, uint32_t port, struct bpf_traffic *sum)
+{
+	*sum = (struct bpf_traffic){0};
+	for (uint32_t cpu = 0; cpu < k->n_cpus; cpu++) {
+		const struct bpf_traffic *t = &k->traffic[cpu * BPF_N_PORTS + port];
+
+		sum->tx_packets += __atomic_load_n(&t->tx_packets, __ATOMIC_RELAXED);
+		sum->tx_bytes += __atomic_load_n(&t->tx_bytes, __ATOMIC_RELAXED);
+		sum->rx_bytes += __atomic_load_n(&t->rx_bytes, __ATOMIC_RELAXED);
+		sum->rx_packets += __atomic_load_n(&t->rx_packets, __ATOMIC_RELAXED);
+	}
+}
+
+void ebpf_kernel_clear_traffic(const struct ebpf_kernel *k, uint32_t port)
+{
+	for (uint32_t cpu = 0; cpu < k->n_cpus; cpu++)
+		k->traffic[cpu * BPF_N_PORTS + port] = (struct bpf_traffic){0};
 }

@@ -33,6 +33,8 @@ struct maps {
 	struct bpf_port *ports;
 	struct bpf_mask *masks;
 	struct bpf_flow *flows;
+	struct bpf_tail *tails;
+	struct bpf_op *ops;
 	struct bpf_control *control;
 };
 
@@ -52,14 +54,26 @@ static void *map_memory(struct bpf_map *map)
 	return memory;
 }
 
+static void set_sizes(const struct fastpath *f, bool has_cache)
+{
+	uint32_t n_cpus = (uint32_t)libbpf_num_possible_cpus();
+
+	bpf_map__set_max_entries(f->maps.cache, has_cache ? BPF_CACHE_BUCKETS * n_cpus : 1);
+	bpf_map__set_max_entries(f->maps.traffic, BPF_N_PORTS * n_cpus);
+	bpf_map__set_max_entries(f->maps.small, 64);
+	bpf_map__set_max_entries(f->maps.large, 64);
+	bpf_map__set_max_entries(f->maps.flows, 64);
+	bpf_map__set_max_entries(f->maps.tails, 64);
+	bpf_map__set_max_entries(f->maps.ops, BPF_N_OPS);
+}
+
 static void load(struct maps *m, bool has_cache)
 {
-	long n_cpus = libbpf_num_possible_cpus();
 	struct fastpath *f = fastpath__open();
 
 	if (!f)
 		die("open");
-	bpf_map__set_max_entries(f->maps.cache, has_cache ? bpf_map__max_entries(f->maps.cache) * (uint32_t)n_cpus : 1);
+	set_sizes(f, has_cache);
 	if (fastpath__load(f))
 		die("load");
 	*m = (struct maps){
@@ -68,6 +82,8 @@ static void load(struct maps *m, bool has_cache)
 		.ports = map_memory(f->maps.ports),
 		.masks = map_memory(f->maps.masks),
 		.flows = map_memory(f->maps.flows),
+		.tails = map_memory(f->maps.tails),
+		.ops = map_memory(f->maps.ops),
 		.control = map_memory(f->maps.control),
 	};
 	m->devs[LOOPBACK] = (struct bpf_dev){.ifindex = LOOPBACK, .port = IN};
@@ -107,9 +123,9 @@ static struct pkt_key masked_key(const struct maps *m, uint32_t mask, const uint
 	return u.key;
 }
 
-/* @n_masks masks; the packet's flow is under the last of them. */
-static void prepare(struct maps *m, uint32_t n_masks, const uint8_t *frame, size_t len, const struct bpf_op *ops,
-		    uint32_t n_ops)
+/* @n_masks masks; the packet's flow is under the last of them. Return: its entry in the map @fd. */
+static struct bpf_large_key prepare(struct maps *m, uint32_t n_masks, const uint8_t *frame, size_t len,
+				    const struct bpf_op *ops, uint32_t n_ops, int *fd)
 {
 	bool is_large = frame[12] == 0x86;
 	struct bpf_flow *f = &m->flows[0];
@@ -125,15 +141,16 @@ static void prepare(struct maps *m, uint32_t n_masks, const uint8_t *frame, size
 		.id = 1,
 		.gate = BPF_GATE_OPEN,
 		.mask = n_masks - 1,
-		.n_ops = n_ops,
-		.out = n_ops == 1 && ops->code == BPF_OP_OUTPUT ? ops->value + 1 : 0,
+		.act = n_ops == 1 && ops->code == BPF_OP_OUTPUT ? BPF_ACT(0, ops->value + 1) : BPF_ACT(n_ops, 0),
 	};
 	memcpy(f->key, &words, sizeof f->key);
-	memcpy(f->ops, ops, n_ops * sizeof *ops);
+	memcpy(m->tails[0].key, (const uint8_t *)&words + sizeof f->key, sizeof m->tails[0].key);
+	memcpy(m->ops, ops, n_ops * sizeof *ops);
 	memcpy(key.words, &words, sizeof key.words);
-	if (bpf_map_update_elem(bpf_map__fd(is_large ? m->object->maps.large : m->object->maps.small), &key, &slot,
-				BPF_ANY))
+	*fd = bpf_map__fd(is_large ? m->object->maps.large : m->object->maps.small);
+	if (bpf_map_update_elem(*fd, &key, &slot, BPF_ANY))
 		die("bpf_map_update_elem");
+	return key;
 }
 
 /* ---- measuring ---- */
@@ -193,8 +210,11 @@ static void line(struct maps *m, const char *what, uint32_t n_masks, bool v6, un
 	uint8_t frame[128];
 	size_t len = build(frame, v6, n_tags);
 
-	prepare(m, n_masks, frame, len, ops, n_ops);
+	int fd;
+	struct bpf_large_key key = prepare(m, n_masks, frame, len, ops, n_ops, &fd);
+
 	printf("%s: %u ns\n", what, measure(bpf_program__fd(m->object->progs.vsw_port), frame, len, TC_ACT_REDIRECT));
+	bpf_map_delete_elem(fd, &key);
 }
 
 static void with_cache(void)
