@@ -334,6 +334,29 @@ static int compare_entries(const void *a_, const void *b_)
 	return a->vlan != b->vlan ? a->vlan - b->vlan : memcmp(a->mac, b->mac, sizeof a->mac);
 }
 
+static void copy_entry(const struct fdb_item *e, int64_t now_ms, struct fdb_entry *copy)
+{
+	int64_t used_ms = atomic_load_explicit(&e->used_ms, memory_order_relaxed);
+
+	memcpy(copy->mac, e->mac, sizeof copy->mac);
+	copy->vlan = e->vlan;
+	copy->is_static = e->is_static;
+	copy->age_ms = e->is_static ? 0 : MAX(now_ms - used_ms, 0);
+	copy->port = e->owner->port;
+}
+
+bool fdb_get(struct fdb *fdb, uint16_t vlan, const uint8_t mac[6], int64_t now_ms, struct fdb_entry *entry)
+{
+	const struct fdb_item *e;
+
+	pthread_rwlock_rdlock(&fdb->lock);
+	e = fdb_find(fdb, vlan, mac);
+	if (e)
+		copy_entry(e, now_ms, entry);
+	pthread_rwlock_unlock(&fdb->lock);
+	return e;
+}
+
 size_t fdb_snapshot(struct fdb *fdb, int64_t now_ms, struct fdb_entry **entries)
 {
 	struct fdb_item *e;
@@ -341,16 +364,8 @@ size_t fdb_snapshot(struct fdb *fdb, int64_t now_ms, struct fdb_entry **entries)
 
 	pthread_rwlock_rdlock(&fdb->lock);
 	*entries = xcalloc(hmap_count(&fdb->entries) + 1, sizeof **entries);
-	HMAP_FOR_EACH(e, node, &fdb->entries) {
-		struct fdb_entry *copy = &(*entries)[n++];
-		int64_t used_ms = atomic_load_explicit(&e->used_ms, memory_order_relaxed);
-
-		memcpy(copy->mac, e->mac, sizeof copy->mac);
-		copy->vlan = e->vlan;
-		copy->is_static = e->is_static;
-		copy->age_ms = e->is_static ? 0 : MAX(now_ms - used_ms, 0);
-		copy->port = e->owner->port;
-	}
+	HMAP_FOR_EACH(e, node, &fdb->entries)
+		copy_entry(e, now_ms, &(*entries)[n++]);
 	pthread_rwlock_unlock(&fdb->lock);
 	qsort(*entries, n, sizeof **entries, compare_entries);
 	return n;

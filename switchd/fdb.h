@@ -114,6 +114,8 @@ struct fdb_entry {
 	struct port *port; /**< valid as long as the caller holds switch_rdlock() or is the main thread */
 };
 
+/** fdb_get() - one entry. Return: false when the address is not known. */
+bool fdb_get(struct fdb *fdb, uint16_t vlan, const uint8_t mac[6], int64_t now_ms, struct fdb_entry *entry);
 /** fdb_snapshot() - copies of all entries, by VLAN and address; the caller frees. Return: their number. */
 size_t fdb_snapshot(struct fdb *fdb, int64_t now_ms, struct fdb_entry **entries);
 /** fdb_format() - the table as OVS's fdb/show prints it; caller as for struct fdb_entry.port. */

@@ -17,9 +17,11 @@
 #include "flow/ofact.h"
 #include "packet/packet.h"
 #include "switchd/bridge.h"
+#include "switchd/drop_text.h"
 #include "switchd/pipeline/table.h"
 #include "switchd/pipeline/xlate.h"
 #include "switchd/pipeline/xlate_trace.h"
+#include "switchd/trace_parts.h"
 #include "switchd/trace_text.h"
 
 /* Deeper nesting than this is not shown: readers of JSON stop at some depth, and people long before. */
@@ -115,12 +117,16 @@ static void on_event(struct xlate_trace *trace, const struct xlate_event *event)
 		break;
 	case XLATE_EV_TABLE:
 		open_level(l, table_node(event, names_now(l)), NULL);
+		trace_put_nearest(event, names_now(l), l->levels[MIN(l->level, MAX_LEVELS - 1u)].steps);
 		break;
 	case XLATE_EV_ACTION_SET:
 		open_level(l, json_pack("{s:s}", "type", "action-set"), NULL);
 		break;
 	case XLATE_EV_END:
 		l->level--;
+		break;
+	case XLATE_EV_NORMAL:
+		append(l, trace_normal(event->normal));
 		break;
 	case XLATE_EV_ACTION:
 		append(l, action_node(l, event->ofact));
@@ -226,6 +232,25 @@ static void put_flows(json_t *result, const struct job *job, const struct port_n
 	ds_fini(&text);
 }
 
+/* Where it died: what `drop_reason` is the short form of. */
+static json_t *drop_place(const struct xlate_out *out)
+{
+	json_t *place = json_pack("{s:s, s:s}", "reason", drop_reason_name(out->drop), "text",
+				  drop_reason_sentence(out->drop));
+	struct ds text = DS_INIT;
+
+	if (!out->drop_bridge)
+		return place;
+	json_object_set_new(place, "bridge", json_string(out->drop_bridge->name));
+	json_object_set_new(place, "table", json_integer(out->drop_table));
+	if (out->drop_has_rule) {
+		ds_printf(&text, "0x%" PRIx64, out->drop_cookie);
+		set_text(place, "cookie", &text);
+	}
+	ds_fini(&text);
+	return place;
+}
+
 static json_t *make_result(const struct bridge *br, const struct job *job, json_t *steps, bool names)
 {
 	struct dp_names dp_names = {.names.name = dp_port_name, .dp = br->dp};
@@ -236,8 +261,12 @@ static json_t *make_result(const struct bridge *br, const struct job *job, json_
 	json_object_set_new(result, "steps", steps);
 	dp_actions_format(job->out.actions.data, job->out.actions.len, names ? &dp_names.names : NULL, &text);
 	set_text(result, "datapath_actions", &text);
-	if (job->out.drop)
+	if (job->out.drop) {
 		json_object_set_new(result, "drop_reason", json_string(drop_reason_name(job->out.drop)));
+		json_object_set_new(result, "drop", drop_place(&job->out));
+	} else {
+		trace_forget_nearest(steps);
+	}
 	if (job->out.failed)
 		json_object_set_new(result, "failed", json_string(job->out.failed));
 	trace_format(result, &text);

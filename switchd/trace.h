@@ -11,12 +11,17 @@
  *   megaflow          what a cached flow for this would match
  *   datapath_actions  "drop", or what it would do
  *   drop_reason       a name of DROP_REASONS; only when it drops
+ *   drop              the same with "reason", "text" (a sentence), "bridge", "table" and, if a rule did it, its "cookie"
  *   text              all of it for people
  *
  * A node has "type" and
  *   bridge      "name", "steps"
  *   table       "table", "match" ("priority" and "cookie" beside it; null when no rule matched), "steps"
  *   action-set  "steps": the actions of the action set
+ *   nearest     a rule of the table above it that missed, when the packet is dropped: "priority", "match", "cookie", "fields" (array of {"field",
+ *               "is", "wants"}), "text"; up to three, nearest first
+ *   normal      what NORMAL is about to do: "decision" (flood, forward or hairpin), "vlan", "in", "source" and "destination" ({"mac", "port",
+ *               "age_s", "static"}; "port" null: not in the FDB), "ports" (of a flood, {"port", "sent", "why"}), "lines" for people
  *   action      "action": its text
  *   detail, warning, error   "text": a remark on the action before it
  */

@@ -42,6 +42,13 @@ static void put_bridge(const json_t *node, int indent, struct ds *out)
 	ds_put_char(out, '\n');
 }
 
+/* The caller has put the indentation of the first line. */
+static void put_lines(const json_t *lines, int indent, struct ds *out)
+{
+	for (size_t i = 0; i < json_array_size(lines); i++)
+		ds_printf(out, "%*s -> %s\n", i ? indent : 0, "", json_string_value(json_array_get(lines, i)));
+}
+
 static void put_node(const json_t *node, int indent, struct ds *out)
 {
 	const char *type = get(node, "type");
@@ -52,6 +59,8 @@ static void put_node(const json_t *node, int indent, struct ds *out)
 		put_table(node, out);
 	else if (!strcmp(type, "action-set"))
 		ds_put(out, "--. Executing action set:\n");
+	else if (!strcmp(type, "normal"))
+		put_lines(json_object_get(node, "lines"), indent, out);
 	else if (!strcmp(type, "action"))
 		ds_printf(out, "%s\n", get(node, "action"));
 	else if (!strcmp(type, "warning"))
@@ -62,9 +71,21 @@ static void put_node(const json_t *node, int indent, struct ds *out)
 		ds_printf(out, " -> %s\n", get(node, "text"));
 }
 
+/* Is it not the first of its type among its siblings? */
+static bool has_elder(const json_t *steps, size_t i)
+{
+	const char *type = get(json_array_get(steps, i), "type");
+
+	while (i--)
+		if (!strcmp(get(json_array_get(steps, i), "type"), type))
+			return true;
+	return false;
+}
+
 /*
  * A table that is the last thing in its list stands as far left as the one that led to it, so that a pipeline of one table after
- * the other does not wander off to the right; everything else stands one step inside.
+ * the other does not wander off to the right; everything else stands one step inside. So does the last of several bridges that a flood
+ * reaches: it is a sibling of the others.
  */
 static void put_steps(const json_t *steps, int level, struct ds *out)
 {
@@ -72,7 +93,7 @@ static void put_steps(const json_t *steps, int level, struct ds *out)
 
 	for (i = 0; i < n; i++) {
 		const json_t *node = json_array_get(steps, i), *inner = json_object_get(node, "steps");
-		int inside = !inner || i + 1 < n;
+		int inside = !inner || i + 1 < n || (!strcmp(get(node, "type"), "bridge") && has_elder(steps, i));
 		int indent = (level + inside) * 4;
 
 		if (!strcmp(get(node, "type"), "bridge"))
@@ -84,12 +105,26 @@ static void put_steps(const json_t *steps, int level, struct ds *out)
 	}
 }
 
+static void put_drop(const json_t *drop, struct ds *out)
+{
+	if (!drop)
+		return;
+	ds_printf(out, "Dropped: %s: %s", get(drop, "reason"), get(drop, "text"));
+	if (json_object_get(drop, "bridge"))
+		ds_printf(out, " (bridge %s, table %" JSON_INTEGER_FORMAT, get(drop, "bridge"),
+			  json_integer_value(json_object_get(drop, "table")));
+	if (json_object_get(drop, "cookie"))
+		ds_printf(out, ", cookie %s", get(drop, "cookie"));
+	ds_put(out, json_object_get(drop, "bridge") ? ")\n" : "\n");
+}
+
 void trace_format(const json_t *result, struct ds *out)
 {
 	ds_printf(out, "Flow: %s\n", get(result, "flow"));
 	put_steps(json_object_get(result, "steps"), 0, out);
 	ds_printf(out, "\nFinal flow: %s\n", get(result, "final_flow"));
 	ds_printf(out, "Megaflow: %s\n", get(result, "megaflow"));
+	put_drop(json_object_get(result, "drop"), out);
 	ds_printf(out, "Datapath actions: %s\n", get(result, "datapath_actions"));
 	if (json_object_get(result, "failed"))
 		ds_printf(out, "Translation failed (%s), packet is dropped.\n", get(result, "failed"));

@@ -22,6 +22,13 @@ static struct rule *lookup(struct xlate_ctx *ctx, uint16_t in_port, uint8_t tabl
 		p->tp_src = p->tp_dst = 0;
 	ctx->out->tables[table / 64] |= UINT64_C(1) << (table % 64);
 	rule = tables_lookup(ctx->br->tables, table, ctx->version, &ctx->flow, &ctx->wc);
+	if (ctx->in->trace)
+		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_TABLE,
+						       .bridge = ctx->br,
+						       .table = table,
+						       .rule = rule,
+						       .key = &ctx->flow,
+						       .version = ctx->version});
 	p->in_port = old_in_port;
 	p->tp_src = tp_src;
 	p->tp_dst = tp_dst;
@@ -32,6 +39,7 @@ static void run_rule(struct xlate_ctx *ctx, struct rule *rule)
 {
 	const struct rule_actions *actions = rule->actions;
 
+	xlate_note_rule(ctx);
 	if (!xlate_add_credit(ctx,
 			      &(struct xlate_credit){
 				      .kind = XLATE_CREDIT_RULE, .br = ctx->br, .table = ctx->table, .rule = rule}))
@@ -58,13 +66,6 @@ static void visit(struct xlate_ctx *ctx, uint16_t in_port, uint8_t table, bool i
 
 	ctx->table = table;
 	ctx->rule = rule;
-	if (ctx->in->trace)
-		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_TABLE,
-						       .bridge = ctx->br,
-						       .table = table,
-						       .rule = rule,
-						       .key = &ctx->flow,
-						       .version = ctx->version});
 	if (rule)
 		run_rule(ctx, rule);
 	else

@@ -16,7 +16,7 @@
 #include "switchd/pipeline/xlate_ctx.h"
 
 /* Where packets come from that the controller made: every VLAN, nothing learnt. */
-static const struct port no_port = {.name = (char *)"none", .vlan_mode = VLAN_TRUNK, .tag = -1};
+const struct port xlate_no_port__ = {.name = (char *)"none", .vlan_mode = VLAN_TRUNK, .tag = -1};
 
 /* Destinations that bridges keep for themselves: IEEE 802.1Q's, and those of some vendors, as listed under forward-bpdu. */
 static const struct {
@@ -66,7 +66,7 @@ static const struct port *input_port(struct xlate_ctx *ctx)
 	if (iface)
 		return iface->port;
 	if (number == OFPP_NONE || number == OFPP_CONTROLLER)
-		return &no_port;
+		return &xlate_no_port__;
 	xlate_error(ctx, "received packet on unknown port %u", number);
 	xlate_warn(ctx, "no input bundle, dropping");
 	xlate_hint(ctx, DROP_NO_PORT);
@@ -87,7 +87,7 @@ static bool may_enter(struct xlate_ctx *ctx, const struct port *in, const struct
 {
 	if (is_cut_tag(ctx) || !vlan_may_enter(ctx, in, wire))
 		return false;
-	if (in == &no_port || ctx->br->forward_bpdu || !is_reserved(ctx->flow.p.eth_dst))
+	if (in == &xlate_no_port__ || ctx->br->forward_bpdu || !is_reserved(ctx->flow.p.eth_dst))
 		return true;
 	xlate_detail(ctx, "packet has reserved destination MAC, dropping");
 	xlate_hint(ctx, DROP_RESERVED_MAC);
@@ -95,7 +95,7 @@ static bool may_enter(struct xlate_ctx *ctx, const struct port *in, const struct
 }
 
 /* VLANs in which nothing is learnt, nor looked up: every packet goes everywhere. */
-static bool is_flood_vlan(const struct xlate_ctx *ctx, uint16_t vlan)
+bool xlate_is_flood_vlan__(const struct xlate_ctx *ctx, uint16_t vlan)
 {
 	return ctx->br->flood_vlans && vlan_bitmap_has(ctx->br->flood_vlans, vlan);
 }
@@ -125,7 +125,7 @@ static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
 	bool is_multicast = p->eth_src[0] & 1;
 
 	source.is_gratuitous_arp = is_gratuitous_arp(ctx);
-	if (in == &no_port || is_multicast || is_flood_vlan(ctx, vlan))
+	if (in == &xlate_no_port__ || is_multicast || xlate_is_flood_vlan__(ctx, vlan))
 		return;
 	memcpy(source.mac, p->eth_src, sizeof source.mac);
 	memcpy(credit.mac, p->eth_src, sizeof credit.mac);
@@ -149,7 +149,7 @@ static void output(struct xlate_ctx *ctx, struct port *out, const struct vlan_st
 	memcpy(ctx->flow.p.vlan, saved, sizeof saved);
 }
 
-static bool is_floodable(const struct port *port)
+bool xlate_is_floodable__(const struct port *port)
 {
 	const struct iface *iface;
 
@@ -165,15 +165,17 @@ static void flood(struct xlate_ctx *ctx, const struct port *in, const struct vla
 
 	xlate_hint(ctx, DROP_NO_DESTINATION);
 	cds_list_for_each_entry(out, &ctx->br->ports, bridge_node)
-		if (out != in && vlan_carries(ctx, out, inside) && is_floodable(out))
+		if (out != in && vlan_carries(ctx, out, inside) && xlate_is_floodable__(out))
 			output(ctx, out, inside);
 }
 
 static void forward(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside)
 {
 	uint16_t vlan = inside->tag[0].vid;
-	struct port *out = is_flood_vlan(ctx, vlan) ? NULL : fdb_lookup(ctx->br->fdb, vlan, ctx->flow.p.eth_dst);
+	struct port *out = xlate_is_flood_vlan__(ctx, vlan) ? NULL : fdb_lookup(ctx->br->fdb, vlan, ctx->flow.p.eth_dst);
 
+	if (ctx->in->trace)
+		xlate_explain_normal(ctx, in, inside, out);
 	if (!out) {
 		xlate_detail(ctx, "no learned MAC for destination, flooding");
 		flood(ctx, in, inside);

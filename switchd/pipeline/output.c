@@ -95,14 +95,19 @@ static void output_patch(struct xlate_ctx *ctx, const struct iface *out)
 {
 	struct flow_key saved_flow = ctx->flow;
 	struct bridge *saved_br = ctx->br;
+	const struct rule *saved_rule = ctx->rule;
+	uint8_t saved_table = ctx->table;
 	uint64_t saved_version = ctx->version;
 
 	if (!xlate_add_credit(ctx,
 			      &(struct xlate_credit){.kind = XLATE_CREDIT_PATCH, .br = ctx->br, .port = out->ofp_port}))
 		return;
+	ctx->rule = NULL;
 	enter_peer(ctx, out->peer);
 	ctx->flow = saved_flow;
 	ctx->br = saved_br;
+	ctx->rule = saved_rule;
+	ctx->table = saved_table;
 	ctx->version = saved_version;
 	if (ctx->error)
 		ctx->hint = ctx->error;

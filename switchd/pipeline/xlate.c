@@ -36,11 +36,27 @@ void xlate_report__(struct xlate_ctx *ctx, enum xlate_event_kind kind, const cha
 	va_end(args);
 }
 
+/* Whatever comes to nothing from here on comes to it here, until something later does. */
+static void note_place(struct xlate_ctx *ctx)
+{
+	ctx->out->drop_bridge = ctx->br;
+	ctx->out->drop_has_rule = ctx->rule;
+	ctx->out->drop_cookie = ctx->rule ? ctx->rule->cookie : 0;
+	ctx->out->drop_table = ctx->table;
+}
+
+void xlate_note_rule(struct xlate_ctx *ctx)
+{
+	if (!ctx->hint)
+		note_place(ctx);
+}
+
 void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *fmt, ...)
 {
 	va_list args;
 
 	ctx->error = reason;
+	note_place(ctx);
 	if (!ctx->in->trace)
 		return;
 	va_start(args, fmt);
@@ -51,8 +67,7 @@ void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *fmt,
 void xlate_hint(struct xlate_ctx *ctx, enum drop_reason reason)
 {
 	ctx->hint = reason;
-	ctx->out->drop_cookie = ctx->rule ? ctx->rule->cookie : 0;
-	ctx->out->drop_table = ctx->table;
+	note_place(ctx);
 }
 
 bool xlate_add_credit(struct xlate_ctx *ctx, const struct xlate_credit *credit)

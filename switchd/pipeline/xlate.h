@@ -69,8 +69,11 @@ struct xlate_out {
 	struct pkt_key mask;	   /**< in_port, recirc_id and eth_type are always in it */
 	enum drop_reason drop;	   /**< why, when the actions are empty; the list then holds one DP_DROP with it */
 	const char *failed;	   /**< why translation was given up, else NULL; what it had put together is dropped */
-	uint64_t drop_cookie;	   /**< cookie and table of the rule that dropped, where one did */
+	/** Where that was: the bridge (NULL: before any), its table, and the cookie of the rule there if one matched. */
+	struct bridge *drop_bridge;
+	uint64_t drop_cookie;
 	uint8_t drop_table;
+	bool drop_has_rule;
 	struct bridge *bridge; /**< where it entered, NULL when the port belongs to none */
 	uint64_t tables[4];    /**< bit T: table T of any bridge was looked up; what a change there must revalidate */
 	bool used_fdb;	       /**< an FDB change can change the answer */

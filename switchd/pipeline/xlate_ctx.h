@@ -8,7 +8,7 @@
  *   actset.c   the action set, and nested scopes (clone, patch port)
  *   output.c   ports: checks, floods, patch ports, the controller
  *   tunnel.c   ports that are tunnels
- *   normal.c   NORMAL; vlan.c the port's VLAN modes for it
+ *   normal.c   NORMAL; vlan.c the port's VLAN modes for it; normal_explain.c why it does what it does
  *   commit.c   datapath actions that make the packet what the flow says
  *
  * Three keys tell the story of the packet: `flow` is what actions have made of it, `base` what the datapath actions emitted so far have
@@ -28,6 +28,8 @@
 struct iface;
 struct ofact;
 struct ofact_stack;
+struct port;
+struct vlan_stack;
 
 /** Most elements of the stack, and of the action set; more than anybody means. */
 #define XLATE_MAX_STACK 4096
@@ -83,6 +85,8 @@ void xlate_fail(struct xlate_ctx *ctx, enum drop_reason reason, const char *fmt,
 	__attribute__((format(printf, 3, 4)));
 /** xlate_hint() - the packet was not sent somewhere; if it goes nowhere in the end, this is why. */
 void xlate_hint(struct xlate_ctx *ctx, enum drop_reason reason);
+/** xlate_note_rule() - a rule runs; should nothing ever be said of why the packet goes nowhere, it is this one. */
+void xlate_note_rule(struct xlate_ctx *ctx);
 /** xlate_add_credit() - false, and failed, when there are too many. */
 bool xlate_add_credit(struct xlate_ctx *ctx, const struct xlate_credit *credit);
 
@@ -149,6 +153,16 @@ void xlate_tunnel_output(struct xlate_ctx *ctx, const struct iface *iface, uint3
 /* ---- normal.c ---- */
 
 void xlate_normal(struct xlate_ctx *ctx);
+/* For normal_explain.c. */
+extern const struct port xlate_no_port__;
+bool xlate_is_floodable__(const struct port *port);
+bool xlate_is_flood_vlan__(const struct xlate_ctx *ctx, uint16_t vlan);
+
+/* ---- normal_explain.c ---- */
+
+/** xlate_explain_normal() - tell the listener what NORMAL is about to do, and why. @out: where the destination was learnt, NULL: it floods. */
+void xlate_explain_normal(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside,
+			  const struct port *out);
 
 /* ---- commit.c ---- */
 
