@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Commands that look inside: trace, the MAC table, datapath flows, the log, versions.
+ * Commands that look inside: the MAC table, datapath flows, the log, versions.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,18 +9,6 @@
 #include "ctl/ctl.h"
 #include "ctl/handlers.h"
 #include "vsw/version.h"
-
-int cmd_trace(struct ctl *ctl, const struct invocation *inv)
-{
-	json_t *params = json_pack("{s:s, s:s}", "bridge", inv->args[0], "flow", inv->args[1]);
-
-	ctl_put_string(params, "packet", invocation_arg(inv, 2));
-	if (invocation_has(inv, "--generate"))
-		json_object_set_new(params, "generate", json_true());
-	if (invocation_has(inv, "--names"))
-		json_object_set_new(params, "names", json_true());
-	return ctl_ask(ctl, "trace", params);
-}
 
 /* `vlan` travels as a number. Return: CTL_OK, or CTL_FAILED after an error. */
 static int put_vlan(const struct ctl *ctl, json_t *params, const char *text)

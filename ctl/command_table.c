@@ -145,9 +145,13 @@ const struct command commands[] = {
 	  "up down flood no-flood receive no-receive forward no-forward stp no-stp receive-stp no-receive-stp "
 	  "packet-in no-packet-in", NULL, cmd_mod_port },
 
-	{ "trace", "BRIDGE FLOW [PACKETHEX]", "what the switch would do with a packet, and why", GROUP_LOOK, 2, 3,
+	{ "trace", "[BRIDGE [FLOW [PACKETHEX]]]", "what the switch would do with a packet, and why", GROUP_LOOK, 0, 3,
 	  { WORD_BRIDGE, WORD_ANY }, NULL,
-	  OPTIONS({ "--generate", NULL, "make up a packet of this flow", 0 }, NAMES, NO_NAMES), cmd_trace },
+	  OPTIONS({ "--hex", "BYTES", "this packet", 0 },
+		  { "--pcap", "FILE[:N]", "the packets of a capture, or its N-th", 0 },
+		  { "--port", "PORT", "the port that it comes in on", 0 },
+		  { "--last", NULL, "with --port: the last packet that the port dropped", 0 },
+		  { "--generate", NULL, "make up a packet of this flow", 0 }, NAMES, NO_NAMES), cmd_trace },
 	{ "fdb", "[show [BRIDGE] | flush [BRIDGE [PORT]] | add BRIDGE PORT VLAN MAC | del BRIDGE VLAN MAC]",
 	  "the MAC table", GROUP_LOOK, 0, 5, { WORD_CHOICE, WORD_BRIDGE, WORD_PORT, WORD_ANY }, "show flush add del",
 	  OPTIONS({ "--vlan", "VLAN", "flush: only this VLAN", 0 }), cmd_fdb },

@@ -30,7 +30,6 @@ int cmd_dump_ports_desc(struct ctl *ctl, const struct invocation *inv);
 int cmd_mod_port(struct ctl *ctl, const struct invocation *inv);
 
 /* cmd_look.c */
-int cmd_trace(struct ctl *ctl, const struct invocation *inv);
 int cmd_fdb(struct ctl *ctl, const struct invocation *inv);
 int cmd_dump_dp_flows(struct ctl *ctl, const struct invocation *inv);
 int cmd_dp_show(struct ctl *ctl, const struct invocation *inv);
@@ -39,6 +38,8 @@ int cmd_version(struct ctl *ctl, const struct invocation *inv);
 
 /* cmd_events.c */
 int cmd_events(struct ctl *ctl, const struct invocation *inv);
+/* cmd_trace.c */
+int cmd_trace(struct ctl *ctl, const struct invocation *inv);
 
 /* cmd_topo.c */
 int cmd_topo(struct ctl *ctl, const struct invocation *inv);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* trace, dp/dump-flows, dp/show, dummy/receive: what translation and the datapaths do. */
+/* dp/dump-flows, dp/show, dummy/receive: what translation and the datapaths do. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,49 +16,7 @@
 #include "switchd/datapath/dummy.h"
 #include "switchd/dp_dump.h"
 #include "switchd/iface_dev.h"
-#include "switchd/trace.h"
 #include "switchd/tunnel.h"
-
-/* ---- trace ---- */
-
-static int trace(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
-{
-	static uint8_t bytes[PACKET_MAX_LEN];
-	int error = control_allow(params, "bridge,flow,packet,generate,names", err);
-	bool as_json = control_wants_json(params, &error, err);
-	const char *flow = control_str(params, "flow", "", &error, err);
-	const char *packet = control_str(params, "packet", NULL, &error, err);
-	struct trace_options options = {
-		.generate = control_bool(params, "generate", false, &error, err),
-		.names = control_bool(params, "names", false, &error, err),
-	};
-	json_t *traced;
-	struct bridge *br;
-	ssize_t n = 0;
-
-	(void)request;
-	if (!error)
-		error = need_bridge(params, &br, err);
-	if (!error && packet) {
-		n = hex_to_bytes(packet, bytes, sizeof bytes, err);
-		error = (int)MIN(n, 0);
-	}
-	if (!error)
-		error = trace_run(br, flow, packet ? bytes : NULL, (size_t)n, &options, &traced, err);
-	if (error) {
-		errtext_prefix(err, "trace");
-		return error;
-	}
-	if (as_json) {
-		json_object_del(traced, "text");
-		json_object_set_new(traced, "exit", json_integer(0));
-		*result = traced;
-	} else {
-		*result = control_text(json_string_value(json_object_get(traced, "text")));
-		json_decref(traced);
-	}
-	return 0;
-}
 
 /* ---- datapaths ---- */
 
@@ -275,7 +233,6 @@ static int receive(struct control_request *request, const json_t *params, json_t
 
 void dp_commands_register(void)
 {
-	control_register("trace", trace);
 	control_register("dp/dump-flows", dp_dump);
 	control_register("dp/show", dp_show);
 	control_register("dummy/receive", receive);

@@ -10,7 +10,8 @@ static const char *const sentences[] = {
 	[DROP_VLAN_NOT_ALLOWED] = "the port it came in on does not carry its VLAN",
 	[DROP_NO_DESTINATION] = "no other port of its VLAN was there to flood it to",
 	[DROP_SAME_PORT] = "it would have to go out of the port that it came in on",
-	[DROP_RESERVED_MAC] = "its destination address is reserved for bridges (other_config:forward-bpdu passes such frames on)",
+	[DROP_RESERVED_MAC] =
+		"its destination address is reserved for bridges (other_config:forward-bpdu passes such frames on)",
 	[DROP_PROTECTED_PORT] = "both ports are protected from each other",
 	[DROP_PORT_NO_RECV] = "the port it came in on does not receive (mod-port no-receive)",
 	[DROP_PORT_NO_FORWARD] = "the port it would go out of does not forward (mod-port no-forward)",

@@ -81,7 +81,12 @@ static void attached_event(struct iface *iface, const struct netdev_event *event
 
 	if (event->kind == NETDEV_GONE || renamed) {
 		device_gone(iface, event);
-	} else if (!iface->dev->outer_ifindex) {
+		return;
+	}
+	if (iface->dp_port != DP_PORT_NONE && iface->bridge->dp->ops->port_link)
+		iface->bridge->dp->ops->port_link(iface->bridge->dp, iface->dp_port, event->info.admin_up,
+						  event->info.mtu);
+	if (!iface->dev->outer_ifindex) {
 		iface_dev_take_state__(iface, &event->info);
 		iface_dev_report(iface);
 	}

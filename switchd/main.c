@@ -204,6 +204,7 @@ static void register_methods(void)
 	fdb_commands_register();
 	dp_commands_register();
 	event_commands_register(loop);
+	trace_commands_register();
 	daemon_commands_register(loop);
 }
 

@@ -235,8 +235,8 @@ static void put_flows(json_t *result, const struct job *job, const struct port_n
 /* Where it died: what `drop_reason` is the short form of. */
 static json_t *drop_place(const struct xlate_out *out)
 {
-	json_t *place = json_pack("{s:s, s:s}", "reason", drop_reason_name(out->drop), "text",
-				  drop_reason_sentence(out->drop));
+	json_t *place =
+		json_pack("{s:s, s:s}", "reason", drop_reason_name(out->drop), "text", drop_reason_sentence(out->drop));
 	struct ds text = DS_INIT;
 
 	if (!out->drop_bridge)

@@ -105,9 +105,9 @@ static void add_source(const struct xlate_normal *n, json_t *lines, struct ds *t
 	ds_printf(text, "VLAN %u: ", n->vlan);
 	if (!n->learns) {
 		ds_printf(text, "the source address %s is not learnt %s", mac,
-			  !n->in	       ? "from the controller"
-			  : n->src[0] & 1      ? "(it is a multicast address)"
-					       : "in this VLAN (flood_vlans)");
+			  !n->in	  ? "from the controller"
+			  : n->src[0] & 1 ? "(it is a multicast address)"
+					  : "in this VLAN (flood_vlans)");
 	} else if (!n->src_entry) {
 		ds_printf(text, "the source address %s is new; a real packet would teach that it is on %s", mac,
 			  n->in->name);
@@ -192,10 +192,9 @@ static json_t *flood_ports(const struct xlate_normal *n)
 	json_t *ports = json_array();
 
 	for (size_t i = 0; i < n->n_ports; i++)
-		json_array_append_new(ports,
-				      json_pack("{s:s, s:b, s:s}", "port", n->ports[i].port->name, "sent",
-						(int)(n->ports[i].left_out == XLATE_TAKEN), "why",
-						left_out[n->ports[i].left_out].name));
+		json_array_append_new(ports, json_pack("{s:s, s:b, s:s}", "port", n->ports[i].port->name, "sent",
+						       (int)(n->ports[i].left_out == XLATE_TAKEN), "why",
+						       left_out[n->ports[i].left_out].name));
 	return ports;
 }
 

@@ -39,7 +39,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 3
+#define VSW_BPF_ABI 4
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -51,12 +51,31 @@ enum bpf_limits {
 	BPF_N_OPS = 72,		  /* in one list: a flood to 64 ports, with some rewriting */
 	BPF_UPCALL_HDR = 24,
 	BPF_UPCALL_QUEUES = 16,
+	BPF_LAST_BYTES = 128, /* of the last packet that a port dropped; a power of two */
 };
 
 struct bpf_dev {
 	uint32_t ifindex; /* 0: free */
 	uint32_t port;
 };
+
+/**
+ * The head of the last packet that a port dropped. `seq` is odd while the program writes; a reader that sees another number afterwards
+ * than before, or an odd one, has read rubbish. Of several packets dropped for one reason within a tick of the coarse clock the first is kept.
+ */
+struct bpf_last_drop {
+	uint32_t seq;
+	uint32_t reason;	       /* enum drop_reason; NONE: none yet */
+	uint64_t ns;		       /* CLOCK_MONOTONIC_COARSE */
+	uint32_t len;		       /* without the tag that lies in the packet's metadata */
+	uint32_t flags;		       /* BPF_LAST_... */
+	uint16_t vlan_proto, vlan_tci; /* that tag, host order */
+	uint32_t n_bytes;
+	uint8_t bytes[BPF_LAST_BYTES];
+};
+
+#define BPF_LAST_TAGGED 1
+#define BPF_LAST_REWRITTEN 2 /* operations had changed it */
 
 struct bpf_port {
 	uint32_t ifindex; /* 0: no such port */
@@ -65,8 +84,9 @@ struct bpf_port {
 	uint64_t upcalls_done; /* how many of them it has read; written by the daemon alone */
 	uint64_t tx_dropped;
 	uint32_t generation; /* raised when the number is given to another device */
-	uint32_t zero;
+	uint32_t is_down;    /* its device takes no packets; written by the daemon alone */
 	uint64_t drops[DROP_N_REASONS];
+	struct bpf_last_drop last_drop;
 };
 
 /** What one CPU has seen of a port. */

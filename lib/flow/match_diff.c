@@ -134,8 +134,7 @@ static bool differs(const struct row *row, const struct field *f, const struct m
 	for (size_t i = 0; i < f->n_bytes; i++)
 		diff |= (a.b[i] ^ b.b[i]) & mask->b[i];
 	if (row->id == FIELD_DL_VLAN)
-		diff |= (m->key.p.vlan[0].tci ^ key->p.vlan[0].tci) & m->mask.p.vlan[0].tci &
-			BE16_C(FLOW_VLAN_PRESENT);
+		diff |= (m->key.p.vlan[0].tci ^ key->p.vlan[0].tci) & m->mask.p.vlan[0].tci & BE16_C(FLOW_VLAN_PRESENT);
 	return diff;
 }
 

@@ -34,7 +34,13 @@ struct run {
 	uint32_t sent;	  /* copies that a device took */
 	uint32_t reason;  /* enum drop_reason: the first thing that went wrong */
 	uint32_t pending; /* port + 1 whose output is still to be done: the last one needs no copy */
+	uint32_t edited;  /* the packet is not what came in any more */
 };
+
+static __always_inline int drop_run(struct run *r, uint32_t reason)
+{
+	return drop_flags(r->skb, r->in, reason, r->edited ? BPF_LAST_REWRITTEN : 0);
+}
 
 static __always_inline void note_drop(struct run *r, struct bpf_port *out, uint32_t reason)
 {
@@ -61,6 +67,10 @@ static __always_inline struct bpf_port *output_port(struct run *r, uint32_t port
 		note_drop(r, NULL, DROP_NO_PORT);
 		return NULL;
 	}
+	if (out->is_down) {
+		note_drop(r, out, DROP_PORT_DOWN);
+		return NULL;
+	}
 	if (!fits(r->skb, out)) {
 		note_drop(r, out, DROP_TOO_BIG);
 		return NULL;
@@ -84,7 +94,7 @@ static __always_inline int send_last(struct run *r, uint32_t port)
 	struct bpf_port *out = output_port(r, port);
 
 	if (!out)
-		return r->sent ? TC_ACT_SHOT : drop(r->in, r->reason);
+		return r->sent ? TC_ACT_SHOT : drop_run(r, r->reason);
 	count_sent(r, port);
 	return bpf_redirect(out->ifindex, 0);
 }
@@ -195,6 +205,7 @@ static long run_op(uint32_t i, struct run *r)
 		send_copy(r, r->pending - 1);
 		r->pending = 0;
 	}
+	r->edited |= op->code >= BPF_OP_REWRITE && op->code <= BPF_OP_POP_VLAN;
 	switch (op->code) {
 	case BPF_OP_OUTPUT:
 		r->pending = op->value + 1;
@@ -243,11 +254,11 @@ static __always_inline int run_flow(struct __sk_buff *skb, struct scratch *s, st
 	struct run r = {.skb = skb, .first = BPF_ACT_REST(act), .n = BPF_ACT_N(act), .s = s, .in = in};
 
 	if (!r.n)
-		return r.first ? send_last(&r, r.first - 1) : drop(in, DROP_RULE_DROP);
+		return r.first ? send_last(&r, r.first - 1) : drop_run(&r, DROP_RULE_DROP);
 	bpf_loop(BPF_N_OPS, run_op, &r, 0);
 	if (r.pending)
 		return send_last(&r, r.pending - 1);
-	return r.sent ? TC_ACT_SHOT : drop(in, r.reason ? r.reason : DROP_RULE_DROP);
+	return r.sent ? TC_ACT_SHOT : drop_run(&r, r.reason ? r.reason : DROP_RULE_DROP);
 }
 
 #endif

@@ -58,7 +58,7 @@ int vsw_port(struct __sk_buff *skb)
 	count_received(s, dev->port, skb);
 	bad = parse_packet(skb, s, dev->port);
 	if (bad == DROP_MALFORMED_ETH)
-		return drop(in, bad);
+		return drop(skb, in, bad);
 
 	slot = s->p.too_deep ? 0 : find_flow(s, ctl, &flow);
 	if (!slot || !flow) {

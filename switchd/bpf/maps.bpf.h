@@ -74,11 +74,50 @@ static __always_inline void count_received(const struct scratch *s, uint32_t por
 	}
 }
 
-static __always_inline int drop(struct bpf_port *in, uint32_t reason)
+/*
+ * Keeps the packet's head for `vsw trace --last`. One packet per reason and tick at most, and none while another CPU writes one: a flood of
+ * drops costs what it did before.
+ */
+static __attribute__((noinline)) int note_last_drop(struct __sk_buff *skb, struct bpf_port *in, uint32_t reason,
+						    uint32_t flags)
+{
+	uint64_t now = bpf_ktime_get_coarse_ns();
+	struct bpf_last_drop *last;
+	uint32_t seq, n;
+
+	if (!in)
+		return 0;
+	last = &in->last_drop;
+	seq = last->seq;
+	if ((last->ns == now && last->reason == reason) || seq & 1 ||
+	    __sync_val_compare_and_swap(&last->seq, seq, seq + 1) != seq)
+		return 0;
+	last->reason = reason;
+	last->ns = now;
+	last->len = skb->len;
+	last->vlan_proto = bpf_ntohs(skb->vlan_proto);
+	last->vlan_tci = skb->vlan_tci;
+	last->flags = flags | (skb->vlan_present ? BPF_LAST_TAGGED : 0);
+	n = skb->len < BPF_LAST_BYTES ? skb->len : BPF_LAST_BYTES;
+	last->n_bytes = n;
+	n = (n - 1) & (BPF_LAST_BYTES - 1);
+	asm volatile("" : "+r"(n)); /* the bound is the verifier's, too */
+	bpf_skb_load_bytes(skb, 0, last->bytes, n + 1);
+	__sync_fetch_and_add(&last->seq, 1);
+	return 0;
+}
+
+static __always_inline int drop_flags(struct __sk_buff *skb, struct bpf_port *in, uint32_t reason, uint32_t flags)
 {
 	if (reason < DROP_N_REASONS)
 		__sync_fetch_and_add(&in->drops[reason], 1);
+	note_last_drop(skb, in, reason, flags);
 	return TC_ACT_SHOT;
+}
+
+static __always_inline int drop(struct __sk_buff *skb, struct bpf_port *in, uint32_t reason)
+{
+	return drop_flags(skb, in, reason, 0);
 }
 
 #endif

@@ -27,10 +27,10 @@ static __always_inline int to_daemon(struct __sk_buff *skb, struct scratch *s, s
 
 	if (!ctl->upcall_ifindex || is_full(in, queue, ctl)) {
 		s->stats.lost++;
-		return drop(in, DROP_UPCALL_QUEUE_FULL);
+		return drop(skb, in, DROP_UPCALL_QUEUE_FULL);
 	}
 	if (bpf_skb_change_head(skb, sizeof hdr, 0))
-		return drop(in, DROP_NO_MEMORY);
+		return drop(skb, in, DROP_NO_MEMORY);
 	hdr.seq = __sync_fetch_and_add(&in->upcalls, 1);
 	__sync_fetch_and_add(&queue->sent, 1);
 	if (bpf_skb_store_bytes(skb, 0, &hdr, sizeof hdr, 0))
@@ -54,7 +54,7 @@ static __always_inline int through_gate(struct __sk_buff *skb, struct scratch *s
 
 	if (flow->gate & BPF_GATE_DRAIN) {
 		s->stats.lost++;
-		verdict = drop(in, DROP_UPCALL_QUEUE_FULL);
+		verdict = drop(skb, in, DROP_UPCALL_QUEUE_FULL);
 	} else {
 		verdict = to_daemon(skb, s, in, slot, ctl);
 	}

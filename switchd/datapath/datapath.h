@@ -98,6 +98,19 @@ struct dp_port_stats {
 	uint64_t drops[DROP_N_REASONS]; /**< of packets received or executed here */
 };
 
+/** Bytes that are kept of a dropped packet: enough for every header that a flow can match. */
+#define DP_LAST_DROP_BYTES 128
+
+/** The head of the last packet that a port dropped. */
+struct dp_last_drop {
+	enum drop_reason reason;
+	uint32_t len;	   /**< of the frame */
+	uint32_t n_bytes;  /**< of @bytes */
+	int64_t age_ms;	   /**< how long ago */
+	bool is_rewritten; /**< the actions had changed it before it was dropped, and @bytes are what they made of it */
+	uint8_t bytes[DP_LAST_DROP_BYTES];
+};
+
 struct dp_flow_stats {
 	uint64_t n_packets, n_bytes;
 	int64_t used_ms;    /**< clock_now_ms() of the last packet, 0: never */
@@ -177,6 +190,14 @@ struct datapath_ops {
 	/** Flows that output to it stay until revalidated; packets to it drop with DROP_NO_PORT. */
 	int (*port_del)(struct datapath *dp, uint32_t port_no);
 	int (*port_stats)(struct datapath *dp, uint32_t port_no, struct dp_port_stats *stats);
+
+	/** Its device was set up or down, or has another MTU. NULL: this datapath finds out when it sends. */
+	void (*port_link)(struct datapath *dp, uint32_t port_no, bool is_up, uint32_t mtu);
+	/**
+	 * The last packet that was dropped of those received or executed on this port. Of several dropped for one reason within some
+	 * milliseconds it may be any. Return: 0, -ENOENT, or -ENODATA: none yet.
+	 */
+	int (*port_last_drop)(struct datapath *dp, uint32_t port_no, struct dp_last_drop *drop);
 
 	/**
 	 * New flow, or new actions for the flow with this id (statistics stay).

@@ -343,6 +343,13 @@ static int dummy_port_stats(struct datapath *datapath, uint32_t port_no, struct 
 	return 0;
 }
 
+static int dummy_port_last_drop(struct datapath *datapath, uint32_t port_no, struct dp_last_drop *drop)
+{
+	struct dummy_port *port = port_by_number(dummy_dp_of(datapath), port_no);
+
+	return port ? forward_port_last_drop(&port->fp, drop) : -ENOENT;
+}
+
 /* ---- the daemon's own packets ---- */
 
 static void dp_free(struct dummy_dp *dp)
@@ -438,6 +445,7 @@ const struct datapath_ops datapath_dummy = {
 	.port_add = dummy_port_add,
 	.port_del = dummy_port_del,
 	.port_stats = dummy_port_stats,
+	.port_last_drop = dummy_port_last_drop,
 	.flow_put = forward_flow_put,
 	.flow_del = forward_flow_del,
 	.flow_stats = forward_flow_stats,

@@ -97,17 +97,20 @@ static struct bpf_dev *dev_entry(struct ebpf_dp *dp, int wanted, uint32_t ifinde
 	return NULL;
 }
 
-static uint32_t mtu_of(int ifindex)
+/* MTU and state of the device, as the program needs them. */
+static void read_device(int ifindex, struct bpf_port *port)
 {
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq ifr = {0};
-	uint32_t mtu = 0;
 
-	if (sock >= 0 && if_indextoname((unsigned int)ifindex, ifr.ifr_name) && !ioctl(sock, SIOCGIFMTU, &ifr))
-		mtu = (uint32_t)ifr.ifr_mtu;
+	if (sock >= 0 && if_indextoname((unsigned int)ifindex, ifr.ifr_name)) {
+		if (!ioctl(sock, SIOCGIFMTU, &ifr))
+			port->mtu = (uint32_t)ifr.ifr_mtu;
+		if (!ioctl(sock, SIOCGIFFLAGS, &ifr))
+			port->is_down = !(ifr.ifr_flags & IFF_UP);
+	}
 	if (sock >= 0)
 		close(sock);
-	return mtu;
 }
 
 /* Before the program is attached: it knows the device from the first packet on. */
@@ -116,7 +119,8 @@ static void port_to_kernel(struct ebpf_dp *dp, struct bpf_dev *dev, const struct
 	struct bpf_port *port = &dp->kernel.ports[number];
 
 	ebpf_kernel_clear_traffic(&dp->kernel, number);
-	*port = (struct bpf_port){.mtu = mtu_of(spec->ifindex), .generation = port->generation + 1};
+	*port = (struct bpf_port){.generation = port->generation + 1};
+	read_device(spec->ifindex, port);
 	__atomic_store_n(&port->ifindex, (uint32_t)spec->ifindex, __ATOMIC_RELEASE);
 	dev->port = number;
 	__atomic_store_n(&dev->ifindex, (uint32_t)spec->ifindex, __ATOMIC_RELEASE);
@@ -174,6 +178,16 @@ static int ebpf_port_del(struct datapath *datapath, uint32_t port_no)
 	port_from_kernel(dp, port_no);
 	user_thread_retire_port(port->thread, port);
 	return 0;
+}
+
+static void ebpf_port_link(struct datapath *datapath, uint32_t port_no, bool is_up, uint32_t mtu)
+{
+	struct bpf_port *port = port_no < BPF_N_PORTS ? &ebpf_dp_of(datapath)->kernel.ports[port_no] : NULL;
+
+	if (!port || !port->ifindex)
+		return;
+	__atomic_store_n(&port->mtu, mtu, __ATOMIC_RELAXED);
+	__atomic_store_n(&port->is_down, !is_up, __ATOMIC_RELAXED);
 }
 
 static uint64_t relaxed(const uint64_t *counter)
@@ -308,6 +322,8 @@ const struct datapath_ops datapath_ebpf = {
 	.port_add = ebpf_port_add,
 	.port_del = ebpf_port_del,
 	.port_stats = ebpf_port_stats,
+	.port_link = ebpf_port_link,
+	.port_last_drop = ebpf_port_last_drop,
 	.flow_put = ebpf_flow_put,
 	.flow_del = ebpf_flow_del,
 	.flow_stats = ebpf_flow_stats,

@@ -7,6 +7,7 @@
  *   ebpf_ops.c     datapath actions -> what the program interprets
  *   ebpf_flows.c   which flow lies in which slot of the kernel's table
  *   ebpf_lists.c   which list of operations lies where in the kernel's pool
+ *   ebpf_last_drop.c  the last packet that a port dropped, as the program noted it
  *   ebpf_gate.c    when a new flow's packets may take the short way
  *   ebpf_upcall.c  packets that come up: from the TAP into the engine
  *   switchd/bpf/   the program; vsw/bpf_abi.h what both sides share
@@ -216,6 +217,11 @@ void ebpf_lists_fini(struct ebpf_dp *dp);
 struct ebpf_list *ebpf_list_get(struct ebpf_dp *dp, const struct ebpf_ops *ops);
 /** ebpf_list_put() - for one flow less; NULL: nothing. Without flows its place rests for EBPF_REST_MS. */
 void ebpf_list_put(struct ebpf_dp *dp, struct ebpf_list *list);
+
+/* ---- ebpf_last_drop.c ---- */
+
+/** ebpf_port_last_drop() - as datapath_ops.port_last_drop(): the younger of the program's and the daemon's. */
+int ebpf_port_last_drop(struct datapath *datapath, uint32_t port_no, struct dp_last_drop *drop);
 
 /* ---- ebpf_gate.c ---- */
 

@@ -25,6 +25,7 @@ void forward_port_init(struct forward_port *port, uint32_t port_no)
 {
 	port->port_no = port_no;
 	port->stats = (struct dp_port_stats){0};
+	port->last_drop = (struct dp_last_drop){.reason = DROP_NONE};
 	port->is_listed = false;
 	pthread_mutex_init(&port->lock, NULL);
 	waiting_queue_init(&port->queue);
@@ -42,6 +43,39 @@ void forward_port_stats(struct forward_port *port, struct dp_port_stats *stats)
 	pthread_mutex_unlock(&port->lock);
 }
 
+int forward_port_last_drop(struct forward_port *port, struct dp_last_drop *drop)
+{
+	pthread_mutex_lock(&port->lock);
+	*drop = port->last_drop;
+	pthread_mutex_unlock(&port->lock);
+	drop->age_ms = clock_now_ms() - drop->age_ms;
+	return drop->reason ? 0 : -ENODATA;
+}
+
+/* The lock is held. */
+static void count_drop(struct forward_port *port, enum drop_reason reason, const struct forward_frame *frame,
+		       bool is_rewritten)
+{
+	struct dp_last_drop *last = &port->last_drop;
+
+	port->stats.drops[reason]++;
+	last->reason = reason;
+	last->len = frame ? frame->len : 0;
+	last->n_bytes = MIN(last->len, (uint32_t)DP_LAST_DROP_BYTES);
+	last->age_ms = clock_now_ms();
+	last->is_rewritten = is_rewritten;
+	if (last->n_bytes)
+		memcpy(last->bytes, frame->data, last->n_bytes);
+}
+
+void forward_port_lost(struct forward_port *port, enum drop_reason reason, const struct forward_frame *frame)
+{
+	pthread_mutex_lock(&port->lock);
+	port->stats.rx_packets++;
+	count_drop(port, reason, frame, false);
+	pthread_mutex_unlock(&port->lock);
+}
+
 void forward_port_sent(struct forward_port *port, uint64_t n_packets, uint64_t n_bytes, uint64_t n_dropped)
 {
 	pthread_mutex_lock(&port->lock);
@@ -51,8 +85,20 @@ void forward_port_sent(struct forward_port *port, uint64_t n_packets, uint64_t n
 	pthread_mutex_unlock(&port->lock);
 }
 
-/* What became of a packet goes to its port's counters. The lock is held. */
-static void settle(struct forward_port *port, const struct verdict *verdict)
+static bool rewrites(const struct cache_actions *actions)
+{
+	const struct dp_action *a;
+	size_t left;
+
+	DP_ACTION_FOR_EACH(a, left, actions->data, actions->len)
+		if (a->type >= DP_PUSH_VLAN && a->type <= DP_SET_MPLS)
+			return true;
+	return false;
+}
+
+/* What became of a packet goes to its port's counters. The lock is held. @flow: its actions, where @frame may have been changed by them. */
+static void settle(struct forward_port *port, const struct verdict *verdict, const struct forward_frame *frame,
+		   const struct cache_flow *flow)
 {
 	if (verdict->forwarded) {
 		port->stats.forwarded++;
@@ -61,7 +107,8 @@ static void settle(struct forward_port *port, const struct verdict *verdict)
 	} else if (verdict->waiting) {
 		port->stats.queued++;
 	} else {
-		port->stats.drops[verdict->reason ? verdict->reason : DROP_RULE_DROP]++;
+		count_drop(port, verdict->reason ? verdict->reason : DROP_RULE_DROP, frame,
+			   flow && rewrites(cache_flow_actions(flow)));
 	}
 }
 
@@ -250,20 +297,23 @@ void forward_batch(struct forwarder *f, struct forward_port *port, size_t n)
 	f->port = port;
 	f->now_ms = clock_now_ms();
 	memset(f->verdicts, 0, n * sizeof f->verdicts[0]);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		f->flows[i] = NULL;
+		f->frames[i] = (struct forward_frame){f->packets[i].data, f->packets[i].len};
 		n_bytes += f->packets[i].len;
+	}
 
 	rcu_read_lock();
 	classify_all(f, n);
 	run_all(f, n);
-	rcu_read_unlock();
 
 	pthread_mutex_lock(&port->lock);
 	port->stats.rx_packets += n;
 	port->stats.rx_bytes += n_bytes;
 	for (size_t i = 0; i < n; i++)
-		settle(port, &f->verdicts[i]);
+		settle(port, &f->verdicts[i], &f->frames[i], f->flows[i]);
 	pthread_mutex_unlock(&port->lock);
+	rcu_read_unlock();
 }
 
 /* ---- serving the queues ---- */
@@ -319,6 +369,8 @@ static bool serve(struct forwarder *f, struct waiting *w)
 static bool serve_one(struct forwarder *f, struct forward_port *port)
 {
 	struct waiting *w = waiting_pop(&port->queue), *again = NULL;
+	uint8_t head[DP_LAST_DROP_BYTES];
+	struct forward_frame frame = {head, w->packet.len};
 	struct verdict verdict = {0};
 	bool asked;
 
@@ -328,6 +380,7 @@ static bool serve_one(struct forwarder *f, struct forward_port *port)
 	f->again = &again;
 	f->x.verdict = &verdict;
 	f->x.n_recirc = w->n_recirc;
+	memcpy(head, w->packet.data, MIN(w->packet.len, sizeof head));
 	asked = serve(f, w);
 	f->x.n_recirc = 0;
 	f->again = NULL;
@@ -337,7 +390,7 @@ static bool serve_one(struct forwarder *f, struct forward_port *port)
 	port->stats.upcalls += asked;
 	if (!w->is_counted) {
 		port->stats.queued--;
-		settle(port, &verdict);
+		settle(port, &verdict, &frame, NULL);
 	} else if (verdict.waiting) {
 		verdict.waiting->is_counted = true;
 	}
@@ -427,10 +480,13 @@ static struct forward_job *take_posted(struct forwarder *f)
 
 static void run_job(struct forwarder *f, struct forward_job *job)
 {
+	uint8_t head[DP_LAST_DROP_BYTES];
+	struct forward_frame frame = {head, job->packet.len};
 	struct verdict verdict = {0};
 	struct forward_port *port;
 	struct pkt_key key;
 
+	memcpy(head, job->packet.data, MIN(job->packet.len, sizeof head));
 	rcu_read_lock();
 	port = f->shared->find_port(f, job->packet.in_port);
 	f->port = port ? port : &f->own_port;
@@ -443,7 +499,7 @@ static void run_job(struct forwarder *f, struct forward_job *job)
 
 	pthread_mutex_lock(&f->port->lock);
 	f->port->stats.executed++;
-	settle(f->port, &verdict);
+	settle(f->port, &verdict, &frame, NULL);
 	pthread_mutex_unlock(&f->port->lock);
 	rcu_read_unlock();
 }

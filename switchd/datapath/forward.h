@@ -50,12 +50,19 @@ struct forward_dp {
 /** The part of a port that forwarding knows; embedded in the datapath's own struct. */
 struct forward_port {
 	uint32_t port_no;
-	pthread_mutex_t lock; /**< guards stats; taken once per batch */
+	pthread_mutex_t lock; /**< guards stats and last_drop; taken once per batch */
 	struct dp_port_stats stats;
+	struct dp_last_drop last_drop; /**< age_ms: when it was, clock_now_ms(); reason DROP_NONE: none yet */
 	/* Of the thread that serves the port alone: */
 	struct waiting_queue queue;
 	struct cds_list_head node; /**< in forwarder.waiting_ports while the queue is not empty */
 	bool is_listed;
+};
+
+/** Where a packet was when it came in: actions move what they use up. */
+struct forward_frame {
+	const uint8_t *data;
+	uint32_t len;
 };
 
 /** One thread's engine. */
@@ -74,6 +81,7 @@ struct forwarder {
 
 	/* The batch at hand. */
 	struct packet packets[FORWARD_BATCH];
+	struct forward_frame frames[FORWARD_BATCH];
 	struct verdict verdicts[FORWARD_BATCH];
 	struct cache_flow *flows[FORWARD_BATCH];
 	uint32_t hashes[FORWARD_BATCH];
@@ -104,6 +112,10 @@ void forwarder_free(struct forwarder *f);
 void forward_port_init(struct forward_port *port, uint32_t port_no);
 void forward_port_fini(struct forward_port *port);
 void forward_port_stats(struct forward_port *port, struct dp_port_stats *stats);
+/** forward_port_last_drop() - as datapath_ops.port_last_drop(). Return: 0 or -ENODATA. */
+int forward_port_last_drop(struct forward_port *port, struct dp_last_drop *drop);
+/** forward_port_lost() - count a frame that was received, and dropped before it could become a packet. @frame: its head; NULL: unknown. */
+void forward_port_lost(struct forward_port *port, enum drop_reason reason, const struct forward_frame *frame);
 /** forward_port_sent() - count copies that left through the port, and those that its device did not take. */
 void forward_port_sent(struct forward_port *port, uint64_t n_packets, uint64_t n_bytes, uint64_t n_dropped);
 

@@ -179,6 +179,14 @@ static int user_port_stats(struct datapath *datapath, uint32_t port_no, struct d
 	return 0;
 }
 
+static int user_port_last_drop(struct datapath *datapath, uint32_t port_no, struct dp_last_drop *drop)
+{
+	struct user_dp *dp = user_dp_of(datapath);
+	struct user_port *port = port_no < DP_MAX_PORTS ? dp->ports[port_no] : NULL;
+
+	return port ? forward_port_last_drop(&port->fp, drop) : -ENOENT;
+}
+
 /* ---- the rest ---- */
 
 /* In the thread of the port that the packet counts for; any, when it comes from none. */
@@ -219,6 +227,7 @@ const struct datapath_ops datapath_user = {
 	.port_add = user_port_add,
 	.port_del = user_port_del,
 	.port_stats = user_port_stats,
+	.port_last_drop = user_port_last_drop,
 	.flow_put = forward_flow_put,
 	.flow_del = forward_flow_del,
 	.flow_stats = forward_flow_stats,

@@ -45,14 +45,6 @@ static void to_packet(struct packet *p, const struct afpacket_frame *f)
 	};
 }
 
-static void count_lost(struct user_port *port, enum drop_reason reason)
-{
-	pthread_mutex_lock(&port->fp.lock);
-	port->fp.stats.rx_packets++;
-	port->fp.stats.drops[reason]++;
-	pthread_mutex_unlock(&port->fp.lock);
-}
-
 /* One batch. Return: whether there may be more. */
 static bool receive(struct user_thread *t, struct user_port *port)
 {
@@ -63,12 +55,13 @@ static bool receive(struct user_thread *t, struct user_port *port)
 	if (n < 0) {
 		/* The device is down or gone (the main thread hears of that, too), or a frame could not be handed over. */
 		if (n != -ENETDOWN)
-			count_lost(port, DROP_INTERNAL);
+			forward_port_lost(&port->fp, DROP_INTERNAL, NULL);
 		return false;
 	}
 	for (int i = 0; i < n; i++) {
 		if (frames[i].orig_len > frames[i].len)
-			count_lost(port, DROP_RX_TRUNCATED);
+			forward_port_lost(&port->fp, DROP_RX_TRUNCATED,
+					  &(struct forward_frame){frames[i].data, frames[i].len});
 		else
 			to_packet(&t->f.packets[n_whole++], &frames[i]);
 	}

@@ -125,6 +125,7 @@ static void init(void)
 	port_commands_register();
 	fdb_commands_register();
 	dp_commands_register();
+	trace_commands_register();
 	begin();
 }
 

@@ -67,6 +67,7 @@ static void test_no_match(void **state VSW_UNUSED)
 		   "\n"
 		   "Final flow: unchanged\n"
 		   "Megaflow: recirc_id=0,eth,in_port=1,dl_type=0x1234\n"
+		   "Dropped: no-rule: no rule of the table matched (bridge br0, table 0)\n"
 		   "Datapath actions: drop\n");
 }
 
