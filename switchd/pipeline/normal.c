@@ -172,7 +172,8 @@ static void flood(struct xlate_ctx *ctx, const struct port *in, const struct vla
 static void forward(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside)
 {
 	uint16_t vlan = inside->tag[0].vid;
-	struct port *out = xlate_is_flood_vlan__(ctx, vlan) ? NULL : fdb_lookup(ctx->br->fdb, vlan, ctx->flow.p.eth_dst);
+	struct port *out =
+		xlate_is_flood_vlan__(ctx, vlan) ? NULL : fdb_lookup(ctx->br->fdb, vlan, ctx->flow.p.eth_dst);
 
 	if (ctx->in->trace)
 		xlate_explain_normal(ctx, in, inside, out);

@@ -49,7 +49,7 @@ struct xlate_normal {
 	const struct port *in;	/**< NULL: from the controller */
 	const struct port *out; /**< where the destination was learnt; NULL: it floods */
 	uint16_t vlan;
-	const uint8_t *src, *dst;	  /**< 6 bytes each */
+	const uint8_t *src, *dst;	   /**< 6 bytes each */
 	const struct fdb_entry *src_entry; /**< what the FDB has for them; NULL: nothing */
 	const struct fdb_entry *dst_entry;
 	bool learns; /**< a real packet would teach its source address */
@@ -57,7 +57,7 @@ struct xlate_normal {
 	struct xlate_flood_port {
 		const struct port *port;
 		enum xlate_left_out left_out;
-	} *ports;
+	} * ports;
 	size_t n_ports;
 };
 
