@@ -11,21 +11,32 @@
 #include "ctl/ctl.h"
 #include "ctl/json_line.h"
 
-int json_reader_open(struct json_reader *r, const char *file, struct errtext *err)
+/* Parse r->text. */
+static int parse(struct json_reader *r, const char *file, size_t len, struct errtext *err)
 {
 	json_error_t where;
-	size_t len;
 
-	*r = (struct json_reader){.file = file, .err = err};
-	r->error = ctl_read_input(file, &r->text, &len, err);
-	if (r->error)
-		return r->error;
 	if (strlen(r->text) != len)
 		return r->error = errtext_set(err, EINVAL, "%s: not a text file", file);
 	r->root = json_loadb(r->text, len, JSON_REJECT_DUPLICATES, &where);
 	if (!r->root)
 		r->error = errtext_set(err, EINVAL, "%s:%d: not JSON: %s", file, MAX(where.line, 1), where.text);
 	return r->error;
+}
+
+int json_reader_open(struct json_reader *r, const char *file, struct errtext *err)
+{
+	size_t len;
+
+	*r = (struct json_reader){.file = file, .err = err};
+	r->error = ctl_read_input(file, &r->text, &len, err);
+	return r->error ? r->error : parse(r, file, len, err);
+}
+
+int json_reader_open_text(struct json_reader *r, const char *file, const char *text, size_t len, struct errtext *err)
+{
+	*r = (struct json_reader){.file = file, .err = err, .text = xstrndup(text, len)};
+	return parse(r, file, len, err);
 }
 
 void json_reader_close(struct json_reader *r)
@@ -142,6 +153,44 @@ bool json_reader_object(struct json_reader *r, const json_t *value, const char *
 			return false;
 		}
 	return true;
+}
+
+/* Complain about @key, with the names of the table. */
+static void unknown_key(struct json_reader *r, const char *key, const struct json_key keys[], size_t n)
+{
+	struct ds known = DS_INIT;
+
+	for (size_t i = 0; i < n; i++)
+		ds_printf(&known, " %s", keys[i].name);
+	json_reader_fail_at(r, key, "unknown key; known here:%s", ds_cstr(&known));
+	ds_fini(&known);
+}
+
+static bool has_key(const struct json_key keys[], size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(keys[i].name, name))
+			return true;
+	return false;
+}
+
+bool json_reader_keys(struct json_reader *r, const json_t *value, const struct json_key keys[], size_t n, void *what,
+		      void *aux)
+{
+	const char *key;
+	json_t *member;
+
+	if (!json_reader_object(r, value, NULL))
+		return false;
+	json_object_foreach((json_t *)value, key, member)
+		if (!has_key(keys, n, key)) {
+			unknown_key(r, key, keys, n);
+			return false;
+		}
+	for (size_t i = 0; i < n && !r->error; i++)
+		if (json_object_get(value, keys[i].name))
+			keys[i].read(r, value, keys[i].name, what, aux);
+	return !r->error;
 }
 
 /* Member @key, if it is there and @ok; else complain. */

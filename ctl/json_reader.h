@@ -32,6 +32,9 @@ struct json_reader {
 
 /** json_reader_open() - read and parse a file. Return: 0 or -errno with @err; json_reader_close() always. */
 VSW_MUST_USE int json_reader_open(struct json_reader *r, const char *file, struct errtext *err);
+/** json_reader_open_text() - the same of @len bytes of @text, which @file is the name of in messages. */
+VSW_MUST_USE int json_reader_open_text(struct json_reader *r, const char *file, const char *text, size_t len,
+				       struct errtext *err);
 void json_reader_close(struct json_reader *r);
 
 /* Where the caller is. Strings must live until the step is left. */
@@ -47,6 +50,25 @@ int json_reader_fail_at(struct json_reader *r, const char *key, const char *fmt,
 
 /** json_reader_object() - is @value an object, and has it no keys but these? @keys: separated by blanks, NULL: any. */
 bool json_reader_object(struct json_reader *r, const json_t *value, const char *keys);
+
+/**
+ * struct json_key - one key that an object may have, and what reads it
+ * @name: as in the file
+ * @read: of @object, which has the key: its value is checked and kept in @what, an object of the caller's
+ * @aux: of json_reader_keys()
+ */
+struct json_key {
+	const char *name;
+	void (*read)(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux);
+};
+
+/**
+ * json_reader_keys() - read an object by a table, in the order of the table
+ *
+ * Keys that are not in the table are refused, and so is a @value that is no object. Return: whether it was read without complaint.
+ */
+bool json_reader_keys(struct json_reader *r, const json_t *value, const struct json_key keys[], size_t n, void *what,
+		      void *aux);
 
 /* Members of @object. NULL, or the default, when there is none or it has the wrong type (which is then complained about). */
 const char *json_reader_string(struct json_reader *r, const json_t *object, const char *key, bool required);

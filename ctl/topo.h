@@ -8,8 +8,13 @@
  * topo_down.c       all of it away again, also after a crash half-way
  * topo_check.c      the `expect` list: topo_ping.c, topo_tcp.c
  *
- * A host is a network namespace; a switch is a bridge of one daemon. That daemon is the one of the run folder when it runs, else a
- * private one with a namespace, a run folder and a database of its own, which lives and dies with the topology.
+ * A host is a network namespace; a switch is a bridge of a daemon. That daemon is the one of the run folder when it runs, else a
+ * private one with a namespace, a run folder and a database of its own, which lives and dies with the topology. A switch that is "on" a
+ * host lives in that host's namespace, with a daemon of the host's own.
+ *
+ * A new key is a row of a table and a few lines that read it: host_keys and iface_keys in topo_hosts.c, switch_keys in topo_nodes.c,
+ * link_keys in topo_links.c, expect_keys in topo_expects.c, root_keys in topo_parse.c. Their "known here" lists and the test that the
+ * manual page explains each of them follow.
  */
 #ifndef CTL_TOPO_H
 #define CTL_TOPO_H 1
@@ -49,6 +54,8 @@ struct topo_host {
 	struct topo_route *routes;
 	size_t n_routes;
 	json_t *programs; /**< list of lists of words, or NULL */
+	json_t *sysctls;  /**< values by name, or NULL */
+	uint32_t mtu;	  /**< of interfaces that say nothing else; 0: the kernel's, or the link's */
 	bool forward;	  /**< it routes */
 };
 
@@ -60,8 +67,10 @@ struct topo_port {
 
 struct topo_switch {
 	const char *name;
-	json_t *settings; /**< columns of the bridge, or NULL */
-	json_t *flows;	  /**< list of texts, or NULL */
+	size_t on;	    /**< host that its daemon lives on, or SIZE_MAX */
+	const char *uplink; /**< device of that host whose addresses move to the bridge, or NULL */
+	json_t *settings;   /**< columns of the bridge, or NULL */
+	json_t *flows;	    /**< list of texts, or NULL */
 	struct topo_port *ports;
 	size_t n_ports;
 };
@@ -75,10 +84,11 @@ struct topo_end {
 
 struct topo_link {
 	struct topo_end ends[2];
-	uint32_t mtu; /**< 0: the kernel's */
+	uint32_t mtu;  /**< 0: the kernel's */
+	bool is_patch; /**< between switches of one daemon: patch ports, not a pair of devices */
 };
 
-enum topo_expect_kind { EXPECT_PING, EXPECT_TCP, EXPECT_THROUGHPUT };
+enum topo_expect_kind { EXPECT_PING, EXPECT_TCP, EXPECT_UDP, EXPECT_THROUGHPUT };
 
 /** What is to be reached: an address, and what it is called in messages. */
 struct topo_target {
@@ -94,10 +104,12 @@ struct topo_expect {
 	size_t n_from;
 	struct topo_target *to;
 	size_t n_to;
-	uint16_t port; /**< TCP */
-	uint32_t size; /**< ping: bytes of the IP packet; 0: the usual */
-	double mbps;   /**< throughput: at least this */
-	double seconds;
+	uint16_t port;	 /**< TCP, UDP */
+	bool no_listen;	 /**< TCP, UDP: a program of the host must listen; we do not */
+	uint32_t size;	 /**< ping: bytes of the IP packet; 0: the usual */
+	double mbps;	 /**< throughput: at least this */
+	double seconds;	 /**< throughput: for so long */
+	double within_s; /**< what should be reached may take so long to be */
 };
 
 struct topo {
@@ -116,6 +128,9 @@ struct topo {
 
 /** topo_parse() - read a file. Return: 0 or -errno with @err; topo_free() after success. */
 VSW_MUST_USE int topo_parse(const char *file, struct topo **topo, struct errtext *err);
+/** topo_parse_text() - the same of @len bytes of @text, which @file is the name of in messages. */
+VSW_MUST_USE int topo_parse_text(const char *file, const char *text, size_t len, struct topo **topo,
+				 struct errtext *err);
 /** topo_free() - takes NULL. */
 void topo_free(struct topo *topo);
 

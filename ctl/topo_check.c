@@ -86,6 +86,8 @@ static int run_probes(struct check *c, struct errtext *err)
 	for (size_t i = 0; i < c->n_probes && !error && !topo_interrupted(); i++) {
 		if (c->probes[i].expect->kind == EXPECT_TCP)
 			topo_tcp_run(&c->probes[i], c->host_ns);
+		else if (c->probes[i].expect->kind == EXPECT_UDP)
+			topo_udp_run(&c->probes[i], c->host_ns);
 		else if (c->probes[i].expect->kind == EXPECT_THROUGHPUT)
 			topo_throughput_run(&c->probes[i], c->host_ns);
 	}
@@ -145,6 +147,8 @@ static char *describe(const struct topo *topo, const struct topo_expect *e)
 	put_targets(&ds, topo, e);
 	if (e->kind == EXPECT_TCP)
 		ds_printf(&ds, " tcp/%u", e->port);
+	if (e->kind == EXPECT_UDP)
+		ds_printf(&ds, " udp/%u", e->port);
 	if (e->kind == EXPECT_THROUGHPUT)
 		ds_printf(&ds, " at %g Mbit/s or more", e->mbps);
 	if (e->size)

@@ -27,8 +27,16 @@ VSW_MUST_USE int topo_ping_run(struct topo_probe *probes, size_t n, const int *h
 
 /** topo_tcp_run() - one TCP connection, with data through it. */
 void topo_tcp_run(struct topo_probe *probe, const int *host_ns);
+/** topo_udp_run() - one UDP datagram and its answer. */
+void topo_udp_run(struct topo_probe *probe, const int *host_ns);
 /** topo_throughput_run() - one TCP stream for as long as the expectation says. */
 void topo_throughput_run(struct topo_probe *probe, const int *host_ns);
+
+/** probe_limit_ms() - how long it may take, or is listened for. */
+static inline double probe_limit_ms(const struct topo_probe *probe)
+{
+	return probe->expect->reaches ? probe->expect->within_s * 1000 : PROBE_SILENCE_MS;
+}
 
 /** probe_now_ms() - monotonic, in fractions of milliseconds. */
 double probe_now_ms(void);

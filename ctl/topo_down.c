@@ -99,6 +99,17 @@ void topo_run_forget(struct topo_run *run)
 	run->n_namespaces = 0;
 }
 
+static void stop_daemons(const struct topo_run *run)
+{
+	json_t *rundir;
+	size_t i;
+
+	json_array_foreach(run->daemons, i, rundir)
+		if (daemon_stop(json_string_value(rundir), TOPO_TIMEOUT_MS, NULL))
+			fprintf(stderr, "vsw: the vsw-switchd of %s does not end by itself\n",
+				json_string_value(rundir));
+}
+
 int topo_down(struct topo_run *run, struct errtext *err)
 {
 	int error = 0, e;
@@ -106,10 +117,8 @@ int topo_down(struct topo_run *run, struct errtext *err)
 	if (!topo_run_is_up(run))
 		return 0;
 	/* An orderly end first; one that does not answer is ended with everything else in its namespace. */
-	if (run->is_private) {
-		if (daemon_stop(run->daemon_rundir, TOPO_TIMEOUT_MS, NULL))
-			fprintf(stderr, "vsw: the private vsw-switchd does not end by itself\n");
-	} else {
+	stop_daemons(run);
+	if (!run->is_private) {
 		error = delete_bridges(run, err);
 		delete_links(run);
 	}

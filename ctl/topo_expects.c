@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ctl/topo_check.h"
 #include "ctl/topo_parse.h"
 
 /* Does @host have an address of @family? Then it can be asked to reach one. */
@@ -67,20 +68,6 @@ static bool parse_host_target(struct json_reader *r, const struct topo *topo, st
 	return true;
 }
 
-/* Whose address is it? */
-static size_t owner_of(const struct topo *topo, const struct rtnl_prefix *addr)
-{
-	for (size_t h = 0; h < topo->n_hosts; h++)
-		for (size_t i = 0; i < topo->hosts[h].n_ifaces; i++)
-			for (size_t j = 0; j < topo->hosts[h].ifaces[i].n_addrs; j++) {
-				const struct rtnl_prefix *a = &topo->hosts[h].ifaces[i].addrs[j];
-
-				if (a->family == addr->family && !memcmp(a->addr, addr->addr, sizeof a->addr))
-					return h;
-			}
-	return SIZE_MAX;
-}
-
 static void parse_target(struct json_reader *r, const struct topo *topo, struct topo_expect *e, const char *text)
 {
 	struct rtnl_prefix addr;
@@ -91,7 +78,7 @@ static void parse_target(struct json_reader *r, const struct topo *topo, struct 
 	} else if (parse_host_target(r, topo, e, text)) {
 		return;
 	} else if (!strchr(text, '/') && rtnl_prefix_parse(text, &addr)) {
-		size_t h = owner_of(topo, &addr);
+		size_t h = topo_find_address(topo, &addr);
 
 		add_target(e, h, &addr, h == SIZE_MAX ? "the address" : topo->hosts[h].name);
 	} else {
@@ -128,7 +115,7 @@ static void parse_names(struct json_reader *r, const struct topo *topo, struct t
 	if (json_is_string(value)) {
 		parse(r, topo, e, json_string_value(value));
 	} else if (!json_array_size(value)) {
-		json_reader_fail(r, "%sexpected the name of a host, or a list of names", value ? "" : "missing: ");
+		json_reader_fail(r, "expected the name of a host, or a list of names");
 	} else {
 		json_array_foreach(value, i, element) {
 			json_reader_enter_index(r, i);
@@ -142,27 +129,110 @@ static void parse_names(struct json_reader *r, const struct topo *topo, struct t
 	json_reader_leave(r);
 }
 
+static void read_from(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux)
+{
+	const struct topo *topo = aux;
+	struct topo_expect *e = what;
+	size_t max_sources = topo->n_hosts + json_array_size(json_object_get(object, key)) * (topo->n_hosts + 1);
+
+	e->from = xcalloc(max_sources, sizeof *e->from);
+	parse_names(r, topo, e, object, key, parse_source);
+}
+
+/* Stands behind "from" in the table: families are those of the sources. */
+static void read_to(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux)
+{
+	if (!json_object_get(object, "from"))
+		json_reader_fail_at(r, "from", "missing: expected the name of a host, or a list of names");
+	parse_names(r, aux, what, object, key, parse_target);
+}
+
+static void read_reaches(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	((struct topo_expect *)what)->reaches = json_reader_bool(r, object, key, true);
+}
+
+static void read_tcp(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_expect *e = what;
+
+	e->kind = EXPECT_TCP;
+	e->port = (uint16_t)json_reader_int(r, object, key, 1, 65535, 0);
+}
+
+static void read_udp(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_expect *e = what;
+
+	if (e->port)
+		json_reader_fail(r, "either 'tcp' or 'udp'");
+	e->kind = EXPECT_UDP;
+	e->port = (uint16_t)json_reader_int(r, object, key, 1, 65535, 0);
+}
+
+static void read_listen(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_expect *e = what;
+
+	e->no_listen = !json_reader_bool(r, object, key, true);
+	if (!e->port)
+		json_reader_fail(r, "'listen' goes with 'tcp' and 'udp'");
+}
+
+static void read_size(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_expect *e = what;
+
+	e->size = (uint32_t)json_reader_int(r, object, key, 64, 65535, 0);
+	if (e->port)
+		json_reader_fail(r, "'size' goes with none of 'tcp', 'udp' and 'mbps'");
+}
+
+static void read_mbps(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_expect *e = what;
+
+	e->mbps = json_reader_number(r, object, key, 0, 1e9, 0);
+	if (e->kind != EXPECT_PING || !e->reaches)
+		json_reader_fail(r, "'mbps' stands alone: without 'tcp', 'udp' and 'reaches'");
+	if (e->size)
+		json_reader_fail(r, "'size' goes with none of 'tcp', 'udp' and 'mbps'");
+	e->kind = EXPECT_THROUGHPUT;
+}
+
+static void read_seconds(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_expect *e = what;
+
+	e->seconds = json_reader_number(r, object, key, 0.1, 3600, 1);
+	if (e->kind != EXPECT_THROUGHPUT)
+		json_reader_fail(r, "'seconds' goes with 'mbps'");
+}
+
+static void read_within(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_expect *e = what;
+
+	e->within_s = json_reader_number(r, object, key, 0.1, 3600, 1);
+	if (!e->reaches || e->kind == EXPECT_THROUGHPUT)
+		json_reader_fail(r, "'within' is for what should be reached; not with 'mbps'");
+}
+
+static const struct json_key expect_keys[] = {
+	{"from", read_from},	 {"to", read_to},	  {"reaches", read_reaches}, {"tcp", read_tcp},
+	{"udp", read_udp},	 {"size", read_size},	  {"mbps", read_mbps},	     {"seconds", read_seconds},
+	{"listen", read_listen}, {"within", read_within},
+};
+
 static void parse_expect(struct json_reader *r, const struct topo *topo, struct topo_expect *e, const json_t *object)
 {
-	size_t max_sources = topo->n_hosts + json_array_size(json_object_get(object, "from")) * (topo->n_hosts + 1);
-
-	if (!json_reader_object(r, object, "from to reaches tcp size mbps seconds"))
+	e->reaches = true;
+	e->seconds = 1;
+	e->within_s = PROBE_REACH_MS / 1000.0;
+	if (!json_reader_keys(r, object, expect_keys, ARRAY_SIZE(expect_keys), e, (void *)topo))
 		return;
-	e->from = xcalloc(max_sources, sizeof *e->from);
-	parse_names(r, topo, e, object, "from", parse_source);
-	parse_names(r, topo, e, object, "to", parse_target);
-	e->reaches = json_reader_bool(r, object, "reaches", true);
-	e->port = (uint16_t)json_reader_int(r, object, "tcp", 1, 65535, 0);
-	e->size = (uint32_t)json_reader_int(r, object, "size", 64, 65535, 0);
-	e->mbps = json_reader_number(r, object, "mbps", 0, 1e9, 0);
-	e->seconds = json_reader_number(r, object, "seconds", 0.1, 3600, 1);
-	e->kind = json_object_get(object, "mbps") ? EXPECT_THROUGHPUT : e->port ? EXPECT_TCP : EXPECT_PING;
-	if (e->kind == EXPECT_THROUGHPUT && (e->port || !e->reaches))
-		json_reader_fail(r, "'mbps' stands alone: without 'tcp' and 'reaches'");
-	if (e->kind != EXPECT_THROUGHPUT && json_object_get(object, "seconds"))
-		json_reader_fail(r, "'seconds' goes with 'mbps'");
-	if (e->kind != EXPECT_PING && json_object_get(object, "size"))
-		json_reader_fail(r, "'size' goes with neither 'tcp' nor 'mbps'");
+	if (!json_object_get(object, "to"))
+		json_reader_fail_at(r, "to", "missing: expected the name of a host, or a list of names");
 }
 
 /* TCP needs a namespace at both ends. */

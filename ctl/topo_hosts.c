@@ -2,6 +2,7 @@
 /*
  * Hosts of a topology file: interfaces with addresses and VLANs, routes, programs.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,22 @@ static bool has_address(const struct topo_host *host, const struct rtnl_prefix *
 	return false;
 }
 
+/* Nobody else has it: two owners of one address are a mistake that shows up late. Loopbacks are everybody's own. */
+static void check_clash(struct json_reader *r, const struct topo *topo, const struct topo_host *host,
+			const struct topo_iface *iface, const struct rtnl_prefix *addr, const char *text)
+{
+	size_t owner = topo_find_address(topo, addr);
+
+	if (has_address(host, addr))
+		json_reader_fail(r, "%s has the address %s twice", host->name, text);
+	else if (owner != SIZE_MAX && strcmp(iface->name, "lo") != 0)
+		json_reader_fail(r, "the address %s is %s's already; expected one that no other host has", text,
+				 topo->hosts[owner].name);
+}
+
 /* The list of addresses that the reader stands at. */
-static void parse_addresses(struct json_reader *r, struct topo_host *host, struct topo_iface *iface, const json_t *list)
+static void parse_addresses(struct json_reader *r, const struct topo *topo, struct topo_host *host,
+			    struct topo_iface *iface, const json_t *list)
 {
 	size_t n = json_array_size(list);
 
@@ -34,15 +49,15 @@ static void parse_addresses(struct json_reader *r, struct topo_host *host, struc
 		if (!text || !strchr(text, '/') || !rtnl_prefix_parse(text, &addr))
 			json_reader_fail(r, "%s%s%sexpected ADDRESS/LENGTH such as \"10.0.0.1/24\"", text ? "'" : "",
 					 text ? text : "", text ? "' is not an address; " : "");
-		else if (has_address(host, &addr))
-			json_reader_fail(r, "%s has the address %s twice", host->name, text);
 		else
+			check_clash(r, topo, host, iface, &addr, text);
+		if (!r->error)
 			iface->addrs[iface->n_addrs++] = addr;
 		json_reader_leave(r);
 	}
 }
 
-static void parse_mac(struct json_reader *r, struct topo_iface *iface, const char *text)
+static void take_mac(struct json_reader *r, struct topo_iface *iface, const char *text)
 {
 	unsigned int b[6];
 	int end = 0;
@@ -61,14 +76,46 @@ static void parse_mac(struct json_reader *r, struct topo_iface *iface, const cha
 	iface->has_mac = true;
 }
 
-/* "eth0.100.10" is VLAN 10 on eth0.100, unless "on" says otherwise. */
-static void parse_vlan(struct json_reader *r, struct topo_host *host, struct topo_iface *iface, const json_t *object)
+/* An interface while it is read, and whose it is. */
+struct iface_place {
+	const struct topo *topo;
+	struct topo_host *host;
+};
+
+static void read_iface_addresses(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux)
 {
+	const struct iface_place *place = aux;
+	json_t *list = json_reader_array(r, object, key, false);
+
+	json_reader_enter(r, key);
+	if (list)
+		parse_addresses(r, place->topo, place->host, what, list);
+	json_reader_leave(r);
+}
+
+static void read_mac(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	const char *text = json_reader_string(r, object, key, false);
+
+	if (text)
+		take_mac(r, what, text);
+}
+
+static void read_mtu(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	((struct topo_iface *)what)->mtu = (uint32_t)json_reader_int(r, object, key, 68, 65535, 0);
+}
+
+/* "eth0.100.10" is VLAN 10 on eth0.100, unless "on" says otherwise. */
+static void read_vlan(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux)
+{
+	const struct topo_host *host = ((struct iface_place *)aux)->host;
+	struct topo_iface *iface = what;
 	const char *protocol = json_reader_string(r, object, "protocol", false);
 	const char *dot = strrchr(iface->name, '.');
 	const char *on = json_reader_string(r, object, "on", false);
 
-	iface->vid = (uint16_t)json_reader_int(r, object, "vlan", 1, 4094, 0);
+	iface->vid = (uint16_t)json_reader_int(r, object, key, 1, 4094, 0);
 	iface->protocol = 0x8100;
 	if (protocol && !strcmp(protocol, "802.1ad"))
 		iface->protocol = 0x88a8;
@@ -90,69 +137,98 @@ static void parse_vlan(struct json_reader *r, struct topo_host *host, struct top
 			iface->vid);
 }
 
-static void parse_iface(struct json_reader *r, struct topo_host *host, const char *name, const json_t *object)
+static void read_with_vlan(struct json_reader *r, const json_t *object, const char *key VSW_UNUSED,
+			   void *what VSW_UNUSED, void *aux VSW_UNUSED)
 {
-	struct topo_iface *iface;
-	const char *mac;
-	json_t *addrs;
+	if (!json_object_get(object, "vlan"))
+		json_reader_fail(r, "'on' and 'protocol' go with 'vlan'");
+}
 
+static const struct json_key iface_keys[] = {
+	{"addresses", read_iface_addresses},
+	{"mac", read_mac},
+	{"mtu", read_mtu},
+	{"vlan", read_vlan},
+	{"on", read_with_vlan},
+	{"protocol", read_with_vlan},
+};
+
+static void parse_iface(struct json_reader *r, struct iface_place *place, const char *name, const json_t *object)
+{
 	if (!topo_ifname_ok(name)) {
 		json_reader_fail(r,
 				 "'%s' cannot be the name of a network device (1 to %d letters, digits, '.', '-', '_')",
 				 name, IFNAMSIZ - 1);
 		return;
 	}
-	if (!json_reader_object(r, object, "addresses mac mtu vlan on protocol"))
-		return;
-	iface = topo_host_new_iface(host, name);
-	iface->mtu = (uint32_t)json_reader_int(r, object, "mtu", 68, 65535, 0);
-	mac = json_reader_string(r, object, "mac", false);
-	if (mac)
-		parse_mac(r, iface, mac);
-	if (json_object_get(object, "vlan"))
-		parse_vlan(r, host, iface, object);
-	else if (json_object_get(object, "on") || json_object_get(object, "protocol"))
-		json_reader_fail(r, "'on' and 'protocol' go with 'vlan'");
-	addrs = json_reader_array(r, object, "addresses", false);
-	if (addrs) {
-		json_reader_enter(r, "addresses");
-		parse_addresses(r, host, iface, addrs);
-		json_reader_leave(r);
-	}
+	json_reader_keys(r, object, iface_keys, ARRAY_SIZE(iface_keys), topo_host_new_iface(place->host, name), place);
 }
 
-static void parse_ifaces(struct json_reader *r, struct topo_host *host, const json_t *object)
+static void read_interfaces(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux)
 {
-	json_t *interfaces = json_reader_map(r, object, "interfaces", false);
-	json_t *addrs = json_reader_array(r, object, "addresses", false);
+	struct iface_place place = {.topo = aux, .host = what};
+	json_t *interfaces = json_reader_map(r, object, key, false);
 	const char *name;
 	json_t *iface;
 
-	if (interfaces && addrs) {
-		json_reader_fail(r, "'addresses' is short for those of eth0: with 'interfaces' say them there");
-		return;
-	}
-	json_reader_enter(r, interfaces ? "interfaces" : "addresses");
-	if (addrs)
-		parse_addresses(r, host, topo_host_new_iface(host, "eth0"), addrs);
+	json_reader_enter(r, key);
 	json_object_foreach(interfaces, name, iface) {
 		json_reader_enter(r, name);
-		parse_iface(r, host, name, iface);
+		parse_iface(r, &place, name, iface);
 		json_reader_leave(r);
 	}
 	json_reader_leave(r);
 }
 
+static void read_addresses(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux)
+{
+	struct iface_place place = {.topo = aux, .host = what};
+
+	if (json_object_get(object, "interfaces"))
+		json_reader_fail(r, "'addresses' is short for those of eth0: with 'interfaces' say them there");
+	else
+		read_iface_addresses(r, object, key, topo_host_new_iface(what, "eth0"), &place);
+}
+
+/* A route as it is written. */
+struct route_words {
+	const char *to, *via, *dev;
+};
+
+static void read_to(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	((struct route_words *)what)->to = json_reader_string(r, object, key, false);
+}
+
+static void read_via(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	((struct route_words *)what)->via = json_reader_string(r, object, key, false);
+}
+
+static void read_dev(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	((struct route_words *)what)->dev = json_reader_string(r, object, key, false);
+}
+
+static const struct json_key route_keys[] = {
+	{"to", read_to},
+	{"via", read_via},
+	{"dev", read_dev},
+};
+
 static void parse_route(struct json_reader *r, struct topo_host *host, const json_t *object)
 {
 	struct topo_route *route = &host->routes[host->n_routes];
+	struct route_words words = {0};
 	const char *to, *via;
 
-	if (!json_reader_object(r, object, "to via dev"))
+	if (!json_reader_keys(r, object, route_keys, ARRAY_SIZE(route_keys), &words, NULL))
 		return;
-	to = json_reader_string(r, object, "to", true);
-	via = json_reader_string(r, object, "via", false);
-	route->dev = json_reader_string(r, object, "dev", false);
+	to = words.to;
+	via = words.via;
+	route->dev = words.dev;
+	if (!to)
+		json_reader_fail(r, "'to' is missing: expected 'default' or ADDRESS/LENGTH");
 	if (r->error)
 		return;
 	if (!via && !route->dev)
@@ -173,13 +249,14 @@ static void parse_route(struct json_reader *r, struct topo_host *host, const jso
 	host->n_routes++;
 }
 
-static void parse_routes(struct json_reader *r, struct topo_host *host, const json_t *object)
+static void read_routes(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
 {
-	json_t *routes = json_reader_array(r, object, "routes", false);
+	json_t *routes = json_reader_array(r, object, key, false);
+	struct topo_host *host = what;
 	size_t n = json_array_size(routes);
 
 	host->routes = xcalloc(n, sizeof *host->routes);
-	json_reader_enter(r, "routes");
+	json_reader_enter(r, key);
 	for (size_t i = 0; i < n; i++) {
 		json_reader_enter_index(r, i);
 		parse_route(r, host, json_array_get(routes, i));
@@ -189,13 +266,15 @@ static void parse_routes(struct json_reader *r, struct topo_host *host, const js
 }
 
 /* A list of lists of words: programs with their arguments. */
-static void parse_programs(struct json_reader *r, struct topo_host *host, const json_t *object)
+static void read_programs(struct json_reader *r, const json_t *object, const char *key, void *what,
+			  void *aux VSW_UNUSED)
 {
+	struct topo_host *host = what;
 	json_t *program, *word;
 	size_t i, j;
 
-	host->programs = json_reader_array(r, object, "programs", false);
-	json_reader_enter(r, "programs");
+	host->programs = json_reader_array(r, object, key, false);
+	json_reader_enter(r, key);
 	json_array_foreach(host->programs, i, program) {
 		json_reader_enter_index(r, i);
 		if (!json_is_array(program) || !json_array_size(program))
@@ -207,6 +286,41 @@ static void parse_programs(struct json_reader *r, struct topo_host *host, const 
 	}
 	json_reader_leave(r);
 }
+
+/* "net.ipv4.conf.all.rp_filter": 0. A name that leaves /proc/sys is refused. */
+static void read_sysctls(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_host *host = what;
+	const char *name;
+	json_t *value;
+
+	host->sysctls = json_reader_map(r, object, key, false);
+	json_reader_enter(r, key);
+	json_object_foreach(host->sysctls, name, value) {
+		if (!isalpha((unsigned char)name[0]) || strstr(name, "..") || strchr(name, '/') || strlen(name) > 200)
+			json_reader_fail_at(r, name, "'%s' is no sysctl, expected net.WORD.WORD...", name);
+		if (!json_is_integer(value) && !json_is_string(value))
+			json_reader_fail_at(r, name, "expected a whole number or a text");
+	}
+	json_reader_leave(r);
+}
+
+static void read_host_mtu(struct json_reader *r, const json_t *object, const char *key, void *what,
+			  void *aux VSW_UNUSED)
+{
+	((struct topo_host *)what)->mtu = (uint32_t)json_reader_int(r, object, key, 68, 65535, 0);
+}
+
+static void read_forward(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	((struct topo_host *)what)->forward = json_reader_bool(r, object, key, false);
+}
+
+static const struct json_key host_keys[] = {
+	{"interfaces", read_interfaces}, {"addresses", read_addresses}, {"routes", read_routes},
+	{"programs", read_programs},	 {"forward", read_forward},	{"sysctls", read_sysctls},
+	{"mtu", read_host_mtu},
+};
 
 void topo_parse_hosts(struct json_reader *r, struct topo *topo, const json_t *hosts)
 {
@@ -224,12 +338,8 @@ void topo_parse_hosts(struct json_reader *r, struct topo *topo, const json_t *ho
 			json_reader_fail(
 				r, "'%s' cannot be the name of a host (letters, digits, '.', '-', '_'; not 'all')",
 				name);
-		else if (json_reader_object(r, object, "interfaces addresses routes programs forward")) {
-			parse_ifaces(r, host, object);
-			parse_routes(r, host, object);
-			parse_programs(r, host, object);
-			host->forward = json_reader_bool(r, object, "forward", false);
-		}
+		else
+			json_reader_keys(r, object, host_keys, ARRAY_SIZE(host_keys), host, topo);
 		json_reader_leave(r);
 	}
 	json_reader_leave(r);

@@ -2,7 +2,7 @@
 /*
  * Links of a topology file. An end is "NODE" or "NODE:NAME"; names that are left out are made up here:
  *   of a host     its next interface that has no link yet, or a new ethN
- *   of a switch   the other node's name, or NODE-IFACE when that is taken; of a patch port OWN-OTHER
+ *   of a switch   the other node's name, or NODE-IFACE when that is taken; towards another switch OWN-OTHER
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,25 +11,35 @@
 
 #include "ctl/topo_parse.h"
 
-/* Any port of any switch: they share one daemon, and names of ports are unique there. */
-static struct topo_port *find_port(const struct topo *topo, const char *name, size_t *owner)
+/* A port of this name in the daemon that lives on host @on (SIZE_MAX: the shared one): names of ports are unique there. */
+static struct topo_port *find_port(const struct topo *topo, size_t on, const char *name, size_t *owner)
 {
 	for (size_t i = 0; i < topo->n_switches; i++)
 		for (size_t j = 0; j < topo->switches[i].n_ports; j++)
-			if (!strcmp(topo->switches[i].ports[j].name, name)) {
+			if (topo->switches[i].on == on && !strcmp(topo->switches[i].ports[j].name, name)) {
 				*owner = i;
 				return &topo->switches[i].ports[j];
 			}
 	return NULL;
 }
 
+/* Would a device called @name stand in the way of one of the host's own, or of a bridge? */
+static bool name_is_taken(const struct topo *topo, size_t on, const char *name)
+{
+	size_t other = topo_find_switch(topo, name);
+
+	if (other != SIZE_MAX && topo->switches[other].on == on)
+		return true;
+	return on != SIZE_MAX && topo_host_iface(&topo->hosts[on], name);
+}
+
 /* May a link end at port @name of switch @sw? */
 static bool port_is_free(const struct topo *topo, size_t sw, const char *name)
 {
-	size_t owner;
-	const struct topo_port *port = find_port(topo, name, &owner);
+	size_t owner, on = topo->switches[sw].on;
+	const struct topo_port *port = find_port(topo, on, name, &owner);
 
-	if (topo_find_switch(topo, name) != SIZE_MAX || !topo_ifname_ok(name))
+	if (name_is_taken(topo, on, name) || !topo_ifname_ok(name))
 		return false;
 	return !port || (owner == sw && !port->linked);
 }
@@ -123,7 +133,7 @@ static void attach_switch(struct json_reader *r, struct topo *topo, struct topo_
 				 end->name);
 		return;
 	}
-	port = find_port(topo, end->name, &owner);
+	port = find_port(topo, topo->switches[end->node].on, end->name, &owner);
 	if (port && json_object_get(port->columns, "type"))
 		json_reader_fail(r, "port '%s' has a 'type': a link cannot end there", end->name);
 	if (!port)
@@ -131,7 +141,20 @@ static void attach_switch(struct json_reader *r, struct topo *topo, struct topo_
 	port->linked = true;
 }
 
-static void attach(struct json_reader *r, struct topo *topo, struct topo_link *link)
+/* Patch ports where both switches are in one daemon, unless the file wants devices. */
+static void decide_kind(struct json_reader *r, const struct topo *topo, struct topo_link *link, const char *type)
+{
+	const struct topo_end *a = &link->ends[0], *b = &link->ends[1];
+	bool same = a->is_switch && b->is_switch && topo->switches[a->node].on == topo->switches[b->node].on;
+
+	link->is_patch = same && (!type || !strcmp(type, "patch"));
+	if (type && !strcmp(type, "patch") && !same)
+		json_reader_fail_at(r, "type", "patch ports link switches of one daemon only");
+	else if (type && strcmp(type, "patch") != 0 && strcmp(type, "veth") != 0)
+		json_reader_fail_at(r, "type", "'%s' is no kind of link, expected patch or veth", type);
+}
+
+static void attach(struct json_reader *r, struct topo *topo, struct topo_link *link, const char *type)
 {
 	struct topo_end *a = &link->ends[0], *b = &link->ends[1];
 
@@ -139,6 +162,7 @@ static void attach(struct json_reader *r, struct topo *topo, struct topo_link *l
 		json_reader_fail(r, "both ends are at the same place");
 		return;
 	}
+	decide_kind(r, topo, link, type);
 	/* Hosts first: a port may be called after the interface that it leads to. */
 	if (!a->is_switch)
 		attach_host(r, topo, a);
@@ -148,8 +172,9 @@ static void attach(struct json_reader *r, struct topo *topo, struct topo_link *l
 		attach_switch(r, topo, a, b);
 	if (b->is_switch && !r->error)
 		attach_switch(r, topo, b, a);
-	if (a->is_switch && b->is_switch && link->mtu)
-		json_reader_fail_at(r, "mtu", "switches are linked by patch ports, which have no MTU");
+	if (link->is_patch && link->mtu)
+		json_reader_fail_at(r, "mtu",
+				    "patch ports have no MTU; \"type\": \"veth\" links the switches by devices");
 }
 
 static void parse_ends(struct json_reader *r, struct topo *topo, struct topo_link *link, const json_t *ends)
@@ -166,21 +191,50 @@ static void parse_ends(struct json_reader *r, struct topo *topo, struct topo_lin
 	}
 }
 
+/* A link that is an object. */
+struct link_words {
+	struct topo *topo;
+	json_t *ends;
+	const char *type;
+};
+
+static void read_ends(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux)
+{
+	struct link_words *words = aux;
+
+	words->ends = json_reader_array(r, object, key, false);
+	json_reader_enter(r, key);
+	if (words->ends)
+		parse_ends(r, words->topo, what, words->ends);
+	json_reader_leave(r);
+}
+
+static void read_type(struct json_reader *r, const json_t *object, const char *key, void *what VSW_UNUSED, void *aux)
+{
+	((struct link_words *)aux)->type = json_reader_string(r, object, key, false);
+}
+
+static void read_mtu(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	((struct topo_link *)what)->mtu = (uint32_t)json_reader_int(r, object, key, 68, 65535, 0);
+}
+
+static const struct json_key link_keys[] = {
+	{"ends", read_ends},
+	{"mtu", read_mtu},
+	{"type", read_type},
+};
+
 static void parse_link(struct json_reader *r, struct topo *topo, struct topo_link *link, const json_t *value)
 {
-	if (json_is_array(value)) {
-		parse_ends(r, topo, link, value);
-	} else if (json_reader_object(r, value, "ends mtu")) {
-		json_t *ends = json_reader_array(r, value, "ends", true);
+	struct link_words words = {.topo = topo};
 
-		link->mtu = (uint32_t)json_reader_int(r, value, "mtu", 68, 65535, 0);
-		json_reader_enter(r, "ends");
-		if (ends)
-			parse_ends(r, topo, link, ends);
-		json_reader_leave(r);
-	}
+	if (json_is_array(value))
+		parse_ends(r, topo, link, value);
+	else if (json_reader_keys(r, value, link_keys, ARRAY_SIZE(link_keys), link, &words) && !words.ends)
+		json_reader_fail(r, "'ends' is missing: expected a list: [ ... ]");
 	if (!r->error)
-		attach(r, topo, link);
+		attach(r, topo, link, words.type);
 }
 
 void topo_parse_links(struct json_reader *r, struct topo *topo, const json_t *links)

@@ -39,6 +39,19 @@ size_t topo_find_host(const struct topo *topo, const char *name)
 	return SIZE_MAX;
 }
 
+size_t topo_find_address(const struct topo *topo, const struct rtnl_prefix *addr)
+{
+	for (size_t h = 0; h < topo->n_hosts; h++)
+		for (size_t i = 0; i < topo->hosts[h].n_ifaces; i++)
+			for (size_t j = 0; j < topo->hosts[h].ifaces[i].n_addrs; j++) {
+				const struct rtnl_prefix *a = &topo->hosts[h].ifaces[i].addrs[j];
+
+				if (a->family == addr->family && !memcmp(a->addr, addr->addr, sizeof a->addr))
+					return h;
+			}
+	return SIZE_MAX;
+}
+
 size_t topo_find_switch(const struct topo *topo, const char *name)
 {
 	for (size_t i = 0; i < topo->n_switches; i++)
@@ -75,96 +88,6 @@ struct topo_port *topo_switch_new_port(struct topo_switch *sw, const char *name)
 	return port;
 }
 
-/* ---- switches ---- */
-
-/* Values of columns: texts, numbers, true, false, and lists of these. */
-static void check_columns(struct json_reader *r, const json_t *columns)
-{
-	const char *column;
-	json_t *value, *element;
-	size_t i;
-
-	if (!json_reader_object(r, columns, NULL))
-		return;
-	json_object_foreach((json_t *)columns, column, value) {
-		if (json_is_object(value) || json_is_null(value))
-			json_reader_fail_at(r, column,
-					    "expected a text, a number, true, false or a list; a map is written "
-					    "\"column:key\": \"value\"");
-		json_array_foreach(value, i, element)
-			if (!json_is_string(element) && !json_is_integer(element))
-				json_reader_fail_at(r, column, "element %zu is neither a text nor a whole number", i);
-	}
-}
-
-static void parse_ports(struct json_reader *r, struct topo_switch *sw, const json_t *object)
-{
-	json_t *ports = json_reader_map(r, object, "ports", false);
-	const char *name;
-	json_t *columns;
-
-	json_reader_enter(r, "ports");
-	json_object_foreach(ports, name, columns) {
-		json_reader_enter(r, name);
-		if (!topo_ifname_ok(name))
-			json_reader_fail(r,
-					 "'%s' cannot be the name of a port (1 to %d letters, digits, '.', '-', '_')",
-					 name, IFNAMSIZ - 1);
-		check_columns(r, columns);
-		topo_switch_new_port(sw, name)->columns = columns;
-		json_reader_leave(r);
-	}
-	json_reader_leave(r);
-}
-
-static void parse_flows(struct json_reader *r, struct topo_switch *sw, const json_t *object)
-{
-	json_t *flow;
-	size_t i;
-
-	sw->flows = json_reader_array(r, object, "flows", false);
-	json_reader_enter(r, "flows");
-	json_array_foreach(sw->flows, i, flow) {
-		json_reader_enter_index(r, i);
-		if (!json_is_string(flow) || strchr(json_string_value(flow), '\n'))
-			json_reader_fail(r, "expected a flow as of add-flow: \"priority=1,arp,actions=NORMAL\"");
-		json_reader_leave(r);
-	}
-	json_reader_leave(r);
-}
-
-void topo_parse_switches(struct json_reader *r, struct topo *topo, const json_t *switches)
-{
-	const char *name;
-	json_t *object;
-
-	topo->switches = xcalloc(json_object_size(switches), sizeof *topo->switches);
-	json_reader_enter(r, "switches");
-	json_object_foreach((json_t *)switches, name, object) {
-		struct topo_switch *sw = &topo->switches[topo->n_switches++];
-
-		sw->name = name;
-		json_reader_enter(r, name);
-		if (!topo_ifname_ok(name) || !strcmp(name, "all"))
-			json_reader_fail(r,
-					 "'%s' cannot be the name of a bridge (1 to %d letters, digits, '.', '-', '_')",
-					 name, IFNAMSIZ - 1);
-		else if (topo_find_host(topo, name) != SIZE_MAX)
-			json_reader_fail(r, "there is a host called '%s', too", name);
-		else if (json_reader_object(r, object, "settings ports flows")) {
-			sw->settings = json_reader_map(r, object, "settings", false);
-			json_reader_enter(r, "settings");
-			if (sw->settings)
-				check_columns(r, sw->settings);
-			json_reader_leave(r);
-			parse_ports(r, sw, object);
-			parse_flows(r, sw, object);
-		}
-		json_reader_leave(r);
-	}
-	json_reader_leave(r);
-}
-
 /* ---- the whole ---- */
 
 /* A port that no link leads to must be one that the switch makes. */
@@ -199,47 +122,100 @@ static void check_lonely_ifaces(struct json_reader *r, const struct topo *topo)
 		}
 }
 
-static void parse_root(struct json_reader *r, struct topo *topo)
-{
+/* The sections of the file, before any of them is read: links may stand before the hosts that they join. */
+struct sections {
 	json_t *hosts, *switches, *links, *expects;
+};
 
-	if (!json_reader_object(r, r->root, "description hosts switches links expect"))
-		return;
-	topo->description = json_reader_string(r, r->root, "description", false);
-	hosts = json_reader_map(r, r->root, "hosts", true);
-	switches = json_reader_map(r, r->root, "switches", false);
-	links = json_reader_array(r, r->root, "links", false);
-	expects = json_reader_array(r, r->root, "expect", false);
-	topo_parse_hosts(r, topo, hosts);
-	topo_parse_switches(r, topo, switches);
-	topo_parse_links(r, topo, links);
-	check_lonely_ports(r, topo);
-	check_lonely_ifaces(r, topo);
-	topo_parse_expects(r, topo, expects);
+static void read_description(struct json_reader *r, const json_t *object, const char *key, void *what,
+			     void *aux VSW_UNUSED)
+{
+	((struct topo *)what)->description = json_reader_string(r, object, key, false);
 }
 
-int topo_parse(const char *file, struct topo **topop, struct errtext *err)
+static void read_hosts(struct json_reader *r, const json_t *object, const char *key, void *what VSW_UNUSED, void *aux)
+{
+	((struct sections *)aux)->hosts = json_reader_map(r, object, key, false);
+}
+
+static void read_switches(struct json_reader *r, const json_t *object, const char *key, void *what VSW_UNUSED,
+			  void *aux)
+{
+	((struct sections *)aux)->switches = json_reader_map(r, object, key, false);
+}
+
+static void read_links(struct json_reader *r, const json_t *object, const char *key, void *what VSW_UNUSED, void *aux)
+{
+	((struct sections *)aux)->links = json_reader_array(r, object, key, false);
+}
+
+static void read_expects(struct json_reader *r, const json_t *object, const char *key, void *what VSW_UNUSED, void *aux)
+{
+	((struct sections *)aux)->expects = json_reader_array(r, object, key, false);
+}
+
+static const struct json_key root_keys[] = {
+	{"description", read_description}, {"hosts", read_hosts}, {"switches", read_switches}, {"links", read_links},
+	{"expect", read_expects},
+};
+
+static void parse_root(struct json_reader *r, struct topo *topo)
+{
+	struct sections sections = {0};
+
+	if (!json_reader_keys(r, r->root, root_keys, ARRAY_SIZE(root_keys), topo, &sections))
+		return;
+	if (!sections.hosts)
+		json_reader_fail(r, "'hosts' is missing: expected an object: { ... }");
+	topo_parse_hosts(r, topo, sections.hosts);
+	topo_parse_switches(r, topo, sections.switches);
+	topo_parse_links(r, topo, sections.links);
+	check_lonely_ports(r, topo);
+	check_lonely_ifaces(r, topo);
+	topo_parse_expects(r, topo, sections.expects);
+}
+
+/* Parse what @r has open; closes it. */
+static int parse_opened(struct json_reader *r, const char *file, struct topo **topop)
 {
 	struct topo *topo = xzalloc(sizeof *topo);
-	struct json_reader r;
-	int error = json_reader_open(&r, file, err);
+	int error;
 
 	topo->name = topo_name_of_file(file);
-	if (!error && !topo_name_ok(topo->name))
+	if (!r->error && !topo_name_ok(topo->name))
 		json_reader_fail(
-			&r, "the file's name is the topology's: '%s' cannot be one (letters, digits, '.', '-', '_')",
+			r, "the file's name is the topology's: '%s' cannot be one (letters, digits, '.', '-', '_')",
 			topo->name);
-	if (!r.error)
-		parse_root(&r, topo);
-	error = r.error;
-	topo->root = json_incref(r.root);
-	json_reader_close(&r);
+	if (!r->error)
+		parse_root(r, topo);
+	error = r->error;
+	topo->root = json_incref(r->root);
+	json_reader_close(r);
 	if (error) {
 		topo_free(topo);
 		topo = NULL;
 	}
 	*topop = topo;
 	return error;
+}
+
+int topo_parse(const char *file, struct topo **topo, struct errtext *err)
+{
+	struct json_reader r;
+
+	/* A failure is kept in the reader, too. */
+	if (json_reader_open(&r, file, err))
+		*topo = NULL;
+	return parse_opened(&r, file, topo);
+}
+
+int topo_parse_text(const char *file, const char *text, size_t len, struct topo **topo, struct errtext *err)
+{
+	struct json_reader r;
+
+	if (json_reader_open_text(&r, file, text, len, err))
+		*topo = NULL;
+	return parse_opened(&r, file, topo);
 }
 
 static void free_hosts(struct topo *topo)

@@ -13,6 +13,9 @@ void topo_parse_switches(struct json_reader *r, struct topo *topo, const json_t 
 void topo_parse_links(struct json_reader *r, struct topo *topo, const json_t *links);
 void topo_parse_expects(struct json_reader *r, struct topo *topo, const json_t *expects);
 
+/** topo_find_address() - who has it? Return: index of the host, or SIZE_MAX. */
+size_t topo_find_address(const struct topo *topo, const struct rtnl_prefix *addr);
+
 /** topo_ifname_ok() - may a network device be called so? */
 bool topo_ifname_ok(const char *name);
 

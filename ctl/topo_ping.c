@@ -171,7 +171,8 @@ static void finish(struct pinger *p, struct ping *ping, const char *why)
 /* Full queues and tables, and EINVAL is what IPv6 says to a full neighbour table. */
 static bool is_transient(int error)
 {
-	return error == EAGAIN || error == ENOBUFS || error == EHOSTUNREACH || error == EINTR || error == EINVAL;
+	return error == EAGAIN || error == ENOBUFS || error == EHOSTUNREACH || error == EINTR || error == EINVAL ||
+	       error == ENETUNREACH;
 }
 
 static void send_ping(struct pinger *p, struct ping *ping, double now_ms)
@@ -189,7 +190,7 @@ static void send_ping(struct pinger *p, struct ping *ping, double now_ms)
 	ping->tries++;
 	if (sendto(ping->socket->fd, buffer, len, 0, (struct sockaddr *)&ss, ss_len) >= 0)
 		return;
-	if (errno == ENETUNREACH)
+	if (errno == ENETUNREACH && probe_limit_ms(probe) <= PROBE_REACH_MS)
 		finish(p, ping, "no route");
 	else if (errno == EMSGSIZE)
 		finish(p, ping, "larger than the MTU");
@@ -238,11 +239,11 @@ static void receive(struct pinger *p, struct ping_socket *s, bool is_v4)
 static double serve(struct pinger *p, size_t *active, size_t *n_active, bool expect_answer)
 {
 	double now_ms = probe_now_ms(), wait_ms = PING_INTERVAL_MS;
-	double limit_ms = expect_answer ? PROBE_REACH_MS : PROBE_SILENCE_MS;
 	size_t n = 0;
 
 	for (size_t i = 0; i < *n_active; i++) {
 		struct ping *ping = &p->pings[active[i]];
+		double limit_ms = probe_limit_ms(&p->probes[ping->probe]);
 
 		if (!ping->done && ping->first_ms >= 0 && now_ms - ping->first_ms >= limit_ms)
 			finish(p, ping, "no answer");

@@ -4,6 +4,7 @@
  *
  *   RUNDIR/topo/NAME/state.json   names of the namespaces and bridges; removed last of all
  *   RUNDIR/topo/NAME/             run folder, database and log of a private daemon; output of programs
+ *   RUNDIR/topo/NAME/HOST/        the same of the daemon that a host has of its own
  *   RUNDIR/topo/NAME.lock         held while somebody brings it up or down
  *
  * Names of namespaces: PREFIX.HOST, and PREFIX for the one of a private daemon. PREFIX is the topology's name, with a few digits
@@ -24,6 +25,7 @@ struct topo_run {
 	char *prefix;
 	bool is_private;     /**< has a daemon of its own */
 	char *daemon_rundir; /**< of the daemon that has its bridges */
+	json_t *daemons;     /**< run folders of the daemons that it started, the private one first */
 	char **namespaces;
 	size_t n_namespaces;
 	json_t *bridges; /**< names */
@@ -57,6 +59,8 @@ void topo_run_remove(const struct topo_run *run);
 /** topo_run_forget() - it is not up any more, or never was. */
 void topo_run_forget(struct topo_run *run);
 
+/** topo_run_rundir() - run folder of the daemon that has the switches on host @on, SIZE_MAX for those on none; free() it. */
+char *topo_run_rundir(const struct topo_run *run, const struct topo *topo, size_t on);
 /** topo_run_namespace() - name of a host's namespace; free() it. */
 char *topo_run_namespace(const struct topo_run *run, const char *host);
 /** topo_run_open_namespace() - Return: descriptor of a host's namespace, or -errno with @err. */
@@ -65,8 +69,10 @@ VSW_MUST_USE int topo_run_open_namespace(const struct topo_run *run, const char 
 /** topo_up() - make it all. After a failure what was made is away again. */
 VSW_MUST_USE int topo_up(struct topo_run *run, const struct ctl *ctl, const struct topo *topo,
 			 const struct topo_options *options, struct errtext *err);
-/** topo_configure_switches() - bridges, ports and flows, in the daemon of @run. */
+/** topo_configure_switches() - bridges, ports, flows and uplinks, in the daemons of @run. */
 VSW_MUST_USE int topo_configure_switches(const struct topo_run *run, const struct topo *topo, struct errtext *err);
+/** topo_has_switch_on() - does host @on have switches, and so a daemon of its own? SIZE_MAX: are there any on no host? */
+bool topo_has_switch_on(const struct topo *topo, size_t on);
 /** topo_down() - take away what the state names; nothing is missed when parts are gone already. */
 VSW_MUST_USE int topo_down(struct topo_run *run, struct errtext *err);
 

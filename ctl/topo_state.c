@@ -85,13 +85,14 @@ static int load(struct topo_run *run, struct errtext *err)
 	json_error_t where;
 	bool is_there = !access(path, F_OK);
 	json_t *state = is_there ? json_load_file(path, 0, &where) : NULL;
-	json_t *namespaces = NULL, *bridges = NULL;
+	json_t *namespaces = NULL, *bridges = NULL, *daemons = NULL;
 	const char *prefix = NULL, *rundir = NULL;
 	int is_private = 0, error = 0;
 
-	if (is_there && (json_unpack(state, "{s:s, s:b, s:s, s:o, s:o}", "prefix", &prefix, "private", &is_private,
-				     "rundir", &rundir, "namespaces", &namespaces, "bridges", &bridges) ||
-			 !are_texts(namespaces) || !are_texts(bridges))) {
+	if (is_there &&
+	    (json_unpack(state, "{s:s, s:b, s:s, s:o, s:o, s:o}", "prefix", &prefix, "private", &is_private, "rundir",
+			 &rundir, "namespaces", &namespaces, "bridges", &bridges, "daemons", &daemons) ||
+	     !are_texts(namespaces) || !are_texts(bridges) || !are_texts(daemons))) {
 		error = errtext_set(err, EINVAL, "%s is damaged; `ip netns` shows what is left to delete by hand",
 				    path);
 	} else if (is_there) {
@@ -101,6 +102,7 @@ static int load(struct topo_run *run, struct errtext *err)
 		run->daemon_rundir = xstrdup(rundir);
 		load_namespaces(run, namespaces);
 		run->bridges = json_incref(bridges);
+		run->daemons = json_incref(daemons);
 	}
 	json_decref(state);
 	free(path);
@@ -159,6 +161,7 @@ void topo_run_close(struct topo_run *run)
 		free(run->namespaces[i]);
 	free(run->namespaces);
 	json_decref(run->bridges);
+	json_decref(run->daemons);
 	free(run->daemon_rundir);
 	free(run->prefix);
 	free(run->dir);
@@ -167,6 +170,13 @@ void topo_run_close(struct topo_run *run)
 bool topo_run_is_up(const struct topo_run *run)
 {
 	return run->namespaces != NULL;
+}
+
+char *topo_run_rundir(const struct topo_run *run, const struct topo *topo, size_t on)
+{
+	if (on == SIZE_MAX)
+		return xstrdup(run->daemon_rundir);
+	return xasprintf("%s/%s", run->dir, topo->hosts[on].name);
 }
 
 char *topo_run_namespace(const struct topo_run *run, const char *host)
@@ -186,6 +196,21 @@ int topo_run_open_namespace(const struct topo_run *run, const char *host, struct
 	return fd;
 }
 
+/* The daemon of host @on, once. */
+static void plan_daemon(struct topo_run *run, const struct topo *topo, size_t on)
+{
+	char *rundir = topo_run_rundir(run, topo, on);
+	json_t *other;
+	bool known = false;
+	size_t i;
+
+	json_array_foreach(run->daemons, i, other)
+		known |= !strcmp(json_string_value(other), rundir);
+	if (!known)
+		json_array_append_new(run->daemons, json_string(rundir));
+	free(rundir);
+}
+
 void topo_run_plan(struct topo_run *run, const struct ctl *ctl, const struct topo *topo, bool is_private)
 {
 	run->is_private = is_private;
@@ -196,8 +221,15 @@ void topo_run_plan(struct topo_run *run, const struct ctl *ctl, const struct top
 	for (size_t i = 0; i < topo->n_hosts; i++)
 		run->namespaces[run->n_namespaces++] = topo_run_namespace(run, topo->hosts[i].name);
 	run->bridges = json_array();
-	for (size_t i = 0; i < topo->n_switches; i++)
-		json_array_append_new(run->bridges, json_string(topo->switches[i].name));
+	run->daemons = json_array();
+	if (is_private)
+		json_array_append_new(run->daemons, json_string(run->dir));
+	for (size_t i = 0; i < topo->n_switches; i++) {
+		if (topo->switches[i].on == SIZE_MAX)
+			json_array_append_new(run->bridges, json_string(topo->switches[i].name));
+		else
+			plan_daemon(run, topo, topo->switches[i].on);
+	}
 }
 
 int topo_run_save(const struct topo_run *run, struct errtext *err)
@@ -209,8 +241,9 @@ int topo_run_save(const struct topo_run *run, struct errtext *err)
 
 	for (size_t i = 0; i < run->n_namespaces; i++)
 		json_array_append_new(namespaces, json_string(run->namespaces[i]));
-	state = json_pack("{s:s, s:b, s:s, s:o, s:O}", "prefix", run->prefix, "private", run->is_private, "rundir",
-			  run->daemon_rundir, "namespaces", namespaces, "bridges", run->bridges);
+	state = json_pack("{s:s, s:b, s:s, s:o, s:O, s:O}", "prefix", run->prefix, "private", run->is_private, "rundir",
+			  run->daemon_rundir, "namespaces", namespaces, "bridges", run->bridges, "daemons",
+			  run->daemons);
 	if (!error && (json_dump_file(state, temp, JSON_INDENT(1)) || rename(temp, path)))
 		error = errtext_set(err, errno ? errno : EIO, "cannot write %s: %s", path, strerror(errno));
 	json_decref(state);

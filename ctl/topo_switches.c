@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The switches of a topology: all bridges and ports of all of them are one transaction, then each gets its flows.
+ * The switches of a topology: all bridges and ports of a daemon are one transaction, then each gets its flows; uplinks come last, when
+ * there is something behind the bridge.
  */
 #include <string.h>
 
@@ -53,7 +54,7 @@ static const char *patch_peer(const struct topo *topo, size_t sw, const char *po
 		for (int e = 0; e < 2; e++) {
 			const struct topo_end *end = &topo->links[i].ends[e], *other = &topo->links[i].ends[!e];
 
-			if (end->is_switch && other->is_switch && end->node == sw && !strcmp(end->name, port))
+			if (topo->links[i].is_patch && end->node == sw && !strcmp(end->name, port))
 				return other->name;
 		}
 	return NULL;
@@ -80,14 +81,21 @@ static void put_switch(const struct topo_run *run, const struct topo *topo, json
 	}
 }
 
-static int make_switches(const struct topo_run *run, const struct topo *topo, struct rpc *rpc, struct errtext *err)
+/* Those of the daemon on host @on, SIZE_MAX for the one on none. */
+static int make_switches(const struct topo_run *run, const struct topo *topo, size_t on, struct rpc *rpc,
+			 struct errtext *err)
 {
 	json_t *list = json_array();
 	json_t *result = NULL;
 	int error;
 
 	for (size_t i = 0; i < topo->n_switches; i++)
-		put_switch(run, topo, list, i);
+		if (topo->switches[i].on == on)
+			put_switch(run, topo, list, i);
+	if (!json_array_size(list)) {
+		json_decref(list);
+		return 0;
+	}
 	error = rpc_call(rpc, "db/run", json_pack("{s:o}", "commands", list), &result, err);
 	json_decref(result);
 	return error;
@@ -113,16 +121,54 @@ static int add_flows(const struct topo *topo, struct rpc *rpc, const struct topo
 	return error;
 }
 
-int topo_configure_switches(const struct topo_run *run, const struct topo *topo, struct errtext *err)
+/* The device's addresses and routes move to the bridge. */
+static int add_uplink(const struct topo_switch *sw, struct rpc *rpc, struct errtext *err)
 {
-	struct rpc *rpc;
-	int error = rpc_open(&rpc, run->daemon_rundir, TOPO_TIMEOUT_MS, err);
+	json_t *result = NULL;
+	int error;
 
+	if (!sw->uplink)
+		return 0;
+	error = rpc_call(rpc, "uplink/add", json_pack("{s:s, s:s}", "bridge", sw->name, "device", sw->uplink), &result,
+			 err);
+	json_decref(result);
+	return error;
+}
+
+static int configure_daemon(const struct topo_run *run, const struct topo *topo, size_t on, struct errtext *err)
+{
+	char *rundir = topo_run_rundir(run, topo, on);
+	struct rpc *rpc;
+	int error = rpc_open(&rpc, rundir, TOPO_TIMEOUT_MS, err);
+
+	free(rundir);
 	if (error)
 		return error;
-	error = make_switches(run, topo, rpc, err);
+	error = make_switches(run, topo, on, rpc, err);
 	for (size_t i = 0; i < topo->n_switches && !error; i++)
-		error = add_flows(topo, rpc, &topo->switches[i], err);
+		if (topo->switches[i].on == on)
+			error = add_flows(topo, rpc, &topo->switches[i], err);
+	for (size_t i = 0; i < topo->n_switches && !error; i++)
+		if (topo->switches[i].on == on)
+			error = add_uplink(&topo->switches[i], rpc, err);
 	rpc_close(rpc);
+	return error;
+}
+
+bool topo_has_switch_on(const struct topo *topo, size_t on)
+{
+	for (size_t i = 0; i < topo->n_switches; i++)
+		if (topo->switches[i].on == on)
+			return true;
+	return false;
+}
+
+int topo_configure_switches(const struct topo_run *run, const struct topo *topo, struct errtext *err)
+{
+	int error = configure_daemon(run, topo, SIZE_MAX, err);
+
+	for (size_t h = 0; h < topo->n_hosts && !error; h++)
+		if (topo_has_switch_on(topo, h))
+			error = configure_daemon(run, topo, h, err);
 	return error;
 }

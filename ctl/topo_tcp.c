@@ -124,8 +124,9 @@ void topo_tcp_run(struct topo_probe *probe, const int *host_ns)
 {
 	const struct topo_expect *e = probe->expect;
 	double start_ms = probe_now_ms();
-	double deadline_ms = start_ms + (e->reaches ? PROBE_REACH_MS : PROBE_SILENCE_MS);
-	int listener = probe->to->host == SIZE_MAX ? -EADDRINUSE : listen_at(probe, host_ns[probe->to->host], e->port);
+	double deadline_ms = start_ms + probe_limit_ms(probe);
+	bool is_ours = probe->to->host != SIZE_MAX && !e->no_listen;
+	int listener = is_ours ? listen_at(probe, host_ns[probe->to->host], e->port) : -EADDRINUSE;
 	int client, error;
 
 	if (listener < 0 && listener != -EADDRINUSE) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/daemon.h"
@@ -29,6 +30,7 @@ struct up {
 	int *host_ns;		      /* one per host, -1 while it is not made */
 	struct rtnl *rtnl;	      /* in daemon_ns */
 	struct daemon_start starting; /* the private daemon */
+	struct daemon_start *on_host; /* those on hosts, one per host; pid 0: none */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -113,6 +115,31 @@ static int write_sysctl(const char *path, const char *value)
 	return error;
 }
 
+/* Dots of a name are slashes of the path. In the host's namespace. */
+static int set_host_sysctls(const struct up *up, const struct topo_host *host)
+{
+	const char *name;
+	json_t *value;
+	int error = 0;
+
+	json_object_foreach(host->sysctls, name, value) {
+		char *path = xasprintf("/proc/sys/%s", name);
+		char *text = json_is_integer(value) ? xasprintf("%lld", (long long)json_integer_value(value))
+						    : xstrdup(json_string_value(value));
+
+		for (char *p = path + strlen("/proc/sys/"); *p; p++)
+			if (*p == '.')
+				*p = '/';
+		if (!error)
+			error = write_sysctl(path, text);
+		if (error && !up->err->text[0])
+			errtext_set(up->err, -error, "host %s: sysctl %s: %s", host->name, name, strerror(-error));
+		free(path);
+		free(text);
+	}
+	return error;
+}
+
 /* Addresses are usable at once, and a router routes. */
 static int set_sysctls(const struct up *up, const struct topo_host *host, int ns)
 {
@@ -123,13 +150,16 @@ static int set_sysctls(const struct up *up, const struct topo_host *host, int ns
 		return errtext_set(up->err, -old, "cannot enter the namespace of %s: %s", host->name, strerror(-old));
 	/* A kernel without IPv6 has none of these. */
 	write_sysctl("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
-	if (host->forward) {
+	error = set_host_sysctls(up, host);
+	if (host->forward && !error) {
 		write_sysctl("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 		error = write_sysctl("/proc/sys/net/ipv4/ip_forward", "1");
+		if (error)
+			errtext_set(up->err, -error, "host %s: cannot make it forward: %s", host->name,
+				    strerror(-error));
 	}
 	netns_leave(old);
-	return error ? errtext_set(up->err, -error, "host %s: cannot make it forward: %s", host->name, strerror(-error))
-		     : 0;
+	return error;
 }
 
 static int make_hosts(struct up *up)
@@ -151,28 +181,43 @@ static int make_hosts(struct up *up)
 	return error;
 }
 
+/* Descriptor of the namespace that an end lives in; -1: the one of the shared daemon. */
+static int end_netns(const struct up *up, const struct topo_end *end)
+{
+	size_t host = end->is_switch ? up->topo->switches[end->node].on : end->node;
+
+	return host == SIZE_MAX ? -1 : up->host_ns[host];
+}
+
 static void fill_end(const struct up *up, const struct topo_link *link, const struct topo_end *end,
 		     struct rtnl_end *out)
 {
 	const struct topo_iface *iface;
 
-	*out = (struct rtnl_end){.name = end->name, .netns = -1, .mtu = link->mtu};
+	*out = (struct rtnl_end){.name = end->name, .netns = end_netns(up, end), .mtu = link->mtu};
 	if (end->is_switch)
 		return;
 	iface = topo_host_iface(&up->topo->hosts[end->node], end->name);
-	out->netns = up->host_ns[end->node];
 	out->mac = iface->has_mac ? iface->mac : NULL;
-	if (iface->mtu)
-		out->mtu = iface->mtu;
+	if (iface->mtu || up->topo->hosts[end->node].mtu)
+		out->mtu = iface->mtu ? iface->mtu : up->topo->hosts[end->node].mtu;
 }
 
 /* The switch's end: up, and without an address of its own. */
 static int raise_switch_end(struct up *up, const struct topo_end *end)
 {
+	int netns = end_netns(up, end);
+	struct rtnl *rtnl = up->rtnl;
 	struct rtnl_link link = {0};
-	int error = rtnl_get_link(up->rtnl, end->name, &link);
+	int error = netns >= 0 ? rtnl_open(&rtnl, netns) : 0;
 
-	return error ? error : rtnl_set_up(up->rtnl, link.ifindex, true);
+	if (!error)
+		error = rtnl_get_link(rtnl, end->name, &link);
+	if (!error)
+		error = rtnl_set_up(rtnl, link.ifindex, true);
+	if (netns >= 0)
+		rtnl_close(rtnl);
+	return error;
 }
 
 static int make_link(struct up *up, const struct topo_link *link)
@@ -181,17 +226,15 @@ static int make_link(struct up *up, const struct topo_link *link)
 	struct rtnl_end ends[2];
 	int error;
 
-	if (a->is_switch && b->is_switch)
-		return 0; /* patch ports, made with the bridges */
-	if (b->is_switch) {
-		a = &link->ends[1];
-		b = &link->ends[0];
-	}
+	if (link->is_patch)
+		return 0; /* made with the bridges */
 	fill_end(up, link, a, &ends[0]);
 	fill_end(up, link, b, &ends[1]);
 	error = rtnl_add_veth(up->rtnl, &ends[0], &ends[1]);
 	if (!error && a->is_switch)
 		error = raise_switch_end(up, a);
+	if (!error && b->is_switch)
+		error = raise_switch_end(up, b);
 	if (error)
 		return errtext_set(up->err, -error, "link %s - %s: %s%s", a->name, b->name, strerror(-error),
 				   error == -EEXIST ? "; the name is taken in the namespace of the switch" : "");
@@ -284,20 +327,60 @@ static int configure_hosts(const struct up *up)
 	return error;
 }
 
-/* ---- the private daemon ---- */
+/* ---- daemons ---- */
 
-static int start_daemon(struct up *up, const struct topo_options *options)
+static int spawn(struct up *up, struct daemon_start *start, const char *rundir, int netns,
+		 const struct topo_options *options)
 {
-	struct daemon_options daemon = {.rundir = up->run->dir, .datapath = options->datapath};
-	char *db = xasprintf("%s/conf.db", up->run->dir), *log = xasprintf("%s/vsw-switchd.log", up->run->dir);
+	struct daemon_options daemon = {.rundir = rundir, .datapath = options->datapath, .netns = netns};
+	char *db = xasprintf("%s/conf.db", rundir), *log = xasprintf("%s/vsw-switchd.log", rundir);
 	int error;
 
 	daemon.db = db;
 	daemon.log = log;
-	daemon.netns = up->daemon_ns = netns_create(up->run->prefix, up->err);
-	error = up->daemon_ns < 0 ? up->daemon_ns : daemon_spawn(&up->starting, &daemon, up->err);
+	error = daemon_spawn(start, &daemon, up->err);
 	free(db);
 	free(log);
+	return error;
+}
+
+static int start_daemon(struct up *up, const struct topo_options *options)
+{
+	up->daemon_ns = netns_create(up->run->prefix, up->err);
+	return up->daemon_ns < 0 ? up->daemon_ns : spawn(up, &up->starting, up->run->dir, up->daemon_ns, options);
+}
+
+/* The daemons of hosts that have switches. */
+static int start_host_daemons(struct up *up, const struct topo_options *options)
+{
+	int error = 0;
+
+	for (size_t h = 0; h < up->topo->n_hosts && !error; h++) {
+		char *rundir = topo_run_rundir(up->run, up->topo, h);
+
+		if (topo_has_switch_on(up->topo, h)) {
+			if (mkdir(rundir, 0755) && errno != EEXIST)
+				error = errtext_set(up->err, errno, "cannot create %s: %s", rundir, strerror(errno));
+			if (!error)
+				error = spawn(up, &up->on_host[h], rundir, up->host_ns[h], options);
+		}
+		free(rundir);
+	}
+	return error;
+}
+
+/* Until all of them answer. */
+static int await_daemons(struct up *up)
+{
+	int error = up->run->is_private ? daemon_await(&up->starting, up->run->dir, TOPO_TIMEOUT_MS, up->err) : 0;
+
+	for (size_t h = 0; h < up->topo->n_hosts && !error; h++) {
+		char *rundir = topo_run_rundir(up->run, up->topo, h);
+
+		if (up->on_host[h].pid)
+			error = daemon_await(&up->on_host[h], rundir, TOPO_TIMEOUT_MS, up->err);
+		free(rundir);
+	}
 	return error;
 }
 
@@ -369,6 +452,8 @@ static int make_everything(struct up *up, const struct topo_options *options)
 
 	if (!error)
 		error = make_hosts(up);
+	if (!error)
+		error = start_host_daemons(up, options);
 	if (!error) {
 		error = rtnl_open(&up->rtnl, up->daemon_ns);
 		if (error)
@@ -378,8 +463,8 @@ static int make_everything(struct up *up, const struct topo_options *options)
 		error = make_links(up);
 	if (!error)
 		error = configure_hosts(up);
-	if (!error && up->run->is_private)
-		error = daemon_await(&up->starting, up->run->dir, TOPO_TIMEOUT_MS, up->err);
+	if (!error)
+		error = await_daemons(up);
 	if (!error)
 		error = topo_configure_switches(up->run, up->topo, up->err);
 	if (!error)
@@ -394,6 +479,7 @@ static void close_everything(struct up *up)
 		if (up->host_ns[i] >= 0)
 			close(up->host_ns[i]);
 	free(up->host_ns);
+	free(up->on_host);
 	if (up->daemon_ns >= 0)
 		close(up->daemon_ns);
 }
@@ -411,6 +497,7 @@ int topo_up(struct topo_run *run, const struct ctl *ctl, const struct topo *topo
 	raise_file_limit();
 	daemon_there = !options->private_daemon && find_daemon(ctl, &up.daemon_ns);
 	up.host_ns = xcalloc(topo->n_hosts, sizeof *up.host_ns);
+	up.on_host = xcalloc(topo->n_hosts, sizeof *up.on_host);
 	for (size_t i = 0; i < topo->n_hosts; i++)
 		up.host_ns[i] = -1;
 	topo_run_plan(run, ctl, topo, !daemon_there);
