@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctl/handlers.h"
+#include "ctl/topo_graph.h"
 #include "ctl/topo_run.h"
 #include "os/netns.h"
 
@@ -198,6 +199,53 @@ static int exec_in_host(struct ctl *ctl, const struct topo *topo, const struct i
 	return ctl_fail(ctl, "topo exec: %s: %s", inv->args[first], strerror(errno));
 }
 
+/* ---- graph ---- */
+
+/* Into a file, or to standard output. */
+static int put_picture(struct ctl *ctl, const struct ds *picture, const char *path)
+{
+	FILE *f = path && strcmp(path, "-") != 0 ? fopen(path, "we") : stdout;
+	bool ok;
+
+	if (!f)
+		return ctl_fail(ctl, "topo graph: cannot create %s: %s", path, strerror(errno));
+	ok = fwrite(ds_cstr(picture), 1, picture->len, f) == picture->len && !fflush(f);
+	if (f != stdout && fclose(f))
+		ok = false;
+	return ok ? CTL_OK : ctl_fail(ctl, "topo graph: cannot write %s: %s", path ? path : "it", strerror(errno));
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len >= end_len && !strcmp(text + len - end_len, end);
+}
+
+/* The format is what --format says, else what the name of the output ends with, else dot. */
+static int graph(struct ctl *ctl, const struct invocation *inv)
+{
+	const char *path = invocation_option(inv, "--output");
+	const char *format = ctl->format ? ctl->format : path && ends_with(path, ".svg") ? "svg" : "dot";
+	struct ds dot = DS_INIT, svg = DS_INIT;
+	struct errtext err = {0};
+	struct topo *topo;
+	int result, error;
+
+	if (strcmp(format, "dot") != 0 && strcmp(format, "svg") != 0)
+		return ctl_fail(ctl, "topo graph: '%s' is no format of a picture, expected dot or svg", format);
+	error = topo_parse(inv->args[1], &topo, &err);
+	if (!error)
+		topo_graph_dot(topo, &dot);
+	if (!error && !strcmp(format, "svg"))
+		error = topo_graph_svg(&dot, &svg, &err);
+	result = error ? ctl_error(ctl, error, &err) : put_picture(ctl, svg.len ? &svg : &dot, path);
+	topo_free(topo);
+	ds_fini(&dot);
+	ds_fini(&svg);
+	return result;
+}
+
 /* ---- which one ---- */
 
 /* `down` needs the name only: the file may be gone, or broken by now. */
@@ -256,13 +304,18 @@ int cmd_topo(struct ctl *ctl, const struct invocation *inv)
 	const char *verb = inv->args[0];
 
 	if (inv->n_args < 2)
-		return ctl_fail(ctl, "topo: usage: vsw topo up|down|status|test FILE | exec FILE HOST COMMAND...");
+		return ctl_fail(ctl,
+				"topo: usage: vsw topo up|down|status|test|graph FILE | exec FILE HOST COMMAND...");
 	if (inv->n_args > 2 && strcmp(verb, "exec") != 0)
 		return ctl_fail(ctl, "topo %s: '%s' is one argument too many", verb, inv->args[2]);
 	if (!strcmp(verb, "down"))
 		return down_by_name(ctl, inv->args[1]);
+	if (!strcmp(verb, "graph"))
+		return graph(ctl, inv);
+	if (invocation_has(inv, "--output"))
+		return ctl_fail(ctl, "topo %s: --output goes with graph", verb);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(verbs[i].name, verb))
 			return with_file(ctl, inv, &verbs[i]);
-	return ctl_fail(ctl, "topo: '%s' is none of up, down, status, test, exec", verb);
+	return ctl_fail(ctl, "topo: '%s' is none of up, down, status, test, graph, exec", verb);
 }

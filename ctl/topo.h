@@ -36,6 +36,7 @@ struct topo_iface {
 	uint8_t mac[6];
 	bool has_mac;
 	bool linked;		/**< a link ends here */
+	bool internal;		/**< a switch on the host makes it: its own device, or an internal port */
 	const char *parent;	/**< of a VLAN device, else NULL */
 	uint16_t vid, protocol; /**< of a VLAN device; 0x8100 or 0x88a8 */
 	uint32_t mtu;		/**< 0: the kernel's, or the link's */
@@ -141,6 +142,8 @@ bool topo_name_ok(const char *name);
 /** topo_find_host(), topo_find_switch() - Return: index, or SIZE_MAX. */
 size_t topo_find_host(const struct topo *topo, const char *name);
 size_t topo_find_switch(const struct topo *topo, const char *name);
+/** topo_has_switch_on() - does host @on have switches, and so a daemon of its own? SIZE_MAX: are there any on no host? */
+bool topo_has_switch_on(const struct topo *topo, size_t on);
 /** topo_host_iface() - Return: NULL when there is none. */
 struct topo_iface *topo_host_iface(const struct topo_host *host, const char *name);
 

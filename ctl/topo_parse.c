@@ -60,6 +60,14 @@ size_t topo_find_switch(const struct topo *topo, const char *name)
 	return SIZE_MAX;
 }
 
+bool topo_has_switch_on(const struct topo *topo, size_t on)
+{
+	for (size_t i = 0; i < topo->n_switches; i++)
+		if (topo->switches[i].on == on)
+			return true;
+	return false;
+}
+
 struct topo_iface *topo_host_iface(const struct topo_host *host, const char *name)
 {
 	for (size_t i = 0; i < host->n_ifaces; i++)
@@ -108,13 +116,42 @@ static void check_lonely_ports(struct json_reader *r, const struct topo *topo)
 		}
 }
 
+/* Does a switch on host @h make a device of this name? */
+static bool is_made_by_switch(const struct topo *topo, size_t h, const char *name)
+{
+	for (size_t i = 0; i < topo->n_switches; i++) {
+		const struct topo_switch *sw = &topo->switches[i];
+
+		if (sw->on == h && !strcmp(sw->name, name))
+			return true;
+		for (size_t j = 0; sw->on == h && j < sw->n_ports; j++)
+			if (!strcmp(sw->ports[j].name, name) && !sw->ports[j].linked)
+				return true;
+	}
+	return false;
+}
+
+/* Devices that are there only when the switches of their host are, and VLAN devices on them. */
+static void find_internal_ifaces(struct topo *topo)
+{
+	for (size_t h = 0; h < topo->n_hosts; h++)
+		for (size_t i = 0; i < topo->hosts[h].n_ifaces; i++) {
+			struct topo_iface *iface = &topo->hosts[h].ifaces[i];
+			const struct topo_iface *parent =
+				iface->parent ? topo_host_iface(&topo->hosts[h], iface->parent) : NULL;
+
+			iface->internal =
+				parent ? parent->internal : !iface->linked && is_made_by_switch(topo, h, iface->name);
+		}
+}
+
 static void check_lonely_ifaces(struct json_reader *r, const struct topo *topo)
 {
 	for (size_t i = 0; i < topo->n_hosts; i++)
 		for (size_t j = 0; j < topo->hosts[i].n_ifaces; j++) {
 			const struct topo_iface *iface = &topo->hosts[i].ifaces[j];
 
-			if (iface->linked || iface->parent || !strcmp(iface->name, "lo"))
+			if (iface->linked || iface->parent || iface->internal || !strcmp(iface->name, "lo"))
 				continue;
 			json_reader_enter(r, "hosts");
 			json_reader_fail_at(r, topo->hosts[i].name, "no link ends at its interface '%s'", iface->name);
@@ -171,6 +208,7 @@ static void parse_root(struct json_reader *r, struct topo *topo)
 	topo_parse_switches(r, topo, sections.switches);
 	topo_parse_links(r, topo, sections.links);
 	check_lonely_ports(r, topo);
+	find_internal_ifaces(topo);
 	check_lonely_ifaces(r, topo);
 	topo_parse_expects(r, topo, sections.expects);
 }

@@ -69,10 +69,10 @@ VSW_MUST_USE int topo_run_open_namespace(const struct topo_run *run, const char 
 /** topo_up() - make it all. After a failure what was made is away again. */
 VSW_MUST_USE int topo_up(struct topo_run *run, const struct ctl *ctl, const struct topo *topo,
 			 const struct topo_options *options, struct errtext *err);
-/** topo_configure_switches() - bridges, ports, flows and uplinks, in the daemons of @run. */
+/** topo_configure_switches() - bridges, ports and flows, in the daemons of @run. */
 VSW_MUST_USE int topo_configure_switches(const struct topo_run *run, const struct topo *topo, struct errtext *err);
-/** topo_has_switch_on() - does host @on have switches, and so a daemon of its own? SIZE_MAX: are there any on no host? */
-bool topo_has_switch_on(const struct topo *topo, size_t on);
+/** topo_add_uplinks() - of those switches that have one. */
+VSW_MUST_USE int topo_add_uplinks(const struct topo_run *run, const struct topo *topo, struct errtext *err);
 /** topo_down() - take away what the state names; nothing is missed when parts are gone already. */
 VSW_MUST_USE int topo_down(struct topo_run *run, struct errtext *err);
 

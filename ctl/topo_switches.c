@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The switches of a topology: all bridges and ports of a daemon are one transaction, then each gets its flows; uplinks come last, when
- * there is something behind the bridge.
+ * the host has all of its addresses.
  */
 #include <string.h>
 
@@ -122,16 +122,31 @@ static int add_flows(const struct topo *topo, struct rpc *rpc, const struct topo
 }
 
 /* The device's addresses and routes move to the bridge. */
-static int add_uplink(const struct topo_switch *sw, struct rpc *rpc, struct errtext *err)
+static int add_uplink(const struct topo_run *run, const struct topo *topo, const struct topo_switch *sw,
+		      struct errtext *err)
 {
+	char *rundir = topo_run_rundir(run, topo, sw->on);
 	json_t *result = NULL;
-	int error;
+	struct rpc *rpc;
+	int error = rpc_open(&rpc, rundir, TOPO_TIMEOUT_MS, err);
 
-	if (!sw->uplink)
-		return 0;
+	free(rundir);
+	if (error)
+		return error;
 	error = rpc_call(rpc, "uplink/add", json_pack("{s:s, s:s}", "bridge", sw->name, "device", sw->uplink), &result,
 			 err);
 	json_decref(result);
+	rpc_close(rpc);
+	return error;
+}
+
+int topo_add_uplinks(const struct topo_run *run, const struct topo *topo, struct errtext *err)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < topo->n_switches && !error; i++)
+		if (topo->switches[i].uplink)
+			error = add_uplink(run, topo, &topo->switches[i], err);
 	return error;
 }
 
@@ -148,24 +163,13 @@ static int configure_daemon(const struct topo_run *run, const struct topo *topo,
 	for (size_t i = 0; i < topo->n_switches && !error; i++)
 		if (topo->switches[i].on == on)
 			error = add_flows(topo, rpc, &topo->switches[i], err);
-	for (size_t i = 0; i < topo->n_switches && !error; i++)
-		if (topo->switches[i].on == on)
-			error = add_uplink(&topo->switches[i], rpc, err);
 	rpc_close(rpc);
 	return error;
 }
 
-bool topo_has_switch_on(const struct topo *topo, size_t on)
-{
-	for (size_t i = 0; i < topo->n_switches; i++)
-		if (topo->switches[i].on == on)
-			return true;
-	return false;
-}
-
 int topo_configure_switches(const struct topo_run *run, const struct topo *topo, struct errtext *err)
 {
-	int error = configure_daemon(run, topo, SIZE_MAX, err);
+	int error = topo_has_switch_on(topo, SIZE_MAX) ? configure_daemon(run, topo, SIZE_MAX, err) : 0;
 
 	for (size_t h = 0; h < topo->n_hosts && !error; h++)
 		if (topo_has_switch_on(topo, h))

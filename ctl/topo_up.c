@@ -299,28 +299,41 @@ static int add_route(const struct up *up, struct rtnl *rtnl, const struct topo_h
 	return 0;
 }
 
-static int configure_host(const struct up *up, size_t h)
+static bool has_internal(const struct topo_host *host)
+{
+	for (size_t i = 0; i < host->n_ifaces; i++)
+		if (host->ifaces[i].internal)
+			return true;
+	return false;
+}
+
+/* @internal: what is there when the switches are, and then the routes; else all the rest. */
+static int configure_host(const struct up *up, size_t h, bool internal)
 {
 	const struct topo_host *host = &up->topo->hosts[h];
 	struct rtnl *rtnl;
-	int error = rtnl_open(&rtnl, up->host_ns[h]);
+	int error;
 
+	if (internal && !has_internal(host))
+		return 0;
+	error = rtnl_open(&rtnl, up->host_ns[h]);
 	if (error)
 		return errtext_set(up->err, -error, "host %s: netlink: %s", host->name, strerror(-error));
 	for (size_t i = 0; i < host->n_ifaces && !error; i++)
-		error = set_up_iface(up, rtnl, host, &host->ifaces[i]);
-	for (size_t i = 0; i < host->n_routes && !error; i++)
+		if (host->ifaces[i].internal == internal)
+			error = set_up_iface(up, rtnl, host, &host->ifaces[i]);
+	for (size_t i = 0; i < host->n_routes && !error && has_internal(host) == internal; i++)
 		error = add_route(up, rtnl, host, i);
 	rtnl_close(rtnl);
 	return error;
 }
 
-static int configure_hosts(const struct up *up)
+static int configure_hosts(const struct up *up, bool internal)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < up->topo->n_hosts && !error; i++) {
-		error = configure_host(up, i);
+		error = configure_host(up, i, internal);
 		if (!error)
 			error = check_interrupted(up);
 	}
@@ -462,11 +475,15 @@ static int make_everything(struct up *up, const struct topo_options *options)
 	if (!error)
 		error = make_links(up);
 	if (!error)
-		error = configure_hosts(up);
+		error = configure_hosts(up, false);
 	if (!error)
 		error = await_daemons(up);
 	if (!error)
 		error = topo_configure_switches(up->run, up->topo, up->err);
+	if (!error)
+		error = configure_hosts(up, true);
+	if (!error)
+		error = topo_add_uplinks(up->run, up->topo, up->err);
 	if (!error)
 		error = start_programs(up);
 	return error;

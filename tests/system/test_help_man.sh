@@ -53,8 +53,8 @@ for c in add-br add-port get remove diff-flows trace fdb log topo dummy time ser
 	check "synopsis of $c" grep -qxF -- "$synopsis" <(man_synopsis)
 done
 
-# Keys of topology files: what the parser knows, vsw-topology(5) explains.
-for keys in $(grep -ohE 'json_reader_object\(r, [a-z>-]+, "[^"]+"' "$TOP"/ctl/topo_*.c | sed 's/.*"\(.*\)"/\1/'); do
-	check "vsw-topology(5) explains '$keys'" grep -qE "^\.(It )?Cm $keys\b" "$MAN/vsw-topology.5"
+# Keys of topology files: what the parser's tables know, vsw-topology(5) explains.
+for key in $(sed -n '/^static const struct json_key/,/^};/p' "$TOP"/ctl/topo_*.c | grep -oE '\{"[a-z0-9_]+", read_' | cut -d'"' -f2 | sort -u); do
+	check "vsw-topology(5) explains '$key'" grep -qE "^\.(It )?Cm $key\b" "$MAN/vsw-topology.5"
 done
 finish

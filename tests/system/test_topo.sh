@@ -154,7 +154,7 @@ check "64 hosts: all reach all" vsw topo test "$T/sixtyfour.json"
 check "64 hosts: down" vsw topo down "$T/sixtyfour.json"
 
 # ---- what is typed wrongly
-check_fails "no such verb" "'sideways' is none of up, down, status, test, exec" vsw topo sideways x
+check_fails "no such verb" "'sideways' is none of up, down, status, test, graph, exec" vsw topo sideways x
 check_fails "no file" 'cannot open /nowhere.json: No such file' vsw topo up /nowhere.json
 printf '{\n"hosts": {\n"h1": {"adresses": []}}}\n' >"$T/typo.json"
 check_fails "unknown key: file, line, what is known" "$T/typo.json:3: hosts.h1.adresses: unknown key; known here: interfaces addresses" vsw topo up "$T/typo.json"
