@@ -145,6 +145,23 @@ const struct command commands[] = {
 	  "up down flood no-flood receive no-receive forward no-forward stp no-stp receive-stp no-receive-stp "
 	  "packet-in no-packet-in", NULL, cmd_mod_port },
 
+	{ "add-meter", "BRIDGE METER", "add a meter, such as meter=1,kbps,bands=type=drop,rate=1000", GROUP_FLOW, 2, 2,
+	  { WORD_BRIDGE, WORD_ANY }, NULL, NULL, cmd_add_meter },
+	{ "mod-meter", "BRIDGE METER", "give a meter other bands", GROUP_FLOW, 2, 2, { WORD_BRIDGE, WORD_ANY }, NULL, NULL,
+	  cmd_mod_meter },
+	{ "del-meter", "BRIDGE METER", "delete a meter (meter=N) and the flows that use it", GROUP_FLOW, 2, 2,
+	  { WORD_BRIDGE, WORD_ANY }, NULL, NULL, cmd_del_meters },
+	{ "del-meters", "[BRIDGE [METER]]", "delete meters and the flows that use them", GROUP_FLOW, 0, 2,
+	  { WORD_BRIDGE, WORD_ANY }, NULL, NULL, cmd_del_meters },
+	{ "dump-meter", "BRIDGE METER", "print a meter (meter=N)", GROUP_FLOW, 2, 2, { WORD_BRIDGE, WORD_ANY }, NULL, NULL,
+	  cmd_dump_meters },
+	{ "dump-meters", "[BRIDGE [METER]]", "print meters", GROUP_FLOW, 0, 2, { WORD_BRIDGE, WORD_ANY }, NULL, NULL,
+	  cmd_dump_meters },
+	{ "meter-stats", "[BRIDGE [METER]]", "counters of meters and their bands", GROUP_FLOW, 0, 2,
+	  { WORD_BRIDGE, WORD_ANY }, NULL, NULL, cmd_meter_stats },
+	{ "meter-features", "[BRIDGE]", "what meters can do", GROUP_FLOW, 0, 1, { WORD_BRIDGE }, NULL, NULL,
+	  cmd_meter_features },
+
 	{ "trace", "[BRIDGE [FLOW [PACKETHEX]]]", "what the switch would do with a packet, and why", GROUP_LOOK, 0, 3,
 	  { WORD_BRIDGE, WORD_ANY }, NULL,
 	  OPTIONS({ "--hex", "BYTES", "this packet", 0 },

@@ -29,6 +29,14 @@ int cmd_dump_ports(struct ctl *ctl, const struct invocation *inv);
 int cmd_dump_ports_desc(struct ctl *ctl, const struct invocation *inv);
 int cmd_mod_port(struct ctl *ctl, const struct invocation *inv);
 
+/* cmd_meter.c */
+int cmd_add_meter(struct ctl *ctl, const struct invocation *inv);
+int cmd_mod_meter(struct ctl *ctl, const struct invocation *inv);
+int cmd_del_meters(struct ctl *ctl, const struct invocation *inv);
+int cmd_dump_meters(struct ctl *ctl, const struct invocation *inv);
+int cmd_meter_stats(struct ctl *ctl, const struct invocation *inv);
+int cmd_meter_features(struct ctl *ctl, const struct invocation *inv);
+
 /* cmd_look.c */
 int cmd_fdb(struct ctl *ctl, const struct invocation *inv);
 int cmd_dump_dp_flows(struct ctl *ctl, const struct invocation *inv);

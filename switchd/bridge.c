@@ -2,7 +2,7 @@
 /*
  * Bridges, the maps by which everything is found, and the lock that translation and configuration share.
  *
- * A bridge's flow tables and MAC table outlive the daemon in two files of the run folder, BRIDGE.flows and BRIDGE.fdb.
+ * A bridge's flow tables, meters and MAC table outlive the daemon in files of the run folder: BRIDGE.flows, BRIDGE.meters, BRIDGE.fdb.
  */
 #include "switchd/bridge.h"
 
@@ -22,6 +22,7 @@
 #include "switchd/datapath/datapath.h"
 #include "switchd/events.h"
 #include "switchd/fdb.h"
+#include "switchd/pipeline/meter.h"
 #include "switchd/pipeline/table.h"
 #include "switchd/revalidate.h"
 #include "switchd/tunnel.h"
@@ -261,6 +262,26 @@ static char *file_of(const char *bridge, const char *suffix)
 	return xasprintf("%s/%s.%s", vswitch.rundir, bridge, suffix);
 }
 
+/* What flows name must exist. */
+static int check_actions(void *aux, const void *ofacts, size_t len, struct errtext *err)
+{
+	const struct bridge *br = aux;
+	uint32_t meter = ofacts_meter(ofacts, len);
+
+	if (!meter || meter_find(br->meters, meter))
+		return 0;
+	return errtext_set(err, EINVAL, "bridge %s has no meter %u; add-meter makes one", br->name, meter);
+}
+
+static int open_meters(struct bridge *br, struct errtext *err)
+{
+	char *journal = file_of(br->name, "meters");
+	int error = meter_table_new(br->name, journal, br->dp, &br->meters, err);
+
+	free(journal);
+	return error;
+}
+
 /* The flow tables as the run folder has them, or new ones. */
 static int open_tables(struct bridge *br, struct errtext *err)
 {
@@ -270,6 +291,7 @@ static int open_tables(struct bridge *br, struct errtext *err)
 		.journal = journal,
 		.names = &br->port_names,
 		.changed = tables_changed,
+		.check = check_actions,
 		.aux = br,
 	};
 	bool is_new = access(journal, F_OK) != 0;
@@ -374,6 +396,8 @@ int bridge_new(const struct bridge_settings *settings, struct bridge **brp, stru
 	set_fdb_limits(br, settings);
 	error = pick_datapath(settings, &br->dp, err);
 	if (!error)
+		error = open_meters(br, err);
+	if (!error)
 		error = open_tables(br, err);
 	if (error) {
 		bridge_free(br, false);
@@ -409,6 +433,7 @@ void bridge_free(struct bridge *br, bool forever)
 		tables_delete_journal(br->tables);
 	if (br->tables)
 		tables_free(br->tables);
+	meter_table_free(br->meters, forever);
 	if (forever)
 		delete_fdb_file(br);
 	fdb_free(br->fdb);

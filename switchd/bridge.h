@@ -23,6 +23,7 @@ struct bond;
 struct datapath;
 struct fdb;
 struct loop;
+struct meter_table;
 struct pkt_key;
 struct tables;
 
@@ -112,6 +113,7 @@ struct bridge {
 	uint64_t *flood_vlans; /**< bitmap; NULL: none. MACs are not learnt there */
 	struct fdb *fdb;       /**< locks itself */
 	struct tables *tables; /**< RCU */
+	struct meter_table *meters;
 	struct cds_list_head ports;
 	size_t n_ports;
 	struct hmap ifaces; /* by ofp_port */

@@ -11,6 +11,7 @@ void db_commands_stop(void);
 void flow_commands_register(void);
 void flow_dump_register(void);
 void port_commands_register(void);
+void meter_commands_register(void);
 void fdb_commands_register(void);
 void dp_commands_register(void);
 void event_commands_register(struct loop *loop);

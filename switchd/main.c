@@ -201,6 +201,7 @@ static void register_methods(void)
 	flow_commands_register();
 	flow_dump_register();
 	port_commands_register();
+	meter_commands_register();
 	fdb_commands_register();
 	dp_commands_register();
 	event_commands_register(loop);

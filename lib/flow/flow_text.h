@@ -36,6 +36,7 @@ struct flow_mod {
 	uint16_t idle_timeout_s, hard_timeout_s, importance;
 	uint16_t flags;	   /**< enum flow_mod_flag */
 	uint16_t out_port; /**< filter of delete and dump; OFPP_NONE: any */
+	uint32_t meter;	   /**< filter of deletes that a meter's end brings: flows that begin with it; 0: any */
 	struct match match;
 	struct ofacts actions; /**< owned; flow_mod_fini() frees */
 };

@@ -43,9 +43,18 @@ bool ofacts_output_to(const void *ofacts, size_t len, uint16_t port)
 	OFACT_FOR_EACH(a, left, ofacts, len) {
 		if (a->type == OFACT_OUTPUT && ((const struct ofact_output *)a)->port == port)
 			return true;
+		if (a->type == OFACT_ENQUEUE && ((const struct ofact_enqueue *)a)->port == port)
+			return true;
 		if ((a->type == OFACT_CLONE || a->type == OFACT_WRITE_ACTIONS) &&
 		    ofacts_output_to(((const struct ofact_nest *)a)->actions, a->len - sizeof *a, port))
 			return true;
 	}
 	return false;
+}
+
+uint32_t ofacts_meter(const void *ofacts, size_t len)
+{
+	const struct ofact_u32 *first = ofacts;
+
+	return len && first->h.type == OFACT_METER ? first->value : 0;
 }

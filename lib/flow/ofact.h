@@ -5,7 +5,7 @@
  * A list is a byte string of records, each a struct ofact header followed by its body, padded to 8 bytes; struct ofact.len covers
  * it all. The form belongs to no protocol version: wire codecs (lib/openflow) and the text of ovs-ofctl both translate to it.
  * Instructions (goto_table, write_actions, clear_actions, write_metadata, meter) are records too, in the order in which
- * OpenFlow 1.3 runs them: after the plain actions.
+ * OpenFlow 1.3 runs them: meter before the plain actions, the others after them.
  *
  * Lists built by the functions below are well-formed, the pipeline trusts them; equal lists are equal bytes (memcmp).
  */
@@ -45,6 +45,10 @@ enum ofact_type {
 	OFACT_WRITE_ACTIONS,  /**< struct ofact_nest; instruction */
 	OFACT_WRITE_METADATA, /**< struct ofact_metadata; instruction */
 	OFACT_GOTO_TABLE,     /**< struct ofact_u8 : table; instruction */
+	OFACT_METER,	      /**< struct ofact_u32: meter number; instruction, the first of all */
+	OFACT_SET_QUEUE,      /**< struct ofact_u32: queue number */
+	OFACT_POP_QUEUE,      /**< struct ofact: back to the queue that the packet came with */
+	OFACT_ENQUEUE,	      /**< struct ofact_enqueue */
 	OFACT_N_TYPES
 };
 
@@ -91,6 +95,17 @@ struct ofact_move {
 struct ofact_u16 {
 	struct ofact h;
 	uint16_t value;
+};
+
+struct ofact_u32 {
+	struct ofact h;
+	uint32_t value;
+};
+
+struct ofact_enqueue {
+	struct ofact h;
+	uint16_t port; /**< an ordinary port, LOCAL or IN_PORT */
+	uint32_t queue;
 };
 
 struct ofact_u8 {
@@ -166,5 +181,7 @@ void ofacts_format(const void *ofacts, size_t len, const struct port_names *name
 void ofact_format(const struct ofact *a, const struct port_names *names, struct ds *out);
 /** ofacts_output_to() - whether some action, nested ones included, outputs to @port (for out_port filters). */
 bool ofacts_output_to(const void *ofacts, size_t len, uint16_t port);
+/** ofacts_meter() - number of the meter that the list begins with, 0 when there is none. */
+uint32_t ofacts_meter(const void *ofacts, size_t len);
 
 #endif

@@ -212,6 +212,20 @@ void ofact_format(const struct ofact *a, const struct port_names *names, struct 
 	case OFACT_GOTO_TABLE:
 		ds_printf(out, "goto_table:%u", ((const struct ofact_u8 *)a)->value);
 		break;
+	case OFACT_METER:
+		ds_printf(out, "meter:%u", ((const struct ofact_u32 *)a)->value);
+		break;
+	case OFACT_SET_QUEUE:
+		ds_printf(out, "set_queue:%u", ((const struct ofact_u32 *)a)->value);
+		break;
+	case OFACT_POP_QUEUE:
+		ds_put(out, "pop_queue");
+		break;
+	case OFACT_ENQUEUE:
+		ds_put(out, "enqueue:");
+		port_number_format(((const struct ofact_enqueue *)a)->port, names, out);
+		ds_printf(out, ":%u", ((const struct ofact_enqueue *)a)->queue);
+		break;
 	case OFACT_N_TYPES:
 		break;
 	}

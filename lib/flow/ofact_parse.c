@@ -10,6 +10,7 @@
 #include "base/errtext.h"
 #include "base/util.h"
 #include "flow/match.h"
+#include "flow/meter.h"
 #include "flow/port_names.h"
 #include "flow/words.h"
 
@@ -17,9 +18,9 @@
 #define TRUNC_MIN 14 /* an Ethernet header */
 
 static ofact_parse_fn parse_output, parse_drop, parse_bare, parse_dec_ttl, parse_resubmit, parse_note, parse_clone,
-	parse_write_actions, parse_write_metadata, parse_goto_table;
+	parse_write_actions, parse_write_metadata, parse_goto_table, parse_meter, parse_set_queue, parse_enqueue;
 
-enum { RANK_ACTION, RANK_CLEAR, RANK_WRITE, RANK_METADATA, RANK_GOTO };
+enum { RANK_ACTION, RANK_CLEAR, RANK_WRITE, RANK_METADATA, RANK_GOTO, RANK_FIRST };
 
 /* clang-format off */
 static const struct ofact_word words[] = {
@@ -48,9 +49,13 @@ static const struct ofact_word words[] = {
 	{ "pop_vlan", ofact_parse_strip_vlan, 1, 0, OFACT_W_NO_VALUE },
 	{ "dec_ttl,dec_nw_ttl", parse_dec_ttl, 0, 0, 0 },
 	{ "resubmit", parse_resubmit, 0, 0, OFACT_W_VALUE },
+	{ "set_queue", parse_set_queue, 0, 0, OFACT_W_VALUE },
+	{ "pop_queue", parse_bare, OFACT_POP_QUEUE, 0, OFACT_W_NO_VALUE | OFACT_W_NO_SET },
+	{ "enqueue", parse_enqueue, 0, 0, OFACT_W_VALUE | OFACT_W_NO_SET },
 	{ "note", parse_note, 0, 0, OFACT_W_NO_SET },
 	{ "exit", parse_bare, OFACT_EXIT, 0, OFACT_W_NO_VALUE | OFACT_W_NO_SET },
 	{ "clone", parse_clone, 0, 0, OFACT_W_NO_SET },
+	{ "meter", parse_meter, 0, RANK_FIRST, OFACT_W_VALUE },
 	{ "clear_actions", parse_bare, OFACT_CLEAR_ACTIONS, RANK_CLEAR, OFACT_W_NO_VALUE },
 	{ "write_actions", parse_write_actions, 0, RANK_WRITE, 0 },
 	{ "write_metadata", parse_write_metadata, 0, RANK_METADATA, OFACT_W_VALUE },
@@ -61,8 +66,8 @@ static const struct ofact_word words[] = {
 /* Actions of OVS 3.1 that are not done here yet. */
 static const char unsupported_names[] =
 	"bundle,bundle_load,check_pkt_larger,conjunction,controller,ct,ct_clear,debug_recirc,debug_slow,dec_mpls_ttl,"
-	"dec_nsh_ttl,decap,delete_field,encap,enqueue,fin_timeout,group,learn,meter,multipath,nat,pop_mpls,pop_queue,"
-	"push_mpls,sample,set_mpls_label,set_mpls_tc,set_mpls_ttl,set_queue,set_ip_dst,set_ip_src";
+	"dec_nsh_ttl,decap,delete_field,encap,fin_timeout,group,learn,multipath,nat,pop_mpls,"
+	"push_mpls,sample,set_mpls_label,set_mpls_tc,set_mpls_ttl,set_ip_dst,set_ip_src";
 
 static struct words dict, unsupported;
 static pthread_once_t dict_once = PTHREAD_ONCE_INIT;
@@ -355,9 +360,81 @@ static int parse_goto_table(struct ofact_parser *p, const struct token *t, const
 	return 0;
 }
 
+/* ---- meters and queues ---- */
+
+static int parse_meter(struct ofact_parser *p, const struct token *t, const struct ofact_word *w VSW_UNUSED)
+{
+	struct ofact_u32 *meter;
+	uint64_t id;
+
+	if (!text_to_u64(t->value, t->value_len, METER_ID_MAX, &id) || !id)
+		return scan_fail(&p->s, t->value, "'%.*s' is no meter; expected a number from 1 to %u",
+				 SHOW(t->value, t->value_len), METER_ID_MAX);
+	meter = ofacts_put(p->list, OFACT_METER, sizeof *meter);
+	meter->value = (uint32_t)id;
+	return 0;
+}
+
+static int parse_queue(const struct ofact_parser *p, const char *text, size_t len, uint32_t *queue)
+{
+	uint64_t n;
+
+	if (!text_to_u64(text, len, UINT32_MAX, &n))
+		return scan_fail(&p->s, text, "'%.*s' is no queue; expected a number from 0 to %u", SHOW(text, len),
+				 UINT32_MAX);
+	*queue = (uint32_t)n;
+	return 0;
+}
+
+static int parse_set_queue(struct ofact_parser *p, const struct token *t, const struct ofact_word *w VSW_UNUSED)
+{
+	uint32_t queue = 0;
+	int rc = parse_queue(p, t->value, t->value_len, &queue);
+
+	if (!rc)
+		((struct ofact_u32 *)ofacts_put(p->list, OFACT_SET_QUEUE, sizeof(struct ofact_u32)))->value = queue;
+	return rc;
+}
+
+/* "PORT:QUEUE", or "PORT,QUEUE" in parentheses. */
+static int parse_enqueue(struct ofact_parser *p, const struct token *t, const struct ofact_word *w VSW_UNUSED)
+{
+	const char *colon = memchr(t->value, ':', t->value_len), *end = t->value + t->value_len;
+	struct ofact_enqueue *enqueue;
+	uint32_t queue = 0;
+	int port, rc;
+
+	if (!colon)
+		colon = memchr(t->value, ',', t->value_len);
+	if (!colon)
+		return scan_fail(&p->s, t->value, "expected enqueue:PORT:QUEUE or enqueue(PORT,QUEUE)");
+	port = port_number_parse(t->value, (size_t)(colon - t->value), p->names);
+	if (port < 0 || (port >= OFPP_MAX && port != OFPP_LOCAL && port != OFPP_IN_PORT))
+		return scan_fail(&p->s, t->value, "'%.*s' is no port with queues",
+				 SHOW(t->value, (size_t)(colon - t->value)));
+	rc = parse_queue(p, colon + 1, (size_t)(end - colon - 1), &queue);
+	if (rc)
+		return rc;
+	enqueue = ofacts_put(p->list, OFACT_ENQUEUE, sizeof *enqueue);
+	enqueue->port = (uint16_t)port;
+	enqueue->queue = queue;
+	return 0;
+}
+
 /* ---- lists ---- */
 
-/* Instructions stand behind the actions, each once, in the order in which they are run. */
+/* A meter comes before everything else. */
+static int check_first(const struct ofact_parser *p, const struct token *t)
+{
+	if (!p->last.key)
+		return 0;
+	if (text_is(p->last.key, p->last.key_len, "meter"))
+		return scan_fail(&p->s, t->key, "'%.*s' is given twice", SHOW(t->key, t->key_len));
+	return scan_fail(&p->s, t->key, "'%.*s' must stand before '%.*s'", SHOW(t->key, t->key_len),
+			 SHOW(p->last.key, p->last.key_len));
+}
+
+/* Instructions stand behind the actions, each once, in the order in which they are run; but for the meter. */
 static int check_place(struct ofact_parser *p, const struct token *t, const struct ofact_word *w)
 {
 	uint8_t rank = w ? w->rank : RANK_ACTION;
@@ -368,6 +445,8 @@ static int check_place(struct ofact_parser *p, const struct token *t, const stru
 				 SHOW(t->key, t->key_len));
 	if (p->place == OFACT_IN_WRITE_ACTIONS && flags & OFACT_W_NO_SET)
 		return scan_fail(&p->s, t->key, "'%.*s' cannot be in an action set", SHOW(t->key, t->key_len));
+	if (rank == RANK_FIRST)
+		return check_first(p, t);
 	if (rank && rank == p->last_rank)
 		return scan_fail(&p->s, t->key, "'%.*s' is given twice", SHOW(t->key, t->key_len));
 	if (rank < p->last_rank)

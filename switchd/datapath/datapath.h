@@ -135,6 +135,31 @@ struct dp_flow {
 	struct dp_flow_stats stats;
 };
 
+/** The most bands that a meter has. */
+#define DP_MAX_BANDS 8
+
+/** A token bucket: what goes beyond it is dropped. */
+struct dp_meter_band {
+	bool packets;	/**< counts packets; else bits: of the frames as they are on the wire, GSO packets cut, without preamble and FCS */
+	uint64_t rate;	/**< bits or packets per second; never 0 */
+	uint64_t burst; /**< depth of the bucket: bits or packets */
+};
+
+/** A meter: packets take from every band's bucket. See vsw/dp_meter.h. */
+struct dp_meter {
+	bool is_policer; /**< what it drops counts as DROP_POLICER; else DROP_METER */
+	unsigned int n_bands;
+	struct dp_meter_band bands[DP_MAX_BANDS];
+};
+
+/** Frames as on the wire. Packets that several bands would drop count for the one with the highest rate. */
+struct dp_meter_stats {
+	uint64_t n_packets, n_bytes; /**< that came to the meter */
+	struct {
+		uint64_t n_packets, n_bytes;
+	} bands[DP_MAX_BANDS]; /**< of them dropped */
+};
+
 struct dp_stats {
 	uint64_t n_flows, n_masks;
 	uint64_t hits, misses,
@@ -225,6 +250,19 @@ struct datapath_ops {
 	int (*execute)(struct datapath *dp, struct packet *packet, const void *actions, size_t actions_len);
 
 	void (*stats)(struct datapath *dp, struct dp_stats *stats);
+
+	/** Meter ids are below this. */
+	uint32_t max_meters;
+	/**
+	 * Make a meter, or change it: then it starts anew, with full buckets and counters of zero, unless nothing is different. From the
+	 * main thread. Actions may name meters that do not exist: those let everything pass.
+	 * Return: 0, -ENOSPC the id is too high, -EINVAL no bands or too many, or a rate of 0.
+	 */
+	int (*meter_set)(struct datapath *dp, uint32_t id, const struct dp_meter *meter);
+	/** Return: 0 or -ENOENT. */
+	int (*meter_del)(struct datapath *dp, uint32_t id);
+	/** Return: 0 or -ENOENT. */
+	int (*meter_stats)(struct datapath *dp, uint32_t id, struct dp_meter_stats *stats);
 };
 
 /** First member of each implementation's own struct. */

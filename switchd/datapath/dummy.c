@@ -6,6 +6,7 @@
 #include <string.h>
 #include <urcu.h>
 
+#include "base/clock.h"
 #include "base/hmap.h"
 #include "base/util.h"
 #include "os/loop.h"
@@ -394,6 +395,12 @@ static int dummy_execute(struct datapath *datapath, struct packet *packet, const
 	return 0;
 }
 
+/* By the clock that tests stop. */
+static uint64_t now_ns(void)
+{
+	return (uint64_t)clock_now_ms() * 1000000;
+}
+
 static void dummy_stats(struct datapath *datapath, struct dp_stats *stats)
 {
 	const struct dummy_dp *dp = dummy_dp_of(datapath);
@@ -410,6 +417,7 @@ static int dummy_open(const struct dp_config *config, struct datapath **datapath
 
 	(void)err;
 	forward_dp_init(&dp->base, &datapath_dummy, config, find_port);
+	dp->base.shared.meters.now_ns = now_ns;
 	dp->engine =
 		container_of(forwarder_new(&dp->base.shared, &dummy_ops, sizeof *dp->engine), struct dummy_engine, f);
 	dp->engine->dp = dp;
@@ -431,7 +439,7 @@ static void dummy_close(struct datapath *datapath)
 		port_remove(dp, port);
 	hmap_fini(&dp->ports);
 	forwarder_free(&dp->engine->f);
-	cache_free(dp->base.shared.cache);
+	forward_dp_fini(&dp->base);
 	dp->is_closed = true;
 	if (!dp->is_posted)
 		dp_free(dp);
@@ -453,4 +461,8 @@ const struct datapath_ops datapath_dummy = {
 	.flow_invalidate_all = forward_flow_invalidate_all,
 	.execute = dummy_execute,
 	.stats = dummy_stats,
+	.max_meters = FORWARD_MAX_METERS,
+	.meter_set = forward_meter_set,
+	.meter_del = forward_meter_del,
+	.meter_stats = forward_meter_stats,
 };

@@ -331,4 +331,8 @@ const struct datapath_ops datapath_ebpf = {
 	.flow_invalidate_all = ebpf_flow_invalidate_all,
 	.execute = user_execute,
 	.stats = ebpf_stats,
+	.max_meters = FORWARD_MAX_METERS,
+	.meter_set = forward_meter_set,
+	.meter_del = forward_meter_del,
+	.meter_stats = forward_meter_stats,
 };

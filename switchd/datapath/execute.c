@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "flow/dp_action.h"
 #include "switchd/datapath/cache.h"
+#include "switchd/datapath/meters.h"
 
 enum {
 	ARENA_SIZE = 2 << 20,
@@ -227,6 +228,15 @@ static bool do_trunc(struct execute *x, struct run *run, const struct dp_action 
 	return true;
 }
 
+static bool do_meter(struct execute *x, struct run *run, const struct dp_action *a)
+{
+	enum drop_reason reason = x->meters ? meters_charge(x->meters, a->arg, run->p) : DROP_NONE;
+
+	if (reason)
+		execute_drop(x, reason);
+	return !reason;
+}
+
 /* Runs a nested list on a copy of the struct; the bytes are shared unless nothing comes behind. */
 static void run_nested(struct execute *x, struct run *run, bool is_last, const void *actions, size_t len)
 {
@@ -305,6 +315,7 @@ static bool (*const do_action[DP_N_TYPES])(struct execute *, struct run *, const
 	[DP_SET_TUNNEL] = do_set_tunnel,
 	[DP_HASH] = do_hash,
 	[DP_TRUNC] = do_trunc,
+	[DP_METER] = do_meter,
 };
 
 void execute_actions(struct execute *x, struct packet *p, bool held, const void *actions, size_t len)
@@ -341,8 +352,6 @@ static int supports(const void *actions, size_t len, unsigned int depth)
 		size_t header = a->type == DP_SAMPLE ? sizeof(struct dp_sample) : sizeof *a;
 		int error = 0;
 
-		if (a->type == DP_METER)
-			return -EOPNOTSUPP;
 		if (a->type == DP_CLONE || a->type == DP_SAMPLE)
 			error = depth < EXECUTE_MAX_DEPTH
 					? supports((const char *)a + header, a->len - header, depth + 1)

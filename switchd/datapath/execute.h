@@ -34,6 +34,7 @@
 /** Bytes in front of every packet's headroom that the datapath may write when it sends (a virtio_net_hdr). */
 #define EXECUTE_RESERVE 16
 
+struct meters;
 struct waiting;
 
 struct verdict {
@@ -68,6 +69,7 @@ struct execute_ops {
 struct execute {
 	const struct execute_ops *ops;
 	struct execute_scratch *scratch;
+	const struct meters *meters; /**< of the datapath; NULL: it has none */
 	struct verdict *verdict; /**< of the packet at hand */
 	unsigned int depth, n_recirc;
 	uint32_t random; /**< state of DP_SAMPLE's generator; not 0 */

@@ -533,6 +533,7 @@ struct forwarder *forwarder_new(const struct forward_shared *shared, const struc
 
 	f->shared = shared;
 	execute_init(&f->x, ops);
+	f->x.meters = &shared->meters;
 	waiting_pool_init(&f->pool, MAX(4096u, 2 * shared->queue_limit));
 	CDS_INIT_LIST_HEAD(&f->waiting_ports);
 	pthread_mutex_init(&f->posted_lock, NULL);

@@ -21,6 +21,7 @@
 #include "switchd/datapath/cache.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/datapath/execute.h"
+#include "switchd/datapath/meters.h"
 #include "switchd/datapath/waiting.h"
 
 #define FORWARD_BATCH 32
@@ -28,6 +29,8 @@
 #define FORWARD_MAX_SERVED 4096
 /** Packets of the daemon's own that may wait for a thread. */
 #define FORWARD_MAX_POSTED 4096
+/** Meters, where the datapath brings no memory of its own for them. */
+#define FORWARD_MAX_METERS 262144
 
 struct forwarder;
 
@@ -36,6 +39,7 @@ struct forward_shared {
 	/** The port of this number if the thread of @f serves it, else NULL; in a read-side section. */
 	struct forward_port *(*find_port)(struct forwarder *f, uint32_t port_no);
 	struct cache *cache;
+	struct meters meters;
 	dp_upcall_fn *upcall;
 	void *aux;
 	unsigned int queue_limit; /**< packets per port that may wait */
@@ -150,10 +154,19 @@ bool forward_has_posted(struct forwarder *f);
 
 /**
  * forward_dp_init() - what the threads share, with an empty flow table
+ * @dp: zeroed, but for shared.meters where the datapath has memory of its own for them
  * @find_port: see struct forward_shared
  */
 void forward_dp_init(struct forward_dp *dp, const struct datapath_ops *ops, const struct dp_config *config,
 		     struct forward_port *(*find_port)(struct forwarder *f, uint32_t port_no));
+
+/** forward_dp_fini() - the threads have ended. */
+void forward_dp_fini(struct forward_dp *dp);
+
+/* Operations (datapath.h) of every datapath here. */
+int forward_meter_set(struct datapath *datapath, uint32_t id, const struct dp_meter *meter);
+int forward_meter_del(struct datapath *datapath, uint32_t id);
+int forward_meter_stats(struct datapath *datapath, uint32_t id, struct dp_meter_stats *stats);
 
 /* Operations (datapath.h) of a datapath that has all of its flows in the shared table. */
 int forward_flow_put(struct datapath *datapath, const struct dp_flow_put *flow);

@@ -8,14 +8,45 @@ enum { DEFAULT_QUEUE = 512 };
 void forward_dp_init(struct forward_dp *dp, const struct datapath_ops *ops, const struct dp_config *config,
 		     struct forward_port *(*find_port)(struct forwarder *f, uint32_t port_no))
 {
+	struct meters meters = dp->shared.meters;
+
+	if (!meters.slots)
+		meters_new(&meters, FORWARD_MAX_METERS, meters_monotonic_ns);
 	dp->dp.ops = ops;
 	dp->shared = (struct forward_shared){
 		.find_port = find_port,
+		.meters = meters,
 		.cache = cache_new(config->max_flows ? config->max_flows : DP_DEFAULT_MAX_FLOWS),
 		.upcall = config->upcall,
 		.aux = config->aux,
 		.queue_limit = config->upcall_queue ? config->upcall_queue : DEFAULT_QUEUE,
 	};
+}
+
+void forward_dp_fini(struct forward_dp *dp)
+{
+	meters_free(&dp->shared.meters);
+	cache_free(dp->shared.cache);
+}
+
+static struct meters *meters_of(struct datapath *datapath)
+{
+	return &container_of(datapath, struct forward_dp, dp)->shared.meters;
+}
+
+int forward_meter_set(struct datapath *datapath, uint32_t id, const struct dp_meter *meter)
+{
+	return meters_set(meters_of(datapath), id, meter);
+}
+
+int forward_meter_del(struct datapath *datapath, uint32_t id)
+{
+	return meters_del(meters_of(datapath), id);
+}
+
+int forward_meter_stats(struct datapath *datapath, uint32_t id, struct dp_meter_stats *stats)
+{
+	return meters_stats(meters_of(datapath), id, stats);
 }
 
 static struct cache *cache_of(struct datapath *datapath)

@@ -61,7 +61,7 @@ void user_dp_fini(struct user_dp *dp)
 			user_port_del(&dp->base.dp, i);
 	for (unsigned int i = 0; i < dp->n_threads; i++)
 		user_thread_stop(dp->threads[i]);
-	cache_free(dp->base.shared.cache); /* waits for what was to be freed after a grace period, ports included */
+	forward_dp_fini(&dp->base); /* waits for what was to be freed after a grace period, ports included */
 	free(dp->ports);
 }
 
@@ -235,4 +235,8 @@ const struct datapath_ops datapath_user = {
 	.flow_invalidate_all = forward_flow_invalidate_all,
 	.execute = user_execute,
 	.stats = user_stats,
+	.max_meters = FORWARD_MAX_METERS,
+	.meter_set = forward_meter_set,
+	.meter_del = forward_meter_del,
+	.meter_stats = forward_meter_stats,
 };

@@ -13,6 +13,7 @@
 #include "flow/ofact.h"
 #include "flow/port_names.h"
 #include "switchd/bridge.h"
+#include "switchd/pipeline/meter.h"
 #include "switchd/pipeline/xlate_ctx.h"
 
 typedef bool action_fn(struct xlate_ctx *ctx, const struct ofact *a);
@@ -227,6 +228,55 @@ static bool do_goto_table(struct xlate_ctx *ctx, const struct ofact *a)
 	return true;
 }
 
+/* ---- meters and queues ---- */
+
+static bool do_meter(struct xlate_ctx *ctx, const struct ofact *a)
+{
+	uint32_t number = ((const struct ofact_u32 *)a)->value;
+	const struct meter *meter = meter_find(ctx->br->meters, number);
+
+	if (meter)
+		dp_actions_put_u32(&ctx->out->actions, DP_METER, meter->dp_id);
+	else
+		xlate_warn(ctx, "there is no meter %u", number);
+	return true;
+}
+
+/* A port's queue is what skb_priority says: the class of the port's HTB qdisc. */
+static void set_queue(struct xlate_ctx *ctx, uint32_t queue)
+{
+	uint32_t priority;
+
+	if (!xlate_queue_priority(queue, &priority)) {
+		xlate_warn(ctx, "queue %u is out of range, ignored", queue);
+		return;
+	}
+	ctx->flow.p.skb_priority = priority;
+}
+
+static bool do_set_queue(struct xlate_ctx *ctx, const struct ofact *a)
+{
+	set_queue(ctx, ((const struct ofact_u32 *)a)->value);
+	return true;
+}
+
+static bool do_pop_queue(struct xlate_ctx *ctx, const struct ofact *a VSW_UNUSED)
+{
+	ctx->flow.p.skb_priority = ctx->out->initial_key.p.skb_priority;
+	return true;
+}
+
+static bool do_enqueue(struct xlate_ctx *ctx, const struct ofact *a)
+{
+	const struct ofact_enqueue *enqueue = (const struct ofact_enqueue *)a;
+	uint32_t before = ctx->flow.p.skb_priority;
+
+	set_queue(ctx, enqueue->queue);
+	xlate_output(ctx, enqueue->port, 0);
+	ctx->flow.p.skb_priority = before;
+	return true;
+}
+
 static bool do_note(struct xlate_ctx *ctx VSW_UNUSED, const struct ofact *a VSW_UNUSED)
 {
 	return true;
@@ -288,6 +338,10 @@ static action_fn *const actions[OFACT_N_TYPES] = {
 	[OFACT_WRITE_ACTIONS] = do_write_actions,
 	[OFACT_WRITE_METADATA] = do_write_metadata,
 	[OFACT_GOTO_TABLE] = do_goto_table,
+	[OFACT_METER] = do_meter,
+	[OFACT_SET_QUEUE] = do_set_queue,
+	[OFACT_POP_QUEUE] = do_pop_queue,
+	[OFACT_ENQUEUE] = do_enqueue,
 };
 
 bool xlate_action(struct xlate_ctx *ctx, const struct ofact *a)

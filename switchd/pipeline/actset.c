@@ -154,6 +154,7 @@ static bool put_in_order(struct order *o)
 	for (size_t i = o->set.start; i < o->set.end; i++)
 		if (is_set_or_move(o->ctx->set[i]))
 			add(o, o->ctx->set[i]);
+	add_last(o, OFACT_SET_QUEUE);
 	return add_last(o, OFACT_OUTPUT) || add_last(o, OFACT_OUTPUT_REG) || add_last(o, OFACT_RESUBMIT);
 }
 

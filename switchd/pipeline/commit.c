@@ -235,6 +235,15 @@ static void commit_mark(struct xlate_ctx *ctx)
 	ctx->base.pkt_mark = ctx->flow.p.pkt_mark;
 }
 
+static void commit_priority(struct xlate_ctx *ctx)
+{
+	if (ctx->flow.p.skb_priority == ctx->base.skb_priority)
+		return;
+	XLATE_MASK_ALL(ctx, skb_priority);
+	dp_actions_put_u32(&ctx->out->actions, DP_SET_PRIORITY, ctx->flow.p.skb_priority);
+	ctx->base.skb_priority = ctx->flow.p.skb_priority;
+}
+
 void xlate_commit(struct xlate_ctx *ctx)
 {
 	if (!memcmp(&ctx->flow.p, &ctx->base, sizeof ctx->base))
@@ -243,5 +252,6 @@ void xlate_commit(struct xlate_ctx *ctx)
 	commit_l3(ctx);
 	commit_l4(ctx);
 	commit_vlan(ctx);
+	commit_priority(ctx);
 	commit_mark(ctx);
 }

@@ -178,8 +178,19 @@ static void do_delete(struct tx *tx, const struct flow_mod *fm, bool strict)
 	free(list.rules);
 }
 
+static int check_actions(const struct tables *tables, const struct flow_mod *fm, struct errtext *err)
+{
+	if (!tables->config.check || fm->command == FLOW_DELETE || fm->command == FLOW_DELETE_STRICT)
+		return 0;
+	return tables->config.check(tables->config.aux, fm->actions.data, fm->actions.len, err);
+}
+
 static int do_flow_mod(struct tx *tx, const struct flow_mod *fm, struct errtext *err)
 {
+	int error = check_actions(tx->tables, fm, err);
+
+	if (error)
+		return error;
 	switch (fm->command) {
 	case FLOW_ADD:
 		if (fm->table == FLOW_TABLE_ALL)

@@ -215,7 +215,8 @@ void rule_list_add(struct rule_list *list, struct rule *rule, const struct flow_
 {
 	if (((rule->cookie ^ filter->cookie) & filter->cookie_mask) ||
 	    (filter->out_port != OFPP_NONE &&
-	     !ofacts_output_to(rule->actions->ofacts, rule->actions->len, filter->out_port)))
+	     !ofacts_output_to(rule->actions->ofacts, rule->actions->len, filter->out_port)) ||
+	    (filter->meter && ofacts_meter(rule->actions->ofacts, rule->actions->len) != filter->meter))
 		return;
 	if (list->n == list->cap) {
 		list->cap = list->cap ? list->cap * 2 : 16;

@@ -64,6 +64,8 @@ struct tables_config {
 	const struct port_names *names; /**< for messages; lives as long as the tables; may be NULL */
 	/** After every change that lookups can see; bit T of word T/64 of @tables is set when table T changed. May be NULL. */
 	void (*changed)(void *aux, const uint64_t tables[4]);
+	/** Whether rules may have these actions (does what they name exist?). Return: 0, or -EINVAL with a sentence. May be NULL. */
+	int (*check)(void *aux, const void *ofacts, size_t len, struct errtext *err);
 	void *aux;
 	/** Milliseconds since the epoch; NULL: clock_wall_ms(). */
 	int64_t (*wall_ms)(void);

@@ -34,6 +34,8 @@ struct vlan_stack;
 /** Most elements of the stack, and of the action set; more than anybody means. */
 #define XLATE_MAX_STACK 4096
 #define XLATE_MAX_ACTION_SET 4096
+/** Queues of a port; as Open vSwitch has it for Linux devices. */
+#define XLATE_MAX_QUEUES 0xf000
 
 /** Part of an array that belongs to the current scope; what lies before belongs to outer ones. */
 struct xlate_span {
@@ -170,6 +172,15 @@ void xlate_explain_normal(struct xlate_ctx *ctx, const struct port *in, const st
 void xlate_commit(struct xlate_ctx *ctx);
 
 /* ---- small questions ---- */
+
+/** xlate_queue_priority() - skb_priority of a queue: class 1:(queue + 1), as Linux's HTB takes it. Return: false when it has none. */
+static inline bool xlate_queue_priority(uint32_t queue, uint32_t *priority)
+{
+	if (queue >= XLATE_MAX_QUEUES)
+		return false;
+	*priority = 1u << 16 | (queue + 1);
+	return true;
+}
 
 static inline bool xlate_is_ip(const struct pkt_key *key)
 {
