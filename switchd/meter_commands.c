@@ -74,8 +74,7 @@ static int read_id(const json_t *params, const char *verb, uint32_t *id, struct 
 /* OpenFlow 1.3 6.4: the flows that a meter ends with. */
 static int delete_flows_of(struct bridge *br, uint32_t number, struct errtext *err)
 {
-	struct flow_mod fm = {
-		.command = FLOW_DELETE, .table = FLOW_TABLE_ALL, .out_port = OFPP_NONE, .meter = number};
+	struct flow_mod fm = {.command = FLOW_DELETE, .table = FLOW_TABLE_ALL, .out_port = OFPP_NONE, .meter = number};
 
 	match_init_any(&fm.match);
 	return tables_apply(br->tables, &fm, 1, clock_now_ms(), NULL, err);
@@ -222,8 +221,7 @@ static void put_config(const struct bridge *br, const struct meter *m, uint32_t 
 	}
 	bands = json_array();
 	for (unsigned int i = 0; i < m->config.n_bands; i++) {
-		json_t *band =
-			json_pack("{s:s, s:I}", "type", "drop", "rate", (json_int_t)m->config.bands[i].rate);
+		json_t *band = json_pack("{s:s, s:I}", "type", "drop", "rate", (json_int_t)m->config.bands[i].rate);
 
 		if (m->config.bands[i].burst)
 			json_object_set_new(band, "burst_size", json_integer(m->config.bands[i].burst));
@@ -240,9 +238,8 @@ static void put_counts_json(const struct meter *m, const struct meter_counts *c,
 	json_t *bands = json_array();
 
 	for (unsigned int i = 0; i < m->config.n_bands; i++)
-		json_array_append_new(bands, json_pack("{s:I, s:I}", "n_packets",
-						       (json_int_t)c->bands[i].n_packets, "n_bytes",
-						       (json_int_t)c->bands[i].n_bytes));
+		json_array_append_new(bands, json_pack("{s:I, s:I}", "n_packets", (json_int_t)c->bands[i].n_packets,
+						       "n_bytes", (json_int_t)c->bands[i].n_bytes));
 	json_object_set_new(json, "meter", json_integer(m->config.id));
 	json_object_set_new(json, "n_flows", json_integer(c->n_flows));
 	json_object_set_new(json, "n_packets", json_integer((json_int_t)c->n_packets));
@@ -301,8 +298,7 @@ static int features_of_bridge(struct bridge *br, struct answer *answer, json_t *
 		json_object_set_new(json, "max_bands", json_integer(METER_MAX_BANDS));
 		json_object_set_new(json, "max_color", json_integer(0));
 		json_object_set_new(json, "band_types", json_pack("[s]", "drop"));
-		json_object_set_new(json, "capabilities",
-				    json_pack("[s, s, s, s]", "kbps", "pktps", "burst", "stats"));
+		json_object_set_new(json, "capabilities", json_pack("[s, s, s, s]", "kbps", "pktps", "burst", "stats"));
 	} else {
 		ds_printf(&answer->text,
 			  "max_meter:%u max_bands:%d max_color:0\nband_types: drop\n"

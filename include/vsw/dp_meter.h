@@ -27,9 +27,9 @@
 #define DP_METER_UNIT_SHIFT 6
 
 struct dp_meter_bucket {
-	uint64_t tat;	 /* the one word that changes with each packet */
-	uint64_t mult;	 /* cost of one byte or packet: mult >> shift units */
-	uint64_t depth;	 /* units */
+	uint64_t tat;	/* the one word that changes with each packet */
+	uint64_t mult;	/* cost of one byte or packet: mult >> shift units */
+	uint64_t depth; /* units */
 	uint32_t shift;
 	uint8_t packets; /* counts packets, not bytes */
 	uint8_t index;	 /* of the band as it was given: they are sorted by rate here */

@@ -47,8 +47,8 @@ static int parse_id(const struct scan *s, const struct token *t, bool may_be_all
 		return -EOPNOTSUPP;
 	}
 	if (!text_to_u64(t->value, t->value_len, METER_ID_MAX, &n) || !n)
-		return scan_fail(s, t->value, "meter: '%.*s' is no number from 1 to %u",
-				 SHOW(t->value, t->value_len), METER_ID_MAX);
+		return scan_fail(s, t->value, "meter: '%.*s' is no number from 1 to %u", SHOW(t->value, t->value_len),
+				 METER_ID_MAX);
 	*id = (uint32_t)n;
 	return 0;
 }

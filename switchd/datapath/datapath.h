@@ -140,7 +140,7 @@ struct dp_flow {
 
 /** A token bucket: what goes beyond it is dropped. */
 struct dp_meter_band {
-	bool packets;	/**< counts packets; else bits: of the frames as they are on the wire, GSO packets cut, without preamble and FCS */
+	bool packets; /**< counts packets; else bits: of the frames as they are on the wire, GSO packets cut, without preamble and FCS */
 	uint64_t rate;	/**< bits or packets per second; never 0 */
 	uint64_t burst; /**< depth of the bucket: bits or packets */
 };

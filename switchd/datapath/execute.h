@@ -70,7 +70,7 @@ struct execute {
 	const struct execute_ops *ops;
 	struct execute_scratch *scratch;
 	const struct meters *meters; /**< of the datapath; NULL: it has none */
-	struct verdict *verdict; /**< of the packet at hand */
+	struct verdict *verdict;     /**< of the packet at hand */
 	unsigned int depth, n_recirc;
 	uint32_t random; /**< state of DP_SAMPLE's generator; not 0 */
 };
