@@ -37,6 +37,7 @@
 #include "switchd/iface_dev.h"
 #include "switchd/options.h"
 #include "switchd/revalidate.h"
+#include "switchd/top_flows.h"
 #include "switchd/upcall.h"
 #include "vsw/version.h"
 
@@ -204,6 +205,7 @@ static void register_methods(void)
 	meter_commands_register();
 	fdb_commands_register();
 	dp_commands_register();
+	top_commands_register();
 	event_commands_register(loop);
 	trace_commands_register();
 	daemon_commands_register(loop);
@@ -258,6 +260,7 @@ static void stop(void)
 	service_notify("STOPPING=1");
 	db_commands_stop();
 	event_commands_stop();
+	top_flows_fini();
 	control_close();
 	iface_dev_stop();
 	config_stop();

@@ -2,6 +2,7 @@
 #include "switchd/upcall.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
 #include <urcu.h>
 
@@ -15,7 +16,9 @@
 
 LOG_MODULE(upcall);
 
-static _Atomic uint64_t n_misses, n_slow_path, n_for_controller, n_not_installed;
+enum { CPU_SAMPLE = 16 };
+
+static _Atomic uint64_t n_misses, n_slow_path, n_for_controller, n_not_installed, busy_ns;
 
 /* Too large for a stack. */
 static _Thread_local struct xlate_credit credits_of_this_thread[XLATE_MAX_RULES];
@@ -54,9 +57,8 @@ static void report_failure(const struct xlate_out *out)
  * Translation and installation are one critical section of switch_rdlock(): whoever changes tables or ports then takes
  * the write lock for an instant to be sure that no answer from before the change can still be installed (revalidate.c).
  */
-void upcall_handle(void *aux, const struct dp_upcall *upcall, struct dp_upcall_reply *reply)
+static void handle(struct datapath *const *dp, const struct dp_upcall *upcall, struct dp_upcall_reply *reply)
 {
-	struct datapath **dp = aux;
 	struct xlate_in in = {
 		.dp = *dp,
 		.key = upcall->key,
@@ -84,10 +86,31 @@ void upcall_handle(void *aux, const struct dp_upcall *upcall, struct dp_upcall_r
 	reply->actions = out.actions;
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* To ask for a thread's time costs a system call: one upcall in CPU_SAMPLE is measured, and stands for the others. */
+void upcall_handle(void *aux, const struct dp_upcall *upcall, struct dp_upcall_reply *reply)
+{
+	static _Thread_local unsigned int n;
+	bool is_sample = n++ % CPU_SAMPLE == 0;
+	uint64_t began_ns = is_sample ? cpu_ns() : 0;
+
+	handle(aux, upcall, reply);
+	if (is_sample)
+		atomic_fetch_add_explicit(&busy_ns, (cpu_ns() - began_ns) * CPU_SAMPLE, memory_order_relaxed);
+}
+
 void upcall_get_stats(struct upcall_stats *stats)
 {
 	stats->n_misses = atomic_load_explicit(&n_misses, memory_order_relaxed);
 	stats->n_slow_path = atomic_load_explicit(&n_slow_path, memory_order_relaxed);
 	stats->n_for_controller = atomic_load_explicit(&n_for_controller, memory_order_relaxed);
 	stats->n_not_installed = atomic_load_explicit(&n_not_installed, memory_order_relaxed);
+	stats->busy_ns = atomic_load_explicit(&busy_ns, memory_order_relaxed);
 }

@@ -15,6 +15,7 @@ struct upcall_stats {
 	uint64_t n_slow_path;	   /**< packets of flows that the datapath cannot run by itself */
 	uint64_t n_for_controller; /**< copies of packets for a controller, of which none listens */
 	uint64_t n_not_installed;  /**< flow table full, or somebody else installed the same flow first */
+	uint64_t busy_ns;	   /**< processor time spent on all of them, by all threads; estimated */
 };
 void upcall_get_stats(struct upcall_stats *stats);
 
