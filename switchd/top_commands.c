@@ -20,6 +20,7 @@
 #include "switchd/datapath/datapath.h"
 #include "switchd/iface_dev.h"
 #include "switchd/top_flows.h"
+#include "switchd/tunnel.h"
 #include "switchd/upcall.h"
 
 enum { DEFAULT_FLOWS = 10, MAX_FLOWS = 100 };
@@ -111,23 +112,31 @@ static json_t *machine(void)
 
 /* ---- ports and drops ---- */
 
-static void patch_stats(const struct iface *iface, struct dp_port_stats *s)
+static void own_stats(const struct iface *iface, struct dp_port_stats *s)
 {
-	s->rx_packets = __atomic_load_n(&iface->patch.rx_packets, __ATOMIC_RELAXED);
-	s->rx_bytes = __atomic_load_n(&iface->patch.rx_bytes, __ATOMIC_RELAXED);
-	s->tx_packets = __atomic_load_n(&iface->patch.tx_packets, __ATOMIC_RELAXED);
-	s->tx_bytes = __atomic_load_n(&iface->patch.tx_bytes, __ATOMIC_RELAXED);
+	s->rx_packets = __atomic_load_n(&iface->counted.rx_packets, __ATOMIC_RELAXED);
+	s->rx_bytes = __atomic_load_n(&iface->counted.rx_bytes, __ATOMIC_RELAXED);
+	s->tx_packets = __atomic_load_n(&iface->counted.tx_packets, __ATOMIC_RELAXED);
+	s->tx_bytes = __atomic_load_n(&iface->counted.tx_bytes, __ATOMIC_RELAXED);
+}
+
+/* Return: their sum. */
+static json_int_t add_drops(json_t *drops, const struct dp_port_stats *s)
+{
+	json_int_t sum = 0;
+
+	for (unsigned int i = 0; i < DROP_N_REASONS; i++) {
+		sum += (json_int_t)s->drops[i];
+		if (s->drops[i])
+			add(drops, drop_reason_name(i), (json_int_t)s->drops[i]);
+	}
+	return sum;
 }
 
 static json_t *port_to_json(const struct iface *iface, const struct dp_port_stats *s, json_t *drops)
 {
-	json_int_t n_drops = 0;
+	json_int_t n_drops = add_drops(drops, s);
 
-	for (unsigned int i = 0; i < DROP_N_REASONS; i++) {
-		n_drops += (json_int_t)s->drops[i];
-		if (s->drops[i])
-			add(drops, drop_reason_name(i), (json_int_t)s->drops[i]);
-	}
 	return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", iface->name, "bridge",
 			 iface->bridge->name, "type", iface_type_name(iface->type), "up",
 			 iface->link_up && iface->admin_up, "rx_packets", (json_int_t)s->rx_packets, "rx_bytes",
@@ -146,11 +155,17 @@ static json_t *ports(json_t *drops)
 		struct datapath *dp = iface->bridge->dp;
 		struct dp_port_stats s = {0};
 
-		if (iface->type == IFACE_PATCH)
-			patch_stats(iface, &s);
+		if (iface->type == IFACE_PATCH || iface_is_tunnel(iface))
+			own_stats(iface, &s);
 		else if (iface->dp_port == DP_PORT_NONE || dp->ops->port_stats(dp, iface->dp_port, &s))
 			s = (struct dp_port_stats){0};
 		json_array_append_new(list, port_to_json(iface, &s, drops));
+	}
+	for (const struct tunnel_dev *dev = tunnel_dev_next(NULL); dev; dev = tunnel_dev_next(dev)) {
+		struct dp_port_stats s;
+
+		if (!dev->dp->ops->port_stats(dev->dp, dev->dp_port, &s))
+			add_drops(drops, &s);
 	}
 	return list;
 }

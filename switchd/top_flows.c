@@ -140,10 +140,8 @@ static void look_at_all(struct datapath *dp, struct busy *list, size_t *n, size_
 /* Names of the datapath's ports, for keys and for actions. */
 static const char *name_of_dp_port(const struct dp_port_names *self, uint32_t port)
 {
-	const struct iface *iface = iface_by_dp_port(vswitch.dp ? vswitch.dp : vswitch.dummy_dp, port);
-
 	(void)self;
-	return iface ? iface->name : NULL;
+	return switch_dp_port_name(vswitch.dp ? vswitch.dp : vswitch.dummy_dp, port);
 }
 
 static const char *name_of_port(const struct port_names *self, uint32_t port)
