@@ -10,6 +10,7 @@
 #include "ovsdb/db.h"
 #include "switchd/bridge_config.h"
 #include "switchd/config_apply.h"
+#include "switchd/datapath/datapath.h"
 #include "switchd/events.h"
 #include "switchd/iface_dev.h"
 #include "switchd/revalidate.h"
@@ -18,7 +19,10 @@
 
 LOG_MODULE(config_db);
 
-enum { DEFAULT_MAX_IDLE_MS = 10000 };
+enum { DEFAULT_MAX_IDLE_MS = 10000, MIN_FLOW_LIMIT = 16, MAX_FLOW_LIMIT = 4000000 };
+
+static uint32_t flow_capacity = DP_DEFAULT_MAX_FLOWS; /* what the datapath was opened for */
+static uint64_t flow_limit = DP_DEFAULT_MAX_FLOWS;    /* configured */
 
 static struct db *db;
 static char *db_path;
@@ -49,14 +53,34 @@ static struct db_row *root_row(const struct db_txn *txn)
 
 /* ---- what concerns the whole switch ---- */
 
-static void apply_globals(const struct db_txn *txn)
+/* A number of Open_vSwitch's other_config; @fallback where there is none, or nonsense. */
+static uint64_t global_number(const struct db_txn *txn, const char *key, uint64_t min, uint64_t fallback)
 {
 	struct db_row *root = root_row(txn);
-	const char *text = root ? db_get_key(root, txn, "other_config", "max-idle", NULL) : NULL;
-	uint64_t ms;
+	const char *text = root ? db_get_key(root, txn, "other_config", key, NULL) : NULL;
+	uint64_t n;
 
-	revalidate_set_idle_ms(text && str_to_uint(text, 10, INT32_MAX, &ms) && ms >= 100 ? (int64_t)ms
-											  : DEFAULT_MAX_IDLE_MS);
+	return text && str_to_uint(text, 10, INT32_MAX, &n) && n >= min ? n : fallback;
+}
+
+uint32_t config_flow_limit(void)
+{
+	flow_capacity =
+		(uint32_t)MIN(global_number(NULL, "flow-limit", MIN_FLOW_LIMIT, DP_DEFAULT_MAX_FLOWS), MAX_FLOW_LIMIT);
+	return flow_capacity;
+}
+
+static void apply_globals(const struct db_txn *txn)
+{
+	uint64_t limit = global_number(txn, "flow-limit", MIN_FLOW_LIMIT, DP_DEFAULT_MAX_FLOWS);
+
+	revalidate_set_idle_ms((int64_t)global_number(txn, "max-idle", 100, DEFAULT_MAX_IDLE_MS));
+	if (limit > flow_capacity && limit != flow_limit)
+		log_warn("other_config:flow-limit=%llu: the datapath was made for %u flows; more from the daemon's "
+			 "next start on",
+			 (unsigned long long)limit, flow_capacity);
+	flow_limit = limit;
+	revalidate_set_max_flows((uint32_t)MIN(limit, flow_capacity));
 }
 
 /* OVSDB clients raise next_cfg and wait for cur_cfg to follow. */

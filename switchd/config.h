@@ -23,6 +23,8 @@ struct db_txn;
 VSW_MUST_USE int config_open(const char *path, struct errtext *err);
 /** config_start() - make the switch what the database says. What does not work is said in the log and in Interface.error. */
 void config_start(void);
+/** config_flow_limit() - other_config:flow-limit, for which the datapath is to be opened; asked once, behind config_open(). */
+uint32_t config_flow_limit(void);
 /** config_stop() - bridges and ports leave; devices, flows and addresses stay for a successor. */
 void config_stop(void);
 

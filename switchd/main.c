@@ -179,7 +179,13 @@ static int open_datapath(char **why, struct errtext *err)
 {
 	const char *type = options.datapath ? options.datapath : "user";
 	const struct datapath_ops *ops = datapath_by_type(type);
-	struct dp_config config = {.loop = loop, .rundir = options.rundir, .upcall = upcall_handle, .aux = &vswitch.dp};
+	struct dp_config config = {
+		.loop = loop,
+		.rundir = options.rundir,
+		.max_flows = config_flow_limit(),
+		.upcall = upcall_handle,
+		.aux = &vswitch.dp,
+	};
 	int error;
 
 	*why = NULL;

@@ -15,16 +15,22 @@ static pthread_mutex_t walk_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct slot {
-	struct megaflow *m; /* NULL: free */
+	struct megaflow *m; /* NULL: free, or not published yet */
+	int64_t used_ms;    /* when it was last used, or else made; as far as is known */
 	uint32_t generation;
-	uint32_t next_free; /* slot number + 1 of the next free one */
+	uint32_t next_free; /* slot number + 1 of the next free one; TAKEN: it is none */
 };
 
 static struct slot *slots;
 static uint32_t n_slots, cap_slots, first_free;
 static _Atomic size_t n_megaflows, n_bytes;
 
+/* Ids that a datapath reported as active before they were published. Under walk_lock. */
+static uint64_t *late;
+static size_t n_late, cap_late;
+
 enum { MIN_SLOTS = 256 };
+#define TAKEN UINT32_MAX
 
 void megaflows_lock(void)
 {
@@ -70,6 +76,7 @@ static uint64_t slot_reserve(void)
 		slots[i].generation = 0;
 	}
 	slots[i].m = NULL;
+	slots[i].next_free = TAKEN;
 	id = (uint64_t)++slots[i].generation << 32 | i;
 	pthread_mutex_unlock(&slots_lock);
 	return id;
@@ -79,6 +86,7 @@ static void slot_publish(struct megaflow *m)
 {
 	pthread_mutex_lock(&slots_lock);
 	slots[(uint32_t)m->id].m = m;
+	slots[(uint32_t)m->id].used_ms = m->created_ms;
 	pthread_mutex_unlock(&slots_lock);
 }
 
@@ -102,6 +110,31 @@ struct megaflow *megaflow_next(size_t *slot)
 		m = slots[(*slot)++].m;
 	pthread_mutex_unlock(&slots_lock);
 	return m;
+}
+
+struct megaflow *megaflow_next_unused(size_t *slot, size_t n, int64_t before_ms, bool *end)
+{
+	struct megaflow *m = NULL;
+
+	pthread_mutex_lock(&slots_lock);
+	for (; !m && n && *slot < n_slots; n--, ++*slot)
+		if (slots[*slot].m && slots[*slot].used_ms < before_ms)
+			m = slots[*slot].m;
+	*end = !m && *slot >= n_slots;
+	pthread_mutex_unlock(&slots_lock);
+	return m;
+}
+
+void megaflows_count_ages(int64_t now_ms, int64_t step_ms, size_t n[], size_t n_steps)
+{
+	pthread_mutex_lock(&slots_lock);
+	for (size_t i = 0; i < n_slots; i++) {
+		size_t age = (size_t)(MAX(now_ms - slots[i].used_ms, 0) / step_ms);
+
+		if (slots[i].m)
+			n[MIN(age, n_steps - 1)]++;
+	}
+	pthread_mutex_unlock(&slots_lock);
 }
 
 /* Takes over what is remembered of a translation; references the rules. */
@@ -178,6 +211,23 @@ int megaflow_install(const struct xlate_in *in, const struct xlate_out *out)
 	return 0;
 }
 
+/* The slot's megaflow was used then. Return: NULL when it is not there (yet: *@is_late, or any more). */
+static struct megaflow *find_used(uint64_t id, int64_t used_ms, bool *is_late)
+{
+	struct megaflow *m = NULL;
+	const uint32_t i = (uint32_t)id;
+
+	*is_late = false;
+	pthread_mutex_lock(&slots_lock);
+	if (i < n_slots && slots[i].generation == id >> 32 && slots[i].next_free == TAKEN) {
+		m = slots[i].m;
+		*is_late = !m;
+		slots[i].used_ms = MAX(slots[i].used_ms, used_ms);
+	}
+	pthread_mutex_unlock(&slots_lock);
+	return m;
+}
+
 /* Give what @now has more than what was credited before. */
 static void credit(struct megaflow *m, const struct dp_flow_stats *now)
 {
@@ -193,10 +243,44 @@ static void credit(struct megaflow *m, const struct dp_flow_stats *now)
 int64_t megaflow_credit(struct megaflow *m)
 {
 	struct dp_flow_stats now = {0};
+	bool is_late;
 
 	if (!m->dp->ops->flow_stats(m->dp, m->id, &now))
 		credit(m, &now);
+	find_used(m->id, now.used_ms, &is_late);
 	return now.used_ms;
+}
+
+void megaflow_credit_active(const struct dp_flow_activity *active)
+{
+	bool is_late;
+	struct megaflow *m = find_used(active->id, active->stats.used_ms, &is_late);
+
+	if (m)
+		credit(m, &active->stats);
+	if (!is_late)
+		return;
+	if (n_late == cap_late) {
+		cap_late = cap_late ? cap_late * 2 : 64;
+		late = xrealloc(late, cap_late * sizeof *late);
+	}
+	late[n_late++] = active->id;
+}
+
+void megaflows_credit_late(void)
+{
+	size_t n_left = 0;
+
+	for (size_t i = 0; i < n_late; i++) {
+		bool is_late;
+		struct megaflow *m = find_used(late[i], 0, &is_late);
+
+		if (m)
+			megaflow_credit(m);
+		else if (is_late)
+			late[n_left++] = late[i];
+	}
+	n_late = n_left;
 }
 
 int megaflow_replace(struct megaflow *m, const struct xlate_out *out)

@@ -6,7 +6,8 @@
  * mask it was translated for, the tables it went through, the rules that its packets must be credited to, and how many have
  * been credited already.
  *
- * A megaflow's id in the datapath is its slot in the book and a generation, so finding one by id is an index.
+ * A megaflow's id in the datapath is its slot in the book and a generation, so finding one by id is an index. The slots lie side by
+ * side and know when their flow was last used: those with nothing to do cost a pass next to nothing, however many there are.
  *
  * Threads: megaflow_install() comes from any thread, under switch_rdlock(). Everything else comes from one walker at a time, under
  * megaflows_lock() (the revalidator thread, or the main thread when a change must be visible before its command returns).
@@ -47,6 +48,21 @@ int megaflow_install(const struct xlate_in *in, const struct xlate_out *out);
 /** megaflow_next() - walk: begin with *slot = 0; NULL at the end. Megaflows may be removed, and are added, meanwhile. */
 struct megaflow *megaflow_next(size_t *slot);
 
+/**
+ * megaflow_next_unused() - walk over those that were not used after @before_ms, as far as is known
+ * @slot: as in megaflow_next(); at most @n_slots are looked at, then the walk pauses
+ * @end: set at the end of the book
+ *
+ * Return: one, or NULL at a pause or the end.
+ */
+struct megaflow *megaflow_next_unused(size_t *slot, size_t n_slots, int64_t before_ms, bool *end);
+
+/**
+ * megaflows_count_ages() - how long ago flows were used
+ * @n: n[i] is raised for each one unused for i * @step_ms or more and less than (i + 1) * @step_ms; the last one has all that are older
+ */
+void megaflows_count_ages(int64_t now_ms, int64_t step_ms, size_t n[], size_t n_steps);
+
 /** megaflow_replace() - new actions and credits; counters before the change go to the old rules. Return: 0 or -errno. */
 int megaflow_replace(struct megaflow *m, const struct xlate_out *out);
 
@@ -55,6 +71,11 @@ void megaflow_remove(struct megaflow *m);
 
 /** megaflow_credit() - give the rules what was counted since the last time. Return: when last used (clock_now_ms() scale), 0: never. */
 int64_t megaflow_credit(struct megaflow *m);
+
+/** megaflow_credit_active() - the same for one that the datapath has reported as active. */
+void megaflow_credit_active(const struct dp_flow_activity *active);
+/** megaflows_credit_late() - and for those that were reported before they were in the book. */
+void megaflows_credit_late(void);
 
 size_t megaflows_count(void);
 /** megaflows_memory() - bytes in the book, without the datapath's share. */

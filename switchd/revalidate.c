@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "switchd/bridge.h"
+#include "switchd/flow_limit.h"
 #include "switchd/megaflow.h"
 
 LOG_MODULE(revalidate);
@@ -21,10 +22,11 @@ enum {
 	SYNC_MAX = 5000, /* flows that a command re-translates itself */
 	PERIOD_MS = 500,
 	IDLE_MS = 10000,
-	PRESSED_IDLE_MS = 100, /* with more flows than FLOWS_PRESSED */
-	FLOWS_PRESSED = 180000,
-	BATCH = 64, /* flows between two looks at who else wants the locks */
-	DUTY = 4,   /* after a pass of T the thread rests for DUTY * T: 20 % of a core at most */
+	AGE_STEPS = 64,
+	ROOM = 16,	       /* with too many flows, this share of the limit is made free */
+	BATCH = 64,	       /* flows between two looks at who else wants the locks */
+	SLOTS_AT_ONCE = 16384, /* of the book, that are looked at for idle flows meanwhile */
+	DUTY = 5,	       /* after a pass of T the thread rests for DUTY * T: 17 % of a core at most */
 };
 
 /* What the thread has to do next. Leaf lock: taken with any other held. */
@@ -39,10 +41,12 @@ static struct {
 static _Atomic int64_t idle_ms = IDLE_MS;
 static _Atomic uint64_t n_passes, n_retranslated, n_changed, n_evicted_idle, n_invalidations;
 static _Atomic int64_t last_pass_us;
+static _Atomic uint32_t flow_limit = DP_DEFAULT_MAX_FLOWS, max_flows = DP_DEFAULT_MAX_FLOWS;
+static _Atomic uint64_t n_refused;
 
 /* What a walk re-translates. */
 struct scope {
-	bool all, fdb, evict;
+	bool all, fdb;
 	bool revive; /* answers that are still true must be put again: they were invalidated */
 	const uint64_t *tables;
 };
@@ -124,25 +128,99 @@ static void retranslate(struct megaflow *m, const struct scope *scope, int64_t n
 	atomic_fetch_add_explicit(&n_changed, 1, memory_order_relaxed);
 }
 
-static bool is_idle(const struct megaflow *m, int64_t used_ms, int64_t now_ms)
-{
-	int64_t limit = megaflows_count() > FLOWS_PRESSED ? PRESSED_IDLE_MS : idle_ms;
+/* ---- counters ---- */
 
-	return now_ms - MAX(used_ms, m->created_ms) > limit;
+static void lock_all(void)
+{
+	megaflows_lock();
+	switch_rdlock();
+	rcu_read_lock();
 }
 
-/* One flow; caller holds every lock. */
-static void visit(struct megaflow *m, const struct scope *scope, int64_t now_ms)
+static void unlock_all(void)
 {
-	int64_t used_ms = megaflow_credit(m);
+	rcu_read_unlock();
+	switch_rdunlock();
+	megaflows_unlock();
+}
 
-	if (scope->evict && is_idle(m, used_ms, now_ms)) {
-		megaflow_remove(m);
-		atomic_fetch_add_explicit(&n_evicted_idle, 1, memory_order_relaxed);
-	} else if (in_scope(m, scope)) {
-		retranslate(m, scope, now_ms);
+static void pull_from(struct datapath *dp)
+{
+	struct dp_flow_activity active[BATCH];
+	uint64_t cursor = 0;
+	bool goes_on = dp;
+
+	while (goes_on) {
+		size_t n = ARRAY_SIZE(active);
+
+		lock_all();
+		goes_on = dp->ops->flow_active(dp, &cursor, active, &n);
+		for (size_t i = 0; i < n; i++)
+			megaflow_credit_active(&active[i]);
+		unlock_all();
 	}
 }
+
+void revalidate_pull_stats(void)
+{
+	lock_all();
+	megaflows_credit_late();
+	unlock_all();
+	pull_from(vswitch.dp);
+	pull_from(vswitch.dummy_dp);
+}
+
+/* ---- eviction ---- */
+
+/*
+ * The age from which on flows are evicted. With as many flows as there may be it is one that makes room: what goes is what was not
+ * used for longest, but nothing that was used since the last pass.
+ */
+static int64_t age_limit(int64_t now_ms)
+{
+	const int64_t step_ms = MAX(idle_ms / AGE_STEPS, 1);
+	size_t n[AGE_STEPS] = {0}, n_flows = megaflows_count(), n_old = 0, i = AGE_STEPS, n_wanted;
+
+	if (n_flows < flow_limit)
+		return idle_ms;
+	if (n_flows > 2ull * flow_limit)
+		return 0; /* the limit has fallen: all begin anew */
+	n_wanted = n_flows - flow_limit / ROOM * (ROOM - 1);
+	megaflows_count_ages(now_ms, step_ms, n, AGE_STEPS);
+	while (i > 0 && n_old < n_wanted)
+		n_old += n[--i];
+	return MIN(MAX((int64_t)i * step_ms, PERIOD_MS), idle_ms);
+}
+
+/* Caller holds every lock. */
+static void evict(struct megaflow *m, int64_t before_ms)
+{
+	if (MAX(megaflow_credit(m), m->created_ms) >= before_ms)
+		return; /* used a moment ago */
+	megaflow_remove(m);
+	atomic_fetch_add_explicit(&n_evicted_idle, 1, memory_order_relaxed);
+}
+
+static void evict_idle(void)
+{
+	int64_t now_ms = clock_now_ms(), before_ms = now_ms - age_limit(now_ms);
+	size_t slot = 0;
+	bool end = false;
+
+	while (!end) {
+		lock_all();
+		for (int i = 0; i < BATCH && !end; i++) {
+			struct megaflow *m = megaflow_next_unused(&slot, SLOTS_AT_ONCE, before_ms, &end);
+
+			if (!m)
+				break;
+			evict(m, before_ms);
+		}
+		unlock_all();
+	}
+}
+
+/* ---- walks ---- */
 
 static void walk(const struct scope *scope)
 {
@@ -151,14 +229,11 @@ static void walk(const struct scope *scope)
 	size_t slot = 0;
 
 	do {
-		megaflows_lock();
-		switch_rdlock();
-		rcu_read_lock();
+		lock_all();
 		for (int i = 0; i < BATCH && (m = megaflow_next(&slot)); i++)
-			visit(m, scope, now_ms);
-		rcu_read_unlock();
-		switch_rdunlock();
-		megaflows_unlock();
+			if (in_scope(m, scope))
+				retranslate(m, scope, now_ms);
+		unlock_all();
 	} while (m);
 }
 
@@ -210,11 +285,6 @@ void revalidate_all(void)
 	changed(&(struct scope){.all = true});
 }
 
-void revalidate_pull_stats(void)
-{
-	walk(&(struct scope){0});
-}
-
 /* Removes every flow that @doomed says. */
 static void remove_if(bool (*doomed)(const struct megaflow *m, const void *what), const void *what)
 {
@@ -262,6 +332,22 @@ void revalidate_set_idle_ms(int64_t ms)
 	idle_ms = ms;
 }
 
+void revalidate_set_max_flows(uint32_t n)
+{
+	/* One that had fallen rises by itself. */
+	if (flow_limit == max_flows || flow_limit > n)
+		flow_limit = n;
+	max_flows = n;
+}
+
+bool revalidate_has_room(void)
+{
+	if (megaflows_count() < flow_limit)
+		return true;
+	atomic_fetch_add_explicit(&n_refused, 1, memory_order_relaxed);
+	return false;
+}
+
 static int64_t monotonic_us(void)
 {
 	struct timespec t;
@@ -290,11 +376,24 @@ static bool wait_for_work(int64_t rest_us, struct scope *scope)
 			break;
 		pthread_cond_timedwait(&todo.cond, &todo.lock, &at);
 	}
-	*scope = (struct scope){.all = todo.all, .revive = todo.all, .fdb = todo.fdb, .evict = true};
+	*scope = (struct scope){.all = todo.all, .revive = todo.all, .fdb = todo.fdb};
 	todo.all = todo.fdb = false;
 	go_on = !todo.quit;
 	pthread_mutex_unlock(&todo.lock);
 	return go_on;
+}
+
+static void adapt_limit(size_t n_flows)
+{
+	const uint32_t old = flow_limit, new = flow_limit_next(old, max_flows, n_flows, last_pass_us / 1000);
+
+	/* It rises in small steps, which nobody wants to read about. */
+	if (new < old)
+		log_warn_rl("a pass over %zu datapath flows took %lld ms: there may be %u of them now, not %u", n_flows,
+			    (long long)last_pass_us / 1000, new, old);
+	else if (new > old &&new == max_flows)
+		log_info("passes over the datapath flows are quick again: there may be %u of them", new);
+	flow_limit = new;
 }
 
 static void *revalidator(void *aux VSW_UNUSED)
@@ -306,10 +405,15 @@ static void *revalidator(void *aux VSW_UNUSED)
 	pthread_setname_np(pthread_self(), "revalidator");
 	while (wait_for_work(rest_us, &scope)) {
 		int64_t began_us = monotonic_us();
+		size_t n_flows = megaflows_count();
 
-		walk(&scope);
+		revalidate_pull_stats();
+		if (scope.all || scope.fdb)
+			walk(&scope);
+		evict_idle();
 		last_pass_us = monotonic_us() - began_us;
 		rest_us = last_pass_us * DUTY;
+		adapt_limit(n_flows);
 		atomic_fetch_add_explicit(&n_passes, 1, memory_order_relaxed);
 	}
 	rcu_unregister_thread();
@@ -354,5 +458,8 @@ void revalidate_get_stats(struct revalidate_stats *stats)
 		.n_evicted_idle = n_evicted_idle,
 		.n_invalidations = n_invalidations,
 		.last_pass_us = last_pass_us,
+		.flow_limit = flow_limit,
+		.max_flows = max_flows,
+		.n_refused = n_refused,
 	};
 }

@@ -8,8 +8,9 @@
  * translated anew) and let the thread go through them. The FDB changes with the traffic; its changes are followed by
  * the thread, within milliseconds.
  *
- * The thread also passes over all flows every PERIOD_MS to move counters to rules and to evict flows idle for IDLE_MS. A pass
- * works in batches and lets go of the locks between them.
+ * The thread also asks the datapaths every PERIOD_MS which flows were used, moves their counters to the rules, and evicts flows idle for
+ * IDLE_MS; where there are as many as there may be (flow_limit.h), those longest idle, so that there is room for others. It works in
+ * batches and lets go of the locks between them.
  */
 #ifndef SWITCHD_REVALIDATE_H
 #define SWITCHD_REVALIDATE_H 1
@@ -42,9 +43,16 @@ void revalidate_pull_stats(void);
 /** revalidate_set_idle_ms() - set after how long an unused flow is evicted (other_config:max-idle; default 10,000). */
 void revalidate_set_idle_ms(int64_t ms);
 
+/** revalidate_set_max_flows() - other_config:flow-limit; what is more is evicted. */
+void revalidate_set_max_flows(uint32_t max_flows);
+/** revalidate_has_room() - whether one more flow may be installed. Any thread. */
+bool revalidate_has_room(void);
+
 struct revalidate_stats {
 	uint64_t n_passes, n_retranslated, n_changed, n_evicted_idle, n_invalidations;
 	int64_t last_pass_us;
+	uint32_t flow_limit, max_flows; /**< how many there may be now, and at most */
+	uint64_t n_refused;		/**< flows that were not installed for the limit's sake */
 };
 void revalidate_get_stats(struct revalidate_stats *stats);
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <urcu.h>
@@ -42,7 +43,8 @@ struct cache_flow {
 
 	/* Written once per batch, under `lock`. */
 	pthread_spinlock_t lock;
-	bool is_dead; /* deleted: counts nothing any more */
+	_Atomic uint64_t *active; /* the word that has its bit */
+	bool is_dead;		  /* deleted: counts nothing any more */
 	struct dp_flow_stats stats;
 
 	uint64_t id;
@@ -55,6 +57,7 @@ struct cache {
 	/* Flows by index: n_chunks pointers to CHUNK pointers. A flow keeps its index for life: the exact caches and the dump use it. */
 	struct cache_flow ***chunks;
 	size_t n_chunks;
+	_Atomic uint64_t *active; /* a bit per index: it has counted since it was last reported */
 
 	pthread_mutex_t lock; /* for all that follows, and for changing what is above */
 	struct ptrtab by_id;
@@ -204,6 +207,15 @@ struct cache_flow *cache_lookup(struct cache *cache, struct cache_exact *exact, 
 	return flow;
 }
 
+/* Under the flow's lock: who clears the bit reads the counters afterwards, and misses nothing. */
+static inline void mark_active(struct cache_flow *flow)
+{
+	const uint64_t bit = 1ull << flow->index % 64;
+
+	if (!(atomic_load_explicit(flow->active, memory_order_relaxed) & bit))
+		atomic_fetch_or(flow->active, bit);
+}
+
 bool cache_credit(struct cache_flow *flow, uint64_t n_packets, uint64_t n_bytes, uint16_t tcp_flags, int64_t now_ms)
 {
 	bool alive;
@@ -215,6 +227,7 @@ bool cache_credit(struct cache_flow *flow, uint64_t n_packets, uint64_t n_bytes,
 		flow->stats.n_bytes += n_bytes;
 		flow->stats.tcp_flags |= tcp_flags;
 		flow->stats.used_ms = now_ms;
+		mark_active(flow);
 	}
 	pthread_spin_unlock(&flow->lock);
 	return alive;
@@ -225,10 +238,17 @@ const struct cache_actions *cache_flow_actions(const struct cache_flow *flow)
 	return rcu_dereference(flow->actions);
 }
 
-static void flow_get_stats(struct cache_flow *flow, struct dp_flow_stats *stats)
+void cache_flow_stats(struct cache_flow *flow, struct dp_flow_stats *stats)
 {
 	pthread_spin_lock(&flow->lock);
 	*stats = flow->stats;
+	pthread_spin_unlock(&flow->lock);
+}
+
+void cache_flow_touch(struct cache_flow *flow)
+{
+	pthread_spin_lock(&flow->lock);
+	mark_active(flow);
 	pthread_spin_unlock(&flow->lock);
 }
 
@@ -406,6 +426,7 @@ struct cache *cache_new(unsigned int max_flows)
 	cache->max_flows = max_flows;
 	cache->n_chunks = ROUND_UP((size_t)max_flows, CHUNK) / CHUNK + 1;
 	cache->chunks = xcalloc(cache->n_chunks, sizeof *cache->chunks);
+	cache->active = xcalloc(cache->n_chunks, CHUNK / 8);
 	cache->masks = mask_list_alloc(0);
 	ptrtab_init(&cache->by_id, id_hash_of);
 	pthread_mutex_init(&cache->lock, NULL);
@@ -438,6 +459,7 @@ void cache_free(struct cache *cache)
 	for (size_t i = 0; i < cache->n_chunks; i++)
 		free(cache->chunks[i]);
 	free(cache->chunks);
+	free(cache->active);
 	free(cache->masks);
 	free(cache->free_indices);
 	ptrtab_fini(&cache->by_id);
@@ -529,6 +551,7 @@ static int flow_insert(struct cache *cache, const struct dp_flow_put *put)
 	flow->actions = actions_copy(put);
 	flow->epoch = cache->epoch;
 	flow->index = index_take(cache, flow);
+	flow->active = &cache->active[flow->index / 64];
 	ptrtab_insert(&mask->flows, flow);
 	ptrtab_insert(&cache->by_id, flow);
 	return 0;
@@ -592,7 +615,7 @@ int cache_stats(struct cache *cache, uint64_t id, struct dp_flow_stats *stats)
 	rcu_read_lock();
 	flow = find_id(cache, id);
 	if (flow)
-		flow_get_stats(flow, stats);
+		cache_flow_stats(flow, stats);
 	rcu_read_unlock();
 	return flow ? 0 : -ENOENT;
 }
@@ -611,10 +634,47 @@ size_t cache_dump(struct cache *cache, uint64_t *cursor, struct dp_flow *flows, 
 			continue;
 		actions = cache_flow_actions(flow);
 		*out = (struct dp_flow){flow->id, &flow->key, &flow->mask->mask, actions->data, actions->len, {0}};
-		flow_get_stats(flow, &out->stats);
+		cache_flow_stats(flow, &out->stats);
 		n_done++;
 	}
 	return n_done;
+}
+
+struct cache_flow *cache_find(struct cache *cache, uint64_t id)
+{
+	return find_id(cache, id);
+}
+
+/* The flow whose bit is set at @index; the bit is cleared. NULL: it went away. */
+static struct cache_flow *take_active(struct cache *cache, uint32_t index)
+{
+	atomic_fetch_and(&cache->active[index / 64], ~(1ull << index % 64));
+	return flow_at(cache, index);
+}
+
+bool cache_active(struct cache *cache, uint64_t *cursor, struct dp_flow_activity *flows, size_t *n)
+{
+	const uint64_t end = __atomic_load_n(&cache->next_index, __ATOMIC_ACQUIRE);
+	const size_t room = *n;
+
+	for (*n = 0; *cursor < end && *n < room;) {
+		uint64_t bits = atomic_load(&cache->active[*cursor / 64]) >> *cursor % 64;
+		struct cache_flow *flow;
+
+		if (!bits) {
+			*cursor = ROUND_UP(*cursor + 1, 64);
+			continue;
+		}
+		*cursor += (uint64_t)__builtin_ctzll(bits);
+		flow = take_active(cache, (uint32_t)*cursor);
+		++*cursor;
+		if (!flow)
+			continue;
+		flows[*n].id = flow->id;
+		cache_flow_stats(flow, &flows[*n].stats);
+		++*n;
+	}
+	return *cursor < end;
 }
 
 void cache_invalidate_all(struct cache *cache)
@@ -649,8 +709,9 @@ size_t cache_bytes(struct cache *cache)
 	size_t bytes;
 
 	pthread_mutex_lock(&cache->lock);
-	bytes = sizeof *cache + cache->n_chunks * sizeof *cache->chunks + cache->free_cap * sizeof(uint32_t) +
-		ptrtab_bytes(&cache->by_id) + cache->by_id.n * sizeof(struct cache_flow) +
+	bytes = sizeof *cache + cache->n_chunks * (sizeof *cache->chunks + CHUNK / 8) +
+		cache->free_cap * sizeof(uint32_t) + ptrtab_bytes(&cache->by_id) +
+		cache->by_id.n * sizeof(struct cache_flow) +
 		ROUND_UP((size_t)cache->next_index, CHUNK) * sizeof(struct cache_flow *);
 	for (size_t i = 0; i < cache->masks->n; i++)
 		bytes += sizeof(struct cache_mask) + ptrtab_bytes(&cache->masks->masks[i]->flows);

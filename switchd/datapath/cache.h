@@ -18,7 +18,7 @@
  *
  * Counters are exact. A flow's counters have a lock of their own, taken once per batch and flow. cache_credit() is called before the
  * packets' actions run and fails when the flow was deleted meanwhile: then the packets are not this flow's, and the
- * counters that cache_del() gave to its caller were final.
+ * counters that cache_del() gave to its caller were final. A bitmap by index says which flows have counted since cache_active() looked.
  */
 #ifndef SWITCHD_DATAPATH_CACHE_H
 #define SWITCHD_DATAPATH_CACHE_H 1
@@ -59,7 +59,15 @@ int cache_put(struct cache *cache, const struct dp_flow_put *put);
 int cache_del(struct cache *cache, uint64_t id, struct dp_flow_stats *stats);
 int cache_stats(struct cache *cache, uint64_t id, struct dp_flow_stats *stats);
 size_t cache_dump(struct cache *cache, uint64_t *cursor, struct dp_flow *flows, size_t n);
+bool cache_active(struct cache *cache, uint64_t *cursor, struct dp_flow_activity *flows, size_t *n);
 void cache_invalidate_all(struct cache *cache);
+
+/** cache_find() - NULL when there is none. Valid until the flow is deleted, and rcu_read_unlock(). */
+struct cache_flow *cache_find(struct cache *cache, uint64_t id);
+/** cache_flow_stats() - what it has counted. */
+void cache_flow_stats(struct cache_flow *flow, struct dp_flow_stats *stats);
+/** cache_flow_touch() - cache_active() reports it, whether it has counted something or not. */
+void cache_flow_touch(struct cache_flow *flow);
 
 size_t cache_n_flows(struct cache *cache);
 size_t cache_n_masks(struct cache *cache);

@@ -160,6 +160,12 @@ struct dp_meter_stats {
 	} bands[DP_MAX_BANDS]; /**< of them dropped */
 };
 
+/** What a flow has counted so far. */
+struct dp_flow_activity {
+	uint64_t id;
+	struct dp_flow_stats stats;
+};
+
 struct dp_stats {
 	uint64_t n_flows, n_masks;
 	uint64_t hits, misses,
@@ -240,6 +246,13 @@ struct datapath_ops {
 	 * Return: number written; 0 at the end.
 	 */
 	size_t (*flow_dump)(struct datapath *dp, uint64_t *cursor, struct dp_flow *flows, size_t n);
+	/**
+	 * Flows that have counted packets since they were last reported here; caller in rcu_read_lock(), one at a time. What it costs
+	 * goes by their number, not by that of all flows. @cursor: 0 to begin; opaque. *@n: room in @flows, then how many were
+	 * written, possibly none.
+	 * Return: whether the walk goes on.
+	 */
+	bool (*flow_active)(struct datapath *dp, uint64_t *cursor, struct dp_flow_activity *flows, size_t *n);
 	/** From now on each present flow is a miss, but stays (and is dumped, with its counters) until deleted or put anew with its id. O(1). */
 	void (*flow_invalidate_all)(struct datapath *dp);
 

@@ -290,6 +290,26 @@ static size_t ebpf_flow_dump(struct datapath *datapath, uint64_t *cursor, struct
 	return n;
 }
 
+/* First the kernel's slots, then the flows with packets that passed through the daemon. */
+static bool ebpf_flow_active(struct datapath *datapath, uint64_t *cursor, struct dp_flow_activity *flows, size_t *n)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	uint64_t in_daemon = *cursor - dp->kernel.n_slots;
+	bool goes_on = true;
+
+	pthread_mutex_lock(&dp->flows_lock);
+	if (*cursor < dp->kernel.n_slots) {
+		ebpf_flows_active(dp, cursor, flows, n);
+	} else {
+		goes_on = forward_flow_active(datapath, &in_daemon, flows, n);
+		*cursor = dp->kernel.n_slots + in_daemon;
+		for (size_t i = 0; i < *n; i++)
+			ebpf_flows_stats(dp, flows[i].id, &flows[i].stats);
+	}
+	pthread_mutex_unlock(&dp->flows_lock);
+	return goes_on;
+}
+
 static void ebpf_flow_invalidate_all(struct datapath *datapath)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
@@ -328,6 +348,7 @@ const struct datapath_ops datapath_ebpf = {
 	.flow_del = ebpf_flow_del,
 	.flow_stats = ebpf_flow_stats,
 	.flow_dump = ebpf_flow_dump,
+	.flow_active = ebpf_flow_active,
 	.flow_invalidate_all = ebpf_flow_invalidate_all,
 	.execute = user_execute,
 	.stats = ebpf_stats,

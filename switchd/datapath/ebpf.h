@@ -20,8 +20,8 @@
  * A port belongs to one queue of the TAP and so to one thread. Its packets sit in the kernel's ring until read: ports share
  * BPF_UPCALL_QUEUES rings that are read in turn, and each may have so many packets on the way and no more.
  *
- * Locks: `flows_lock` guards the flow book and is taken before the one of the `user` flow table; `grace_lock` and the gates' locks
- * are leaves.
+ * Locks: `flows_lock` guards the flow book and is taken before the one of the `user` flow table; a gate's lock comes behind, and
+ * `grace_lock` is a leaf.
  */
 #ifndef SWITCHD_DATAPATH_EBPF_H
 #define SWITCHD_DATAPATH_EBPF_H 1
@@ -79,6 +79,8 @@ void ebpf_kernel_clear_traffic(const struct ebpf_kernel *kernel, uint32_t port);
 /** What the daemon knows of a slot of the kernel's table. */
 struct ebpf_slot {
 	_Atomic uint64_t n_done; /**< packets counted in the gate that have been sent on */
+	struct ebpf_flow *flow;	 /**< NULL: none */
+	uint64_t n_reported;	 /**< its packets when ebpf_flows_active() was there last */
 	uint32_t next;		 /**< slot + 1: in the list of those given back */
 	int64_t freed_ms;	 /**< CLOCK_MONOTONIC */
 };
@@ -115,6 +117,7 @@ struct ebpf_flow {
 	struct ebpf_list *list;	     /**< NULL: it needs none */
 	bool by_daemon;		     /**< or the kernel sends its packets up */
 	struct dp_flow_stats before; /**< counted in slots it had before */
+	struct cache_flow *cached;   /**< the daemon's own; as long as this lives */
 };
 
 /** A flow whose gate is closed. */
@@ -205,6 +208,8 @@ void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put);
 void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats);
 /** ebpf_flows_stats() - @stats: what the kernel has counted is added. */
 void ebpf_flows_stats(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats);
+/** ebpf_flows_active() - the kernel's part of datapath_ops.flow_active(). *@slot: where to go on, kernel.n_slots at the end. */
+void ebpf_flows_active(struct ebpf_dp *dp, uint64_t *slot, struct dp_flow_activity *flows, size_t *n);
 void ebpf_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats);
 
 /* ---- ebpf_lists.c; flows_lock is held, but by init and fini ---- */

@@ -22,7 +22,10 @@
 #include "base/util.h"
 #include "switchd/datapath/ebpf_ops.h"
 
-enum { NO_MASK = -1 };
+enum {
+	NO_MASK = -1,
+	SLOTS_AT_ONCE = 4096, /* that are looked through without letting go of the lock */
+};
 
 int64_t ebpf_monotonic_ms(void)
 {
@@ -108,6 +111,7 @@ static uint32_t slot_get(struct ebpf_dp *dp, int64_t now_ms)
 
 static void slot_put(struct ebpf_dp *dp, uint32_t slot)
 {
+	dp->slots[slot].flow = NULL;
 	dp->slots[slot].freed_ms = ebpf_monotonic_ms();
 	dp->slots[slot].next = 0;
 	if (dp->last_freed)
@@ -131,6 +135,7 @@ static void slot_fill(struct ebpf_dp *dp, uint32_t slot, const struct dp_flow_pu
 	memcpy(dp->kernel.tails[slot].key, (const uint8_t *)put->key + sizeof f->key,
 	       sizeof dp->kernel.tails[slot].key);
 	atomic_store(&dp->slots[slot].n_done, 0);
+	dp->slots[slot].n_reported = 0;
 	__atomic_store_n(&f->id, put->id, __ATOMIC_RELEASE);
 }
 
@@ -169,12 +174,22 @@ static void point_nowhere(const struct ebpf_dp *dp, uint32_t slot)
 
 /* ---- counters ---- */
 
-static int64_t used_ms_of(const struct bpf_flow *f)
+/* What CLOCK_MONOTONIC shows now, on the scale of clock_now_ms(); they differ where the switch's clock is stopped. */
+struct both_clocks {
+	int64_t monotonic_ms, now_ms;
+};
+
+static struct both_clocks read_clocks(void)
+{
+	return (struct both_clocks){ebpf_monotonic_ms(), clock_now_ms()};
+}
+
+static int64_t used_ms_of(const struct bpf_flow *f, struct both_clocks clocks)
 {
 	uint64_t used_ns = __atomic_load_n(&f->used_ns, __ATOMIC_RELAXED);
-	int64_t age_ms = ebpf_monotonic_ms() - (int64_t)(used_ns / 1000000);
+	int64_t age_ms = clocks.monotonic_ms - (int64_t)(used_ns / 1000000);
 
-	return used_ns ? MAX(clock_now_ms() - MAX(age_ms, 0), 1) : 0;
+	return used_ns ? MAX(clocks.now_ms - MAX(age_ms, 0), 1) : 0;
 }
 
 void ebpf_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats)
@@ -185,13 +200,13 @@ void ebpf_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats
 	sum->tcp_flags |= stats->tcp_flags;
 }
 
-static void add_slot(const struct ebpf_dp *dp, uint32_t slot, struct dp_flow_stats *sum)
+static void add_slot(const struct ebpf_dp *dp, uint32_t slot, struct both_clocks clocks, struct dp_flow_stats *sum)
 {
 	const struct bpf_flow *f = &dp->kernel.flows[slot];
 	struct dp_flow_stats stats = {
 		.n_packets = __atomic_load_n(&f->n_packets, __ATOMIC_RELAXED),
 		.n_bytes = __atomic_load_n(&f->n_bytes, __ATOMIC_RELAXED),
-		.used_ms = used_ms_of(f),
+		.used_ms = used_ms_of(f, clocks),
 		.tcp_flags = be16_to_cpu(__atomic_load_n(&f->tcp_flags, __ATOMIC_RELAXED)),
 	};
 
@@ -218,7 +233,37 @@ void ebpf_flows_stats(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *sta
 		return;
 	ebpf_stats_add(stats, &flow->before);
 	if (flow->slot != EBPF_NO_SLOT)
-		add_slot(dp, flow->slot, stats);
+		add_slot(dp, flow->slot, read_clocks(), stats);
+}
+
+/* All that the flow has counted, here and in the daemon. */
+static void stats_of(const struct ebpf_dp *dp, const struct ebpf_flow *flow, struct both_clocks clocks,
+		     struct dp_flow_stats *stats)
+{
+	cache_flow_stats(flow->cached, stats);
+	ebpf_stats_add(stats, &flow->before);
+	add_slot(dp, flow->slot, clocks, stats);
+}
+
+void ebpf_flows_active(struct ebpf_dp *dp, uint64_t *slot, struct dp_flow_activity *flows, size_t *n)
+{
+	const struct both_clocks clocks = read_clocks();
+	const uint64_t pause = *slot + SLOTS_AT_ONCE;
+	const size_t room = *n;
+
+	for (*n = 0; *slot < dp->n_fresh && *slot < pause && *n < room; ++*slot) {
+		struct ebpf_slot *s = &dp->slots[*slot];
+		uint64_t n_packets = __atomic_load_n(&dp->kernel.flows[*slot].n_packets, __ATOMIC_RELAXED);
+
+		if (!s->flow || n_packets == s->n_reported)
+			continue;
+		s->n_reported = n_packets;
+		flows[*n].id = s->flow->id;
+		stats_of(dp, s->flow, clocks, &flows[*n].stats);
+		++*n;
+	}
+	if (*slot >= dp->n_fresh)
+		*slot = dp->kernel.n_slots;
 }
 
 /* Takes what the slot has counted, and lets it go. @is_replaced: the hash entry leads elsewhere already. */
@@ -229,7 +274,9 @@ static void leave_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, uint32_t slot
 	if (!is_replaced)
 		point_nowhere(dp, slot);
 	__atomic_store_n(&f->id, 0, __ATOMIC_SEQ_CST);
-	add_slot(dp, slot, &flow->before);
+	add_slot(dp, slot, read_clocks(), &flow->before);
+	/* Nobody finds there any more what was not reported yet. */
+	cache_flow_touch(flow->cached);
 	mask_put(dp, f->mask);
 	slot_put(dp, slot);
 }
@@ -271,6 +318,7 @@ static struct ebpf_flow *find_or_make(struct ebpf_dp *dp, uint64_t id)
 	flow = xzalloc(sizeof *flow);
 	flow->id = id;
 	flow->slot = EBPF_NO_SLOT;
+	flow->cached = cache_find(dp->user.base.shared.cache, id);
 	hmap_insert(&dp->by_id, &flow->node, hash_u64(id, 0));
 	return flow;
 }
@@ -303,6 +351,8 @@ static void put_in_new_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, const st
 	flow->slot = is_for_kernel(put) ? take_slot(dp, put, act) : EBPF_NO_SLOT;
 	if (old != EBPF_NO_SLOT)
 		leave_slot(dp, flow, old, flow->slot != EBPF_NO_SLOT);
+	if (flow->slot != EBPF_NO_SLOT)
+		dp->slots[flow->slot].flow = flow;
 	flow->by_daemon = flow->slot == EBPF_NO_SLOT || BPF_ACT_N(act) == BPF_ACT_DAEMON;
 	if (!flow->by_daemon)
 		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port);

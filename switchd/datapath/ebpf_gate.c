@@ -87,13 +87,11 @@ static bool is_settled(struct ebpf_gate *gate)
 
 /* ---- opening ---- */
 
-/* Points 1 to 3. */
+/* Points 2 and 3. */
 static bool is_past_reading(struct ebpf_dp *dp, struct ebpf_pending *p, const struct user_port *port)
 {
 	const struct ebpf_queue *queue = &dp->queues[ebpf_queue_of(p->port)];
 
-	if (atomic_load(&dp->grace_over) < p->grace)
-		return false;
 	if (!p->is_sampled) {
 		p->n_reads = __atomic_load_n(&dp->kernel.ports[p->port].upcalls, __ATOMIC_RELAXED);
 		p->n_drained = atomic_load(&queue->n_drained);
@@ -152,6 +150,11 @@ int ebpf_gate_run(struct user_thread *t)
 	now_ms = ebpf_monotonic_ms();
 	pthread_mutex_lock(&gate->lock);
 	cds_list_for_each_entry_safe(p, next, &gate->pending, node) {
+		/* They stand in the order of their grace periods. */
+		if (atomic_load(&dp->grace_over) < p->grace) {
+			timeout = POLL_MS;
+			break;
+		}
 		if (!is_alive(dp, p)) {
 			forget(gate, p);
 			continue;
@@ -181,6 +184,7 @@ void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port
 	struct ebpf_pending *p = xzalloc(sizeof *p);
 
 	*p = (struct ebpf_pending){.id = id, .slot = slot, .port = port, .since_ms = ebpf_monotonic_ms()};
+	pthread_mutex_lock(&gate->lock);
 	pthread_mutex_lock(&dp->grace_lock);
 	p->grace = dp->grace_begun + 1;
 	if (dp->grace_wanted < p->grace) {
@@ -188,7 +192,6 @@ void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port
 		pthread_cond_signal(&dp->grace_cond);
 	}
 	pthread_mutex_unlock(&dp->grace_lock);
-	pthread_mutex_lock(&gate->lock);
 	cds_list_add_tail(&p->node, &gate->pending);
 	atomic_fetch_add(&gate->n_pending, 1);
 	pthread_mutex_unlock(&gate->lock);

@@ -173,6 +173,7 @@ int forward_flow_put(struct datapath *datapath, const struct dp_flow_put *flow);
 int forward_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats);
 int forward_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats);
 size_t forward_flow_dump(struct datapath *datapath, uint64_t *cursor, struct dp_flow *flows, size_t n);
+bool forward_flow_active(struct datapath *datapath, uint64_t *cursor, struct dp_flow_activity *flows, size_t *n);
 void forward_flow_invalidate_all(struct datapath *datapath);
 /** forward_stats() - of the table and of the threads' engines. */
 void forward_stats(const struct forward_dp *dp, const struct forwarder *const forwarders[], size_t n,

@@ -76,6 +76,11 @@ size_t forward_flow_dump(struct datapath *datapath, uint64_t *cursor, struct dp_
 	return cache_dump(cache_of(datapath), cursor, flows, n);
 }
 
+bool forward_flow_active(struct datapath *datapath, uint64_t *cursor, struct dp_flow_activity *flows, size_t *n)
+{
+	return cache_active(cache_of(datapath), cursor, flows, n);
+}
+
 void forward_flow_invalidate_all(struct datapath *datapath)
 {
 	cache_invalidate_all(cache_of(datapath));

@@ -232,6 +232,7 @@ const struct datapath_ops datapath_user = {
 	.flow_del = forward_flow_del,
 	.flow_stats = forward_flow_stats,
 	.flow_dump = forward_flow_dump,
+	.flow_active = forward_flow_active,
 	.flow_invalidate_all = forward_flow_invalidate_all,
 	.execute = user_execute,
 	.stats = user_stats,

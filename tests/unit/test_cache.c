@@ -318,7 +318,7 @@ static void dump_while_changing(void **state)
 
 /* Threads credit flows while the main thread deletes, replaces and invalidates them: nothing is lost, nothing counted twice. */
 enum { N_THREADS = 3, N_HOT = 8 };
-static _Atomic bool stop;
+static _Atomic bool stop, has_begun;
 static uint64_t credited[N_THREADS], credited_bytes[N_THREADS];
 
 static void *creditor(void *index_)
@@ -337,6 +337,7 @@ static void *creditor(void *index_)
 		if (flow && cache_credit(flow, i % 5 + 1, 100, 0x10, 1)) {
 			n += i % 5 + 1;
 			bytes += 100;
+			has_begun = true;
 			assert_true(cache_flow_actions(flow)->data[0] % 100 == key.in_port);
 		}
 		rcu_read_unlock();
@@ -356,10 +357,10 @@ static void exact_counters(void **state)
 	pthread_t threads[N_THREADS];
 
 	(void)state;
-	stop = false;
+	stop = has_begun = false;
 	for (size_t i = 0; i < N_THREADS; i++)
 		pthread_create(&threads[i], NULL, creditor, (void *)i);
-	for (uint32_t round = 0; round < 20000; round++) {
+	for (uint32_t round = 0; round < 20000 || !has_begun; round++) {
 		struct pkt_key key = {.in_port = 1 + round % N_HOT};
 		uint64_t *id = &ids[round % N_HOT];
 
@@ -392,6 +393,57 @@ static void exact_counters(void **state)
 	assert_true(n > 0);
 	assert_int_equal(n_packets, n);
 	assert_int_equal(n_bytes, bytes);
+}
+
+/* Ids that cache_active() reports, asked for two at a time; bit N stands for id N. Their packets are added up. */
+static uint64_t reported(uint64_t *n_packets)
+{
+	struct dp_flow_activity active[2];
+	uint64_t cursor = 0, ids = 0;
+	bool goes_on = true;
+
+	*n_packets = 0;
+	while (goes_on) {
+		size_t n = ARRAY_SIZE(active);
+
+		rcu_read_lock();
+		goes_on = cache_active(cache, &cursor, active, &n);
+		rcu_read_unlock();
+		for (size_t i = 0; i < n; i++) {
+			assert_false(ids >> active[i].id & 1);
+			ids |= 1ull << active[i].id;
+			*n_packets += active[i].stats.n_packets;
+		}
+	}
+	return ids;
+}
+
+/* A flow is reported once for all that it has counted since the last time, and never without. */
+static void activity(void **state)
+{
+	struct pkt_key mask = mask_number(0);
+	uint64_t n;
+
+	(void)state;
+	assert_int_equal(reported(&n), 0);
+	for (uint32_t i = 1; i <= 5; i++)
+		assert_int_equal(put(i, &(struct pkt_key){.in_port = i}, &mask, i), 0);
+	assert_int_equal(reported(&n), 0);
+	rcu_read_lock();
+	for (uint32_t i = 1; i <= 4; i++)
+		for (int k = 0; k < 2; k++)
+			assert_true(cache_credit(cache_find(cache, i), 10, 100, 0, 1));
+	rcu_read_unlock();
+	assert_int_equal(cache_del(cache, 2, NULL), 0);
+	assert_int_equal(reported(&n), 1 << 1 | 1 << 3 | 1 << 4);
+	assert_int_equal(n, 60);
+	assert_int_equal(reported(&n), 0);
+	rcu_read_lock();
+	cache_flow_touch(cache_find(cache, 5));
+	assert_true(cache_credit(cache_find(cache, 3), 1, 100, 0, 1));
+	rcu_read_unlock();
+	assert_int_equal(reported(&n), 1 << 3 | 1 << 5);
+	assert_int_equal(n, 21);
 }
 
 static void statistics(void **state)
@@ -436,6 +488,7 @@ int main(void)
 		TEST(errors),
 		TEST(dump_while_changing),
 		TEST(exact_counters),
+		TEST(activity),
 		TEST(statistics),
 	};
 
