@@ -13,6 +13,7 @@
  *   ops       ARRAY   struct bpf_op: the lists that bpf_flow.act leads to; flows with equal actions share one
  *   cache     ARRAY   per CPU BPF_CACHE_BUCKETS of struct bpf_cache_bucket
  *   traffic   ARRAY   per CPU BPF_N_PORTS of struct bpf_traffic
+ *   meters    ARRAY   meter id -> struct dp_meter_slot (vsw/dp_meter.h)
  *   control   ARRAY   one struct bpf_control
  *   scratch   PERCPU  the packet under way, and struct bpf_cpu_stats in front of it
  *
@@ -39,11 +40,12 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 4
+#define VSW_BPF_ABI 5
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
 	BPF_N_PORTS = 4096,
+	BPF_N_METERS = 2 * BPF_N_PORTS, /* half of them police ports */
 	BPF_N_DEVS = 65536,
 	BPF_DEV_PROBES = 4,	  /* a device is at its ifindex modulo BPF_N_DEVS or shortly behind */
 	BPF_CACHE_BUCKETS = 8192, /* per CPU */
@@ -121,6 +123,7 @@ enum bpf_op_code {
 	BPF_OP_MARK,	 /* value, mask */
 	BPF_OP_PRIORITY, /* value */
 	BPF_OP_DROP,	 /* value: enum drop_reason */
+	BPF_OP_METER,	 /* value: meter id */
 };
 
 /** Where a rewrite counts from, and what the packet must have there; else nothing is rewritten. */

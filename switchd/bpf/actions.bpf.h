@@ -3,7 +3,7 @@
 #ifndef BPF_ACTIONS_H
 #define BPF_ACTIONS_H 1
 
-#include "maps.bpf.h"
+#include "meter.bpf.h"
 
 /* The coarse clock moves with the ticks: asked once in each. */
 static __always_inline uint64_t now_ns(struct scratch *s)
@@ -193,7 +193,7 @@ static long run_op(uint32_t i, struct run *r)
 	struct __sk_buff *skb = r->skb;
 	uint32_t at = r->first + i;
 	const struct bpf_op *op;
-	int error = 0, l2_delta = 0;
+	int error = 0, l2_delta = 0, reason;
 
 	if (i >= r->n)
 		return 1;
@@ -229,6 +229,11 @@ static long run_op(uint32_t i, struct run *r)
 	case BPF_OP_DROP:
 		note_drop(r, NULL, op->value);
 		return 1;
+	case BPF_OP_METER:
+		reason = charge_meter(skb, r->s, op->value);
+		if (reason)
+			note_drop(r, NULL, reason);
+		return !!reason;
 	default:
 		return 1;
 	}

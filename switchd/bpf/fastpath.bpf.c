@@ -14,6 +14,7 @@
  *   parse.bpf.h    bytes -> key, for all
  *   lookup.bpf.h   key -> flow
  *   actions.bpf.h  the flow's operations on the packet
+ *   meter.bpf.h    token buckets
  *   upcall.bpf.h   the way to the daemon, and the gate
  */
 #include <linux/bpf.h>

@@ -32,6 +32,8 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 	if (getrandom(&dp->kernel.control->magic, sizeof dp->kernel.control->magic, GRND_NONBLOCK) < 0)
 		dp->kernel.control->magic = (uint32_t)getpid() * 0x9e3779b9;
 	dp->user.end_round = ebpf_gate_run;
+	dp->user.base.shared.meters = (struct meters){
+		.slots = dp->kernel.meters, .n = BPF_N_METERS, .now_ns = meters_monotonic_ns, .is_borrowed = true};
 	error = user_dp_init(&dp->user, &datapath_ebpf, config, err);
 	if (error) {
 		ebpf_kernel_unload(&dp->kernel);
@@ -352,7 +354,7 @@ const struct datapath_ops datapath_ebpf = {
 	.flow_invalidate_all = ebpf_flow_invalidate_all,
 	.execute = user_execute,
 	.stats = ebpf_stats,
-	.max_meters = FORWARD_MAX_METERS,
+	.max_meters = BPF_N_METERS,
 	.meter_set = forward_meter_set,
 	.meter_del = forward_meter_del,
 	.meter_stats = forward_meter_stats,

@@ -55,6 +55,7 @@ struct ebpf_kernel {
 	struct bpf_flow *flows;
 	struct bpf_tail *tails;
 	struct bpf_op *ops;
+	struct dp_meter_slot *meters;
 	struct bpf_control *control;
 	uint32_t n_slots; /**< of flows and tails */
 	uint32_t n_ops;

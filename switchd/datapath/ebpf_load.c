@@ -84,8 +84,10 @@ static bool map_all(struct ebpf_kernel *k, const struct fastpath *f)
 	k->flows = map_memory(f->maps.flows);
 	k->tails = map_memory(f->maps.tails);
 	k->ops = map_memory(f->maps.ops);
+	k->meters = map_memory(f->maps.meters);
 	k->control = map_memory(f->maps.control);
-	return k->devs && k->ports && k->traffic && k->masks && k->flows && k->tails && k->ops && k->control;
+	return k->devs && k->ports && k->traffic && k->masks && k->flows && k->tails && k->ops && k->meters &&
+	       k->control;
 }
 
 /*
@@ -156,6 +158,7 @@ void ebpf_kernel_unload(struct ebpf_kernel *k)
 		unmap_memory(f->maps.flows, k->flows);
 		unmap_memory(f->maps.tails, k->tails);
 		unmap_memory(f->maps.ops, k->ops);
+		unmap_memory(f->maps.meters, k->meters);
 		unmap_memory(f->maps.control, k->control);
 		fastpath__destroy(f);
 	}

@@ -168,6 +168,9 @@ static enum ebpf_why compile(struct compiler *c, const struct dp_action *a)
 	case DP_SET_MARK:
 		put_value(c, BPF_OP_MARK, a->arg);
 		break;
+	case DP_METER:
+		put_value(c, BPF_OP_METER, a->arg);
+		break;
 	case DP_SET_PRIORITY:
 		put_value(c, BPF_OP_PRIORITY, a->arg);
 		break;
@@ -186,8 +189,6 @@ static enum ebpf_why compile(struct compiler *c, const struct dp_action *a)
 		return EBPF_WHY_HASH;
 	case DP_TRUNC:
 		return EBPF_WHY_TRUNC;
-	case DP_METER:
-		return EBPF_WHY_METER;
 	case DP_CLONE:
 		return EBPF_WHY_CLONE;
 	case DP_SAMPLE:

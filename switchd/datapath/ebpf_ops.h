@@ -25,7 +25,6 @@
 	W(SAMPLE, "sample") \
 	W(CLONE, "clone") \
 	W(TRUNC, "trunc") \
-	W(METER, "meter") \
 	W(TUNNEL, "set-tunnel") \
 	W(ND, "set-nd") \
 	W(MPLS, "set-mpls") \

@@ -169,6 +169,18 @@ static void ports_icmp_arp(void **state)
 	assert_rewrite(4, BPF_BASE_ARP, 22, 0, "\0\x07", "\xff\xff", 2);
 }
 
+static void meters(void **state)
+{
+	(void)state;
+	dp_actions_put_u32(&list, DP_METER, 7);
+	dp_actions_put_u32(&list, DP_OUTPUT, 1);
+	compile();
+	assert_int_equal(ops.n, 2);
+	assert_int_equal(ops.out, 0);
+	assert_int_equal(ops.ops[0].code, BPF_OP_METER);
+	assert_int_equal(ops.ops[0].value, 7);
+}
+
 /* What the kernel lacks makes the daemon run the whole list. */
 static void not_in_the_kernel(void **state)
 {
@@ -179,7 +191,6 @@ static void not_in_the_kernel(void **state)
 		{DP_RECIRC, EBPF_WHY_RECIRC},
 		{DP_HASH, EBPF_WHY_HASH},
 		{DP_TRUNC, EBPF_WHY_TRUNC},
-		{DP_METER, EBPF_WHY_METER},
 	};
 	struct dp_set_tp *tp;
 
@@ -220,7 +231,7 @@ int main(void)
 		cmocka_unit_test_setup(vlan, begin),	       cmocka_unit_test_setup(ethernet, begin),
 		cmocka_unit_test_setup(ipv4, begin),	       cmocka_unit_test_setup(ipv6, begin),
 		cmocka_unit_test_setup(ports_icmp_arp, begin), cmocka_unit_test_setup(not_in_the_kernel, begin),
-		cmocka_unit_test_setup(as_many_as_fit, begin),
+		cmocka_unit_test_setup(as_many_as_fit, begin), cmocka_unit_test_setup(meters, begin),
 	};
 
 	return cmocka_run_group_tests_name("ebpf_ops", tests, NULL, NULL);
