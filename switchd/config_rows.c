@@ -298,6 +298,7 @@ int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const 
 		.peer = db_get_key(row, txn, "options", "peer", NULL),
 		.stream = db_get_key(row, txn, "options", "stream", NULL),
 		.pstream = db_get_key(row, txn, "options", "pstream", NULL),
+		.no_direct = !strcmp(db_get_key(row, txn, "options", "direct", "true"), "false"),
 	};
 	error = iface_type_parse(db_get_string(row, txn, "type", ""), &s->type, err);
 	if (error)

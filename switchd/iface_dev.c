@@ -107,7 +107,16 @@ static int attach(struct iface *iface, int ifindex, struct errtext *err)
 	hmap_insert(&vswitch.dp_ports, &iface->dp_node, hash_u64(number, 0));
 	switch_wrunlock();
 	switch_changed();
+	iface_dev_refresh__(iface);
 	return 0;
+}
+
+void iface_dev_refresh__(const struct iface *iface)
+{
+	struct datapath *dp = iface->bridge->dp;
+
+	if (iface->dp_port != DP_PORT_NONE && dp->ops->port_refresh)
+		dp->ops->port_refresh(dp, iface->dp_port, !iface->dev->wanted.no_direct);
 }
 
 void iface_dev_set_outer__(struct iface *iface, int ifindex)
@@ -415,6 +424,7 @@ int iface_dev_set(struct iface *iface, const struct iface_settings *settings, st
 	if (iface->dp_port == DP_PORT_NONE)
 		return iface_dev_open(iface, &iface->dev->wanted, err);
 	error = apply_wishes(iface, err);
+	iface_dev_refresh__(iface);
 	iface_dev_report(iface);
 	return error;
 }
@@ -458,6 +468,10 @@ int iface_dev_stats(const struct iface *iface, struct netdev_stats *stats)
 		if (netdev_get_by_index(iface->dev->ifindex, &info))
 			return -ENODEV;
 		*stats = info.stats;
+		if (iface->dp_port != DP_PORT_NONE && !dp->ops->port_stats(dp, iface->dp_port, &counted)) {
+			stats->tx_packets += counted.direct_packets;
+			stats->tx_bytes += counted.direct_bytes;
+		}
 		return 0;
 	}
 	if (iface->dp_port == DP_PORT_NONE || dp->ops->port_stats(dp, iface->dp_port, &counted))

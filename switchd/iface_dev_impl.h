@@ -14,6 +14,8 @@ void iface_dev_set_error__(struct iface *iface, const char *text);
 void iface_dev_set_outer__(struct iface *iface, int ifindex);
 /** What is known of the device that people see, into the struct that translation reads. */
 void iface_dev_take_state__(struct iface *iface, const struct netdev_info *visible);
+/** Something happened to the device that is attached: the datapath may want to look. */
+void iface_dev_refresh__(const struct iface *iface);
 /** Does it live on a dummy datapath? */
 bool iface_dev_on_dummy__(const struct iface *iface);
 void iface_dev_set_report__(void (*report)(struct iface *iface));

@@ -74,6 +74,14 @@ static void outer_event(struct iface *iface, const struct netdev_event *event)
 	iface_dev_report(iface);
 }
 
+static void tc_event(int ifindex)
+{
+	const struct iface *iface = iface_by_ifindex(ifindex, false);
+
+	if (iface)
+		iface_dev_refresh__(iface);
+}
+
 static void attached_event(struct iface *iface, const struct netdev_event *event)
 {
 	bool renamed = event->kind == NETDEV_CHANGED && iface->type != IFACE_INTERNAL &&
@@ -86,6 +94,7 @@ static void attached_event(struct iface *iface, const struct netdev_event *event
 	if (iface->dp_port != DP_PORT_NONE && iface->bridge->dp->ops->port_link)
 		iface->bridge->dp->ops->port_link(iface->bridge->dp, iface->dp_port, event->info.admin_up,
 						  event->info.mtu);
+	iface_dev_refresh__(iface);
 	if (!iface->dev->outer_ifindex) {
 		iface_dev_take_state__(iface, &event->info);
 		iface_dev_report(iface);
@@ -172,6 +181,8 @@ static void on_event(void *aux, const struct netdev_event *event)
 	(void)aux;
 	if (event->kind == NETDEV_RESYNC)
 		resync();
+	else if (event->kind == NETDEV_TC)
+		tc_event(event->info.ifindex);
 	else
 		handle_event(event);
 	switch_publish();

@@ -27,6 +27,7 @@ struct iface_settings {
 	uint16_t ofport_request;      /**< 0: none */
 	const char *peer;	      /**< patch */
 	const char *stream, *pstream; /**< dummy */
+	bool no_direct;		      /**< options:direct=false, see ebpf_direct.c */
 	bool has_mac;
 	uint8_t mac[6];	      /**< for the bridge's side of the device (internal, tap) */
 	uint32_t mtu_request; /**< 0: none */

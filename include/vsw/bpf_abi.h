@@ -40,7 +40,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 5
+#define VSW_BPF_ABI 6
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -87,6 +87,13 @@ struct bpf_port {
 	uint64_t tx_dropped;
 	uint32_t generation; /* raised when the number is given to another device */
 	uint32_t is_down;    /* its device takes no packets; written by the daemon alone */
+	uint32_t direct_mtu; /* of the other end, see below */
+	uint32_t zero;
+	/*
+	 * The device is a veth whose other end, in another network namespace, has this MAC address (six bytes as in the frame, two zeros):
+	 * what goes there may be put onto it right away. 0: it may not.
+	 */
+	uint64_t direct_mac;
 	uint64_t drops[DROP_N_REASONS];
 	struct bpf_last_drop last_drop;
 };
@@ -95,7 +102,8 @@ struct bpf_port {
 struct bpf_traffic {
 	uint64_t rx_packets, rx_bytes;
 	uint64_t tx_packets, tx_bytes;
-	uint64_t zero[4]; /* a cache line */
+	uint64_t direct_packets, direct_bytes; /* of tx: see bpf_port.direct_mac */
+	uint64_t zero[2];		       /* a cache line */
 };
 
 struct bpf_mask {

@@ -12,6 +12,7 @@
 #include <linux/if_tunnel.h>
 #include <linux/veth.h>
 #include <libmnl/libmnl.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,6 +142,38 @@ int netdev_get_by_index(int ifindex, struct netdev_info *info)
 
 	request_init(&r, RTM_GETLINK, 0, ifindex);
 	return get_link(&r, info);
+}
+
+int netdev_get_elsewhere(int netnsid, int ifindex, struct netdev_info *info)
+{
+	struct request r;
+
+	request_init(&r, RTM_GETLINK, 0, ifindex);
+	mnl_attr_put_u32(r.nlh, IFLA_TARGET_NETNSID, (uint32_t)netnsid);
+	return get_link(&r, info);
+}
+
+static int one_filter(const struct nlmsghdr *nlh, void *aux)
+{
+	*(bool *)aux |= nlh->nlmsg_type == RTM_NEWTFILTER;
+	return MNL_CB_OK;
+}
+
+bool netdev_has_egress_filter(int ifindex)
+{
+	struct tcmsg *tcm;
+	struct request r;
+	bool found = false;
+
+	r.nlh = mnl_nlmsg_put_header(r.bytes);
+	r.nlh->nlmsg_type = RTM_GETTFILTER;
+	r.nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	r.nlh->nlmsg_seq = ++sequence;
+	tcm = mnl_nlmsg_put_extra_header(r.nlh, sizeof *tcm);
+	tcm->tcm_family = AF_UNSPEC;
+	tcm->tcm_ifindex = ifindex;
+	tcm->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS);
+	return transact(&r, one_filter, &found) || found;
 }
 
 struct each {

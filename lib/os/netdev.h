@@ -36,6 +36,8 @@ struct netdev_info {
 	bool link_up;  /**< carrier */
 	bool is_loopback;
 	int master_ifindex; /**< of the bridge or bond that it is a member of; 0 for none */
+	bool has_qdisc;	    /**< of its own, that queues or shapes what it sends */
+	bool has_xdp;	    /**< a program is attached */
 	int link_netnsid;   /**< the peer is in that other namespace; -1: it is in this one */
 	struct netdev_stats stats;
 };
@@ -46,6 +48,10 @@ VSW_MUST_USE int netdev_name_check(const char *name, struct errtext *err);
 /** netdev_get() - Return: 0, -ENODEV, or another negative errno. */
 VSW_MUST_USE int netdev_get(const char *name, struct netdev_info *info);
 VSW_MUST_USE int netdev_get_by_index(int ifindex, struct netdev_info *info);
+/** netdev_get_elsewhere() - of another namespace, by its number here and the device's there (netdev_info.link_netnsid, .peer_ifindex). */
+VSW_MUST_USE int netdev_get_elsewhere(int netnsid, int ifindex, struct netdev_info *info);
+/** netdev_has_egress_filter() - is there a tc filter on its clsact egress hook, or none can say? */
+bool netdev_has_egress_filter(int ifindex);
 
 /** netdev_each() - every device of the namespace. Return: 0 or negative errno. */
 VSW_MUST_USE int netdev_each(void (*cb)(void *aux, const struct netdev_info *info), void *aux);
@@ -91,6 +97,7 @@ struct netdev_monitor;
 struct netdev_event {
 	enum {
 		NETDEV_CHANGED,
+		NETDEV_TC, /**< its qdiscs or filters changed; only info.ifindex is set */
 		NETDEV_GONE,
 		NETDEV_RESYNC
 	} kind;			 /**< RESYNC: events were lost, look at everything again */

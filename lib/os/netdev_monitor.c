@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The kernel multicasts each change of a link. When it has more to say than the socket's buffer holds it drops messages and says so
+ * The kernel multicasts each change of a link, and of what tc has put on it. When it has more to say than the socket's buffer holds it drops messages and says so
  * once (ENOBUFS): the listener is then told to look at everything again.
  */
 #include <errno.h>
@@ -26,11 +26,26 @@ struct netdev_monitor {
 	void *aux;
 };
 
+static bool is_about_tc(const struct nlmsghdr *nlh)
+{
+	return (nlh->nlmsg_type == RTM_NEWQDISC || nlh->nlmsg_type == RTM_DELQDISC ||
+		nlh->nlmsg_type == RTM_NEWTFILTER || nlh->nlmsg_type == RTM_DELTFILTER) &&
+	       mnl_nlmsg_get_payload_len(nlh) >= sizeof(struct tcmsg);
+}
+
 static int handle(const struct nlmsghdr *nlh, void *aux)
 {
 	const struct netdev_monitor *m = aux;
 	struct netdev_event event = {.new_netnsid = -1};
 
+	if (is_about_tc(nlh)) {
+		const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+
+		event.kind = NETDEV_TC;
+		event.info.ifindex = tcm->tcm_ifindex;
+		m->cb(m->aux, &event);
+		return MNL_CB_OK;
+	}
 	if (!netdev_info_parse(nlh, &event.info))
 		return MNL_CB_OK;
 	event.kind = nlh->nlmsg_type == RTM_DELLINK ? NETDEV_GONE : NETDEV_CHANGED;
@@ -65,7 +80,7 @@ int netdev_monitor_new(struct loop *loop, void (*cb)(void *aux, const struct net
 
 	*m = (struct netdev_monitor){.loop = loop, .cb = cb, .aux = aux};
 	m->nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	error = !m->nl || mnl_socket_bind(m->nl, RTMGRP_LINK, MNL_SOCKET_AUTOPID) ? -errno : 0;
+	error = !m->nl || mnl_socket_bind(m->nl, RTMGRP_LINK | RTMGRP_TC, MNL_SOCKET_AUTOPID) ? -errno : 0;
 	if (!error) {
 		int fd = mnl_socket_get_fd(m->nl);
 

@@ -29,6 +29,19 @@ static void parse_linkinfo(const struct nlattr *nest, struct netdev_info *info)
 		copy_text(info->kind, sizeof info->kind, a);
 }
 
+static bool is_xdp_attached(const struct nlattr *nest)
+{
+	bool is_attached = false;
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, nest)
+	{
+		if (mnl_attr_get_type(a) == IFLA_XDP_ATTACHED && mnl_attr_get_payload_len(a) == 1)
+			is_attached = mnl_attr_get_u8(a) != XDP_ATTACHED_NONE;
+	}
+	return is_attached;
+}
+
 static void parse_stats(const struct nlattr *a, struct netdev_stats *to)
 {
 	struct rtnl_link_stats64 s = {0};
@@ -55,6 +68,7 @@ static void parse_stats(const struct nlattr *a, struct netdev_stats *to)
 static void parse_attr(const struct nlattr *a, struct netdev_info *info)
 {
 	bool is_u32 = mnl_attr_get_payload_len(a) == sizeof(uint32_t);
+	char qdisc[16];
 
 	switch (mnl_attr_get_type(a)) {
 	case IFLA_IFNAME:
@@ -82,6 +96,13 @@ static void parse_attr(const struct nlattr *a, struct netdev_info *info)
 		break;
 	case IFLA_LINKINFO:
 		parse_linkinfo(a, info);
+		break;
+	case IFLA_QDISC:
+		copy_text(qdisc, sizeof qdisc, a);
+		info->has_qdisc = strcmp(qdisc, "noqueue") != 0 && strcmp(qdisc, "noop") != 0;
+		break;
+	case IFLA_XDP:
+		info->has_xdp = is_xdp_attached(a);
 		break;
 	case IFLA_STATS64:
 		parse_stats(a, &info->stats);

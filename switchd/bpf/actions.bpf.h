@@ -3,7 +3,10 @@
 #ifndef BPF_ACTIONS_H
 #define BPF_ACTIONS_H 1
 
+#include <linux/if_packet.h>
+
 #include "meter.bpf.h"
+#include "quick.bpf.h"
 
 /* The coarse clock moves with the ticks: asked once in each. */
 static __always_inline uint64_t now_ns(struct scratch *s)
@@ -88,14 +91,46 @@ static __always_inline void count_sent(struct run *r, uint32_t port)
 	}
 }
 
-/* Ends the program: with the packet on its way through @port, or counted as dropped if no copy of it got anywhere. */
-static __always_inline int send_last(struct run *r, uint32_t port)
+/* What a device checks that forwards to its other end. */
+static __always_inline int fits_far_end(const struct __sk_buff *skb, const struct bpf_port *out)
+{
+	return skb->gso_size || skb->len <= out->direct_mtu + ETH_HDR + VLAN_TAG;
+}
+
+/* Onto the other end of a veth: what its driver does to a packet underway that Linux 6.1 leaves to us. */
+static __always_inline int send_direct(struct run *r, uint32_t port, const struct bpf_port *out)
+{
+	struct bpf_traffic *t = traffic_of(r->s, port);
+
+	if (t) {
+		t->direct_packets++;
+		t->direct_bytes += wire_len(r->skb);
+	}
+	r->skb->mark = 0;
+	r->skb->priority = 0;
+	bpf_skb_change_type(r->skb, PACKET_HOST);
+	return bpf_redirect_peer(out->ifindex, 0);
+}
+
+/* The destination address of the frame as it is now, as a word. */
+static __always_inline uint64_t dst_mac(struct __sk_buff *skb)
+{
+	uint64_t mac = 0;
+
+	bpf_skb_load_bytes(skb, 0, &mac, 6);
+	return mac;
+}
+
+/* Ends the program: with the packet on its way through @port, or counted as dropped if no copy of it got anywhere. @mac: to whom. */
+static __always_inline int send_last(struct run *r, uint32_t port, uint64_t mac)
 {
 	struct bpf_port *out = output_port(r, port);
 
 	if (!out)
 		return r->sent ? TC_ACT_SHOT : drop_run(r, r->reason);
 	count_sent(r, port);
+	if (mac && mac == out->direct_mac && fits_far_end(r->skb, out))
+		return send_direct(r, port, out);
 	return bpf_redirect(out->ifindex, 0);
 }
 
@@ -254,15 +289,21 @@ static long run_op(uint32_t i, struct run *r)
 }
 
 /* @act: of the flow, not BPF_ACT_DAEMON. */
+static __always_inline uint64_t key_mac(const struct pkt_key *key)
+{
+	return ((const uint64_t *)key)[WORD_ETH] &
+	       0xffffffffffffull; /* the frame's first six bytes, on a little-endian machine */
+}
+
 static __always_inline int run_flow(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in, uint64_t act)
 {
 	struct run r = {.skb = skb, .first = BPF_ACT_REST(act), .n = BPF_ACT_N(act), .s = s, .in = in};
 
 	if (!r.n)
-		return r.first ? send_last(&r, r.first - 1) : drop_run(&r, DROP_RULE_DROP);
+		return r.first ? send_last(&r, r.first - 1, key_mac(&s->key)) : drop_run(&r, DROP_RULE_DROP);
 	bpf_loop(BPF_N_OPS, run_op, &r, 0);
 	if (r.pending)
-		return send_last(&r, r.pending - 1);
+		return send_last(&r, r.pending - 1, dst_mac(skb));
 	return r.sent ? TC_ACT_SHOT : drop_run(&r, r.reason ? r.reason : DROP_RULE_DROP);
 }
 

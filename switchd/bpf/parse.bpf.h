@@ -16,6 +16,7 @@
 
 enum {
 	ETH_HDR = 14,
+	VLAN_TAG = 4,
 	TYPE_IPV4 = 0x0800,
 	TYPE_ARP = 0x0806,
 	TYPE_RARP = 0x8035,

@@ -89,12 +89,14 @@ struct dp_port_spec {
 
 struct dp_port_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-	uint64_t executed;   /**< packets of the daemon's own run by execute() in this port's name */
-	uint64_t forwarded;  /**< received or executed here, and not dropped */
-	uint64_t queued;     /**< waiting for translation now */
-	uint64_t upcalls;    /**< packets handed to the daemon so far */
-	uint64_t tx_dropped; /**< copies for this port that its device did not take; see "Counting" */
-	uint64_t rx_missed;  /**< frames that the kernel dropped because this process was slow to read them */
+	uint64_t executed;  /**< packets of the daemon's own run by execute() in this port's name */
+	uint64_t forwarded; /**< received or executed here, and not dropped */
+	uint64_t queued;    /**< waiting for translation now */
+	uint64_t upcalls;   /**< packets handed to the daemon so far */
+	uint64_t direct_packets,
+		direct_bytes; /**< of tx: put onto the far end of a veth, so that the port's device counts none of it */
+	uint64_t tx_dropped;  /**< copies for this port that its device did not take; see "Counting" */
+	uint64_t rx_missed;   /**< frames that the kernel dropped because this process was slow to read them */
 	uint64_t drops[DROP_N_REASONS]; /**< of packets received or executed here */
 };
 
@@ -220,6 +222,11 @@ struct datapath_ops {
 	int (*port_add)(struct datapath *dp, const struct dp_port_spec *spec, uint32_t *port_no, struct errtext *err);
 	/** Flows that output to it stay until revalidated; packets to it drop with DROP_NO_PORT. */
 	int (*port_del)(struct datapath *dp, uint32_t port_no);
+	/**
+	 * Something may have happened to the port's device (see ebpf_direct.c); NULL when the datapath need not know. From the main thread.
+	 * @may_go_direct: options:direct of the interface
+	 */
+	void (*port_refresh)(struct datapath *dp, uint32_t port_no, bool may_go_direct);
 	int (*port_stats)(struct datapath *dp, uint32_t port_no, struct dp_port_stats *stats);
 
 	/** Its device was set up or down, or has another MTU. NULL: this datapath finds out when it sends. */

@@ -192,6 +192,14 @@ static void ebpf_port_link(struct datapath *datapath, uint32_t port_no, bool is_
 	__atomic_store_n(&port->is_down, !is_up, __ATOMIC_RELAXED);
 }
 
+static void ebpf_port_refresh(struct datapath *datapath, uint32_t port_no, bool may_go_direct)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+
+	if (port_no < BPF_N_PORTS && dp->user.ports[port_no])
+		ebpf_direct_refresh(dp, port_no, may_go_direct);
+}
+
 static uint64_t relaxed(const uint64_t *counter)
 {
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
@@ -228,6 +236,8 @@ static int ebpf_port_stats(struct datapath *datapath, uint32_t port_no, struct d
 	ebpf_kernel_traffic(&dp->kernel, port_no, &traffic);
 	stats->tx_packets += traffic.tx_packets;
 	stats->tx_bytes += traffic.tx_bytes;
+	stats->direct_packets = traffic.direct_packets;
+	stats->direct_bytes = traffic.direct_bytes;
 	stats->rx_bytes = traffic.rx_bytes;
 	stats->rx_packets = traffic.rx_packets;
 	stats->forwarded += stats->rx_packets - n_dropped - n_up;
@@ -343,6 +353,7 @@ const struct datapath_ops datapath_ebpf = {
 	.close = ebpf_close,
 	.port_add = ebpf_port_add,
 	.port_del = ebpf_port_del,
+	.port_refresh = ebpf_port_refresh,
 	.port_stats = ebpf_port_stats,
 	.port_link = ebpf_port_link,
 	.port_last_drop = ebpf_port_last_drop,

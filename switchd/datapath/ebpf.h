@@ -9,6 +9,7 @@
  *   ebpf_lists.c   which list of operations lies where in the kernel's pool
  *   ebpf_last_drop.c  the last packet that a port dropped, as the program noted it
  *   ebpf_gate.c    when a new flow's packets may take the short way
+ *   ebpf_direct.c  the direct way to a host in another network namespace
  *   ebpf_upcall.c  packets that come up: from the TAP into the engine
  *   switchd/bpf/   the program; vsw/bpf_abi.h what both sides share
  *
@@ -228,6 +229,11 @@ void ebpf_list_put(struct ebpf_dp *dp, struct ebpf_list *list);
 
 /** ebpf_port_last_drop() - as datapath_ops.port_last_drop(): the younger of the program's and the daemon's. */
 int ebpf_port_last_drop(struct datapath *datapath, uint32_t port_no, struct dp_last_drop *drop);
+
+/* ---- ebpf_direct.c ---- */
+
+/** ebpf_direct_refresh() - look at the port's device and its other end anew. @is_allowed: the direct way may be taken if there is one. */
+void ebpf_direct_refresh(struct ebpf_dp *dp, uint32_t port_no, bool is_allowed);
 
 /* ---- ebpf_gate.c ---- */
 

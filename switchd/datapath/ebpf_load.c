@@ -201,6 +201,8 @@ void ebpf_kernel_traffic(const struct ebpf_kernel *k, uint32_t port, struct bpf_
 	for (uint32_t cpu = 0; cpu < k->n_cpus; cpu++) {
 		const struct bpf_traffic *t = &k->traffic[cpu * BPF_N_PORTS + port];
 
+		sum->direct_packets += __atomic_load_n(&t->direct_packets, __ATOMIC_RELAXED);
+		sum->direct_bytes += __atomic_load_n(&t->direct_bytes, __ATOMIC_RELAXED);
 		sum->tx_packets += __atomic_load_n(&t->tx_packets, __ATOMIC_RELAXED);
 		sum->tx_bytes += __atomic_load_n(&t->tx_bytes, __ATOMIC_RELAXED);
 		sum->rx_bytes += __atomic_load_n(&t->rx_bytes, __ATOMIC_RELAXED);
