@@ -15,6 +15,7 @@
 #include "switchd/datapath/datapath.h"
 #include "switchd/datapath/dummy.h"
 #include "switchd/dp_dump.h"
+#include "switchd/dp_show.h"
 #include "switchd/iface_dev.h"
 #include "switchd/tunnel.h"
 
@@ -77,82 +78,6 @@ static int dp_dump(struct control_request *request, const json_t *params, json_t
 	return 0;
 }
 
-static int by_dp_port(const void *a, const void *b)
-{
-	uint32_t x = (*(struct iface *const *)a)->dp_port, y = (*(struct iface *const *)b)->dp_port;
-
-	return x < y ? -1 : x > y;
-}
-
-/* A port that tunnel ports share: what came for none of them is counted here. */
-static void show_tunnels(const struct tunnel_dev *dev, struct ds *text, json_t *ports)
-{
-	const char *type = tunnel_kind_name(dev->kind);
-	struct dp_port_stats s = {0};
-	json_t *drops = json_object();
-	const char *separator = ", drops: ";
-
-	dev->dp->ops->port_stats(dev->dp, dev->dp_port, &s);
-	ds_printf(text, "  port %u: %s (%s, %zu ports", dev->dp_port, dev->name, type, dev->n_ifaces);
-	for (unsigned int i = 0; i < DROP_N_REASONS; i++) {
-		if (!s.drops[i])
-			continue;
-		ds_printf(text, "%s%s:%llu", separator, drop_reason_name(i), (unsigned long long)s.drops[i]);
-		json_object_set_new(drops, drop_reason_name(i), json_integer((json_int_t)s.drops[i]));
-		separator = " ";
-	}
-	ds_put(text, ")\n");
-	json_array_append_new(ports,
-			      json_pack("{s:I, s:s, s:s, s:I, s:o}", "number", (json_int_t)dev->dp_port, "name",
-					dev->name, "type", type, "ports", (json_int_t)dev->n_ifaces, "drops", drops));
-}
-
-static json_t *show_ports(const struct datapath *dp, struct ds *text)
-{
-	struct iface **list = xcalloc(hmap_count(&vswitch.dp_ports) + 1, sizeof(struct iface *)), *iface;
-	json_t *ports = json_array();
-	size_t n = 0;
-
-	HMAP_FOR_EACH(iface, dp_node, &vswitch.dp_ports)
-		if (iface->bridge->dp == dp)
-			list[n++] = iface;
-	qsort(list, n, sizeof(struct iface *), by_dp_port);
-	for (size_t i = 0; i < n; i++) {
-		const char *type = iface_type_name(list[i]->type);
-
-		ds_printf(text, "  port %u: %s (%s, bridge %s)\n", list[i]->dp_port, list[i]->name, type,
-			  list[i]->bridge->name);
-		json_array_append_new(ports,
-				      json_pack("{s:I, s:s, s:s, s:s}", "number", (json_int_t)list[i]->dp_port, "name",
-						list[i]->name, "type", type, "bridge", list[i]->bridge->name));
-	}
-	free(list);
-	for (const struct tunnel_dev *dev = tunnel_dev_next(NULL); dev; dev = tunnel_dev_next(dev))
-		if (dev->dp == dp)
-			show_tunnels(dev, text, ports);
-	return ports;
-}
-
-static json_t *show_dp(struct datapath *dp, struct ds *text)
-{
-	struct dp_stats s = {0};
-	json_t *json;
-
-	dp->ops->stats(dp, &s);
-	ds_printf(text, "%s:\n  lookups: hit:%llu missed:%llu lost:%llu cached:%llu\n  flows: %llu (masks: %llu)\n",
-		  dp->ops->type, (unsigned long long)s.hits, (unsigned long long)s.misses, (unsigned long long)s.lost,
-		  (unsigned long long)s.cache_hits, (unsigned long long)s.n_flows, (unsigned long long)s.n_masks);
-	if (s.n_daemon_flows)
-		ds_printf(text, "  flows run by the daemon, not in the kernel: %llu\n",
-			  (unsigned long long)s.n_daemon_flows);
-	json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "type", dp->ops->type, "flows",
-			 (json_int_t)s.n_flows, "masks", (json_int_t)s.n_masks, "hits", (json_int_t)s.hits, "misses",
-			 (json_int_t)s.misses, "lost", (json_int_t)s.lost, "cache_hits", (json_int_t)s.cache_hits,
-			 "daemon_flows", (json_int_t)s.n_daemon_flows);
-	json_object_set_new(json, "ports", show_ports(dp, text));
-	return json;
-}
-
 static int dp_show(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
 	int error = control_allow(params, "", err);
@@ -166,7 +91,7 @@ static int dp_show(struct control_request *request, const json_t *params, json_t
 		return error;
 	all = json_array();
 	for (size_t i = 0, n = open_datapaths(dps); i < n; i++)
-		json_array_append_new(all, show_dp(dps[i], &text));
+		json_array_append_new(all, dp_show_datapath(dps[i], &text));
 	*result = as_json ? json_pack("{s:O, s:i}", "datapaths", all, "exit", 0) : control_text(ds_cstr(&text));
 	json_decref(all);
 	ds_fini(&text);

@@ -59,6 +59,8 @@ static json_t *flow_to_json(const struct dp_flow *flow, const char *key, const c
 			   (json_int_t)s->n_packets, "bytes", (json_int_t)s->n_bytes, "used_ms",
 			   s->used_ms ? json_integer(now_ms - s->used_ms) : json_null(), "flags", ds_cstr(&flags),
 			   "actions", actions);
+	if (flow->slow)
+		json_object_set_new(object, "daemon", json_string(flow->slow));
 	ds_fini(&flags);
 	return object;
 }
@@ -73,6 +75,8 @@ static void dump_flow(const struct dp_flow *flow, const struct dp_port_names *na
 	dp_actions_format(flow->actions, flow->actions_len, names, &actions);
 	ds_printf(text, "%s, ", ds_cstr(&key));
 	format_stats(&flow->stats, now_ms, text);
+	if (flow->slow)
+		ds_printf(text, ", dp:daemon(%s)", flow->slow);
 	ds_printf(text, ", actions:%s\n", ds_cstr(&actions));
 	if (lines)
 		json_array_append_new(lines, flow_to_json(flow, ds_cstr(&key), ds_cstr(&actions), now_ms));

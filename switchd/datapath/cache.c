@@ -633,7 +633,8 @@ size_t cache_dump(struct cache *cache, uint64_t *cursor, struct dp_flow *flows, 
 		if (!flow)
 			continue;
 		actions = cache_flow_actions(flow);
-		*out = (struct dp_flow){flow->id, &flow->key, &flow->mask->mask, actions->data, actions->len, {0}};
+		*out = (struct dp_flow){flow->id, &flow->key, &flow->mask->mask, actions->data, actions->len,
+					{0},	  NULL};
 		cache_flow_stats(flow, &out->stats);
 		n_done++;
 	}

@@ -135,6 +135,7 @@ struct dp_flow {
 	const void *actions;
 	size_t actions_len;
 	struct dp_flow_stats stats;
+	const char *slow; /**< ebpf: why the daemon runs it, not the kernel; else NULL */
 };
 
 /** The most bands that a meter has. */
@@ -168,12 +169,24 @@ struct dp_flow_activity {
 	struct dp_flow_stats stats;
 };
 
+#define DP_MAX_SLOW 32
+
+/** Flows that the daemon runs for one reason, and the packets that it ran them on, those of flows that went away included. */
+struct dp_slow {
+	const char *why;
+	uint64_t n_flows, n_packets;
+};
+
 struct dp_stats {
 	uint64_t n_flows, n_masks;
 	uint64_t hits, misses,
 		lost;	     /**< packets since the start: by a flow, to the daemon, dropped for want of queue room */
 	uint64_t cache_hits; /**< of hits: found in the exact-match cache */
 	uint64_t n_daemon_flows; /**< ebpf: flows that the kernel lacks room or an action for, run by the daemon */
+	size_t n_slow;		 /**< for how many reasons; the first so many of: */
+	struct dp_slow slow[DP_MAX_SLOW];
+	uint64_t kernel_bytes; /**< ebpf: memory of the maps, those flows included that are there */
+	uint64_t daemon_bytes; /**< memory of the flow table */
 };
 
 /** A miss, or a packet that a DP_USERSPACE action sent up. */

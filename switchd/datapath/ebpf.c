@@ -296,8 +296,10 @@ static size_t ebpf_flow_dump(struct datapath *datapath, uint64_t *cursor, struct
 
 	n = forward_flow_dump(datapath, cursor, flows, n);
 	pthread_mutex_lock(&dp->flows_lock);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		ebpf_flows_stats(dp, flows[i].id, &flows[i].stats);
+		flows[i].slow = ebpf_slow_name(dp, flows[i].id);
+	}
 	pthread_mutex_unlock(&dp->flows_lock);
 	return n;
 }
@@ -342,7 +344,10 @@ static void ebpf_stats(struct datapath *datapath, struct dp_stats *stats)
 	stats->cache_hits = kernel.cache_hits;
 	stats->lost += kernel.lost;
 	pthread_mutex_lock(&dp->flows_lock);
-	stats->n_daemon_flows = dp->n_by_daemon;
+	ebpf_slow_stats(dp, stats);
+	stats->kernel_bytes = ebpf_flows_kernel_bytes(dp);
+	stats->daemon_bytes +=
+		hmap_count(&dp->by_id) * sizeof(struct ebpf_flow) + dp->kernel.n_slots * sizeof(struct ebpf_slot);
 	pthread_mutex_unlock(&dp->flows_lock);
 }
 

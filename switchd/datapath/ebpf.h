@@ -8,6 +8,7 @@
  *   ebpf_flows.c   which flow lies in which slot of the kernel's table
  *   ebpf_lists.c   which list of operations lies where in the kernel's pool
  *   ebpf_last_drop.c  the last packet that a port dropped, as the program noted it
+ *   ebpf_slow.c    which flows the daemon runs, and why
  *   ebpf_gate.c    when a new flow's packets may take the short way
  *   ebpf_direct.c  the direct way to a host in another network namespace
  *   ebpf_upcall.c  packets that come up: from the TAP into the engine
@@ -31,6 +32,7 @@
 #include <stdatomic.h>
 
 #include "base/hmap.h"
+#include "switchd/datapath/ebpf_ops.h"
 #include "switchd/datapath/user.h"
 #include "vsw/bpf_abi.h"
 
@@ -71,6 +73,8 @@ int ebpf_kernel_load(struct ebpf_kernel *kernel, uint32_t max_flows, struct errt
 void ebpf_kernel_unload(struct ebpf_kernel *kernel);
 /** ebpf_kernel_scratch_size() - bytes of one CPU's scratch: struct bpf_cpu_stats, then the key parsed last, then what is the program's own. */
 size_t ebpf_kernel_scratch_size(const struct ebpf_kernel *kernel);
+/** ebpf_kernel_bytes() - memory of the maps, with so many flows in the two hash maps. */
+uint64_t ebpf_kernel_bytes(const struct ebpf_kernel *kernel, uint64_t n_small, uint64_t n_large);
 /** ebpf_kernel_stats() - the sum over the CPUs. */
 void ebpf_kernel_stats(const struct ebpf_kernel *kernel, struct bpf_cpu_stats *sum);
 /** ebpf_kernel_traffic() - of a port, the sum over the CPUs. */
@@ -115,11 +119,20 @@ struct ebpf_lists {
 struct ebpf_flow {
 	struct hmap_node node; /**< in ebpf_dp.by_id */
 	uint64_t id;
-	uint32_t slot;		     /**< EBPF_NO_SLOT: the daemon alone has it */
-	struct ebpf_list *list;	     /**< NULL: it needs none */
-	bool by_daemon;		     /**< or the kernel sends its packets up */
-	struct dp_flow_stats before; /**< counted in slots it had before */
-	struct cache_flow *cached;   /**< the daemon's own; as long as this lives */
+	uint32_t slot;			/**< EBPF_NO_SLOT: the daemon alone has it */
+	struct ebpf_list *list;		/**< NULL: it needs none */
+	enum ebpf_why why;		/**< the daemon runs its packets; NONE: the kernel does */
+	struct cds_list_head slow_node; /**< then: in ebpf_dp.slow[why].flows */
+	uint64_t n_fast;		/**< and the packets that it had run when this began */
+	struct dp_flow_stats before;	/**< counted in slots it had before */
+	struct cache_flow *cached;	/**< the daemon's own; as long as this lives */
+};
+
+/** The flows that the daemon runs for one reason. */
+struct ebpf_slow {
+	struct cds_list_head flows;
+	uint64_t n_flows;
+	uint64_t n_packets; /**< it ran for those that are not among them any more */
 };
 
 /** A flow whose gate is closed. */
@@ -169,7 +182,7 @@ struct ebpf_dp {
 	uint32_t n_fresh;		  /* slots from here on were never used */
 	uint32_t first_freed, last_freed; /* slot + 1 */
 	struct ebpf_mask masks[BPF_N_MASKS];
-	uint64_t n_by_daemon; /* flows that the kernel has no room for, or cannot run */
+	struct ebpf_slow slow[EBPF_N_WHYS]; /* flows that the kernel has no room for, or cannot run */
 
 	struct ebpf_gate gates[USER_MAX_THREADS];
 	pthread_t grace_thread;
@@ -208,15 +221,27 @@ void ebpf_flows_fini(struct ebpf_dp *dp);
 void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put);
 /** ebpf_flows_del() - out of the kernel. @stats: what it has counted there is added. */
 void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats);
+/** ebpf_flows_kernel_bytes() - memory of the maps now. */
+uint64_t ebpf_flows_kernel_bytes(const struct ebpf_dp *dp);
+/** ebpf_flows_find() - the flow in the book, or NULL. */
+struct ebpf_flow *ebpf_flows_find(struct ebpf_dp *dp, uint64_t id);
 /** ebpf_flows_stats() - @stats: what the kernel has counted is added. */
 void ebpf_flows_stats(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats);
 /** ebpf_flows_active() - the kernel's part of datapath_ops.flow_active(). *@slot: where to go on, kernel.n_slots at the end. */
 void ebpf_flows_active(struct ebpf_dp *dp, uint64_t *slot, struct dp_flow_activity *flows, size_t *n);
 void ebpf_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats);
 
-/* ---- ebpf_lists.c; flows_lock is held, but by init and fini ---- */
+/* ---- ebpf_slow.c; flows_lock is held, but by init ---- */
 
-struct ebpf_ops;
+void ebpf_slow_init(struct ebpf_dp *dp);
+/** ebpf_slow_set() - from now on it is run for this reason by the daemon; EBPF_WHY_NONE: by the kernel. */
+void ebpf_slow_set(struct ebpf_dp *dp, struct ebpf_flow *flow, enum ebpf_why why);
+/** ebpf_slow_stats() - n_daemon_flows and slow[] of @stats. */
+void ebpf_slow_stats(const struct ebpf_dp *dp, struct dp_stats *stats);
+/** ebpf_slow_name() - of a flow's reason, NULL when it has none. */
+const char *ebpf_slow_name(struct ebpf_dp *dp, uint64_t id);
+
+/* ---- ebpf_lists.c; flows_lock is held, but by init and fini ---- */
 
 void ebpf_lists_init(struct ebpf_dp *dp);
 void ebpf_lists_fini(struct ebpf_dp *dp);

@@ -215,7 +215,7 @@ static void add_slot(const struct ebpf_dp *dp, uint32_t slot, struct both_clocks
 
 /* ---- flows ---- */
 
-static struct ebpf_flow *find(struct ebpf_dp *dp, uint64_t id)
+struct ebpf_flow *ebpf_flows_find(struct ebpf_dp *dp, uint64_t id)
 {
 	struct ebpf_flow *flow;
 
@@ -227,7 +227,7 @@ static struct ebpf_flow *find(struct ebpf_dp *dp, uint64_t id)
 
 void ebpf_flows_stats(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats)
 {
-	const struct ebpf_flow *flow = find(dp, id);
+	const struct ebpf_flow *flow = ebpf_flows_find(dp, id);
 
 	if (!flow)
 		return;
@@ -266,6 +266,18 @@ void ebpf_flows_active(struct ebpf_dp *dp, uint64_t *slot, struct dp_flow_activi
 		*slot = dp->kernel.n_slots;
 }
 
+uint64_t ebpf_flows_kernel_bytes(const struct ebpf_dp *dp)
+{
+	uint64_t n_small = 0, n_large = 0;
+
+	for (uint32_t i = 0; i < BPF_N_MASKS; i++)
+		if (dp->kernel.masks[i].n_words == PKT_KEY_WORDS)
+			n_large += dp->masks[i].n_flows;
+		else
+			n_small += dp->masks[i].n_flows;
+	return ebpf_kernel_bytes(&dp->kernel, n_small, n_large);
+}
+
 /* Takes what the slot has counted, and lets it go. @is_replaced: the hash entry leads elsewhere already. */
 static void leave_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, uint32_t slot, bool is_replaced)
 {
@@ -281,37 +293,40 @@ static void leave_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, uint32_t slot
 	slot_put(dp, slot);
 }
 
-/* Return: the slot that now leads the flow's packets, or EBPF_NO_SLOT. */
-static uint32_t take_slot(struct ebpf_dp *dp, const struct dp_flow_put *put, uint64_t act)
+/* Return: EBPF_WHY_NONE, then *@slot now leads the flow's packets; or why not. */
+static enum ebpf_why take_slot(struct ebpf_dp *dp, const struct dp_flow_put *put, uint64_t act, uint32_t *slot)
 {
 	int64_t now_ms = ebpf_monotonic_ms();
 	int mask = mask_get(dp, put->mask, now_ms);
-	uint32_t slot = mask == NO_MASK ? EBPF_NO_SLOT : slot_get(dp, now_ms);
 
-	if (slot == EBPF_NO_SLOT) {
-		if (mask != NO_MASK)
-			mask_put(dp, (uint32_t)mask);
-		return EBPF_NO_SLOT;
+	*slot = mask == NO_MASK ? EBPF_NO_SLOT : slot_get(dp, now_ms);
+	if (*slot == EBPF_NO_SLOT) {
+		if (mask == NO_MASK)
+			return EBPF_WHY_NO_MASK;
+		mask_put(dp, (uint32_t)mask);
+		return EBPF_WHY_NO_SLOT;
 	}
-	slot_fill(dp, slot, put, act, (uint32_t)mask);
-	if (!point_to(dp, slot))
-		return slot;
-	dp->kernel.flows[slot].id = 0;
+	slot_fill(dp, *slot, put, act, (uint32_t)mask);
+	if (!point_to(dp, *slot))
+		return EBPF_WHY_NONE;
+	dp->kernel.flows[*slot].id = 0;
 	mask_put(dp, (uint32_t)mask);
-	slot_put(dp, slot);
-	return EBPF_NO_SLOT;
+	slot_put(dp, *slot);
+	*slot = EBPF_NO_SLOT;
+	return EBPF_WHY_NO_SLOT;
 }
 
 /* A flow of any port cannot be kept in order by its port's queue; what is recirculated never comes from a port. */
-static bool is_for_kernel(const struct dp_flow_put *put)
+static enum ebpf_why why_not_kernel(const struct dp_flow_put *put)
 {
-	return put->mask->in_port == UINT32_MAX && put->mask->recirc_id == UINT32_MAX && !put->key->recirc_id &&
-	       put->key->in_port < BPF_N_PORTS;
+	if (put->mask->recirc_id != UINT32_MAX || put->key->recirc_id)
+		return EBPF_WHY_RECIRCULATED;
+	return put->mask->in_port == UINT32_MAX && put->key->in_port < BPF_N_PORTS ? EBPF_WHY_NONE : EBPF_WHY_ANY_PORT;
 }
 
 static struct ebpf_flow *find_or_make(struct ebpf_dp *dp, uint64_t id)
 {
-	struct ebpf_flow *flow = find(dp, id);
+	struct ebpf_flow *flow = ebpf_flows_find(dp, id);
 
 	if (flow)
 		return flow;
@@ -335,26 +350,34 @@ static uint64_t act_for(struct ebpf_dp *dp, const struct ebpf_ops *ops, struct e
 	return *list ? BPF_ACT(ops->n, (*list)->first) : BPF_ACT(BPF_ACT_DAEMON, EBPF_WHY_NO_LIST);
 }
 
+static enum ebpf_why why_of(uint64_t act)
+{
+	return BPF_ACT_N(act) == BPF_ACT_DAEMON ? (enum ebpf_why)BPF_ACT_REST(act) : EBPF_WHY_NONE;
+}
+
 /* None of the flow's packets is on its way through the daemon, or can come to be. */
 static bool is_all_in_kernel(const struct ebpf_dp *dp, const struct ebpf_flow *flow)
 {
 	const struct bpf_flow *f = &dp->kernel.flows[flow->slot != EBPF_NO_SLOT ? flow->slot : 0];
 
-	return flow->slot != EBPF_NO_SLOT && !flow->by_daemon && f->epoch == dp->kernel.control->epoch &&
+	return flow->slot != EBPF_NO_SLOT && !flow->why && f->epoch == dp->kernel.control->epoch &&
 	       __atomic_load_n(&f->gate, __ATOMIC_SEQ_CST) & BPF_GATE_OPEN;
 }
 
 static void put_in_new_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, const struct dp_flow_put *put, uint64_t act)
 {
+	enum ebpf_why why = why_not_kernel(put);
 	uint32_t old = flow->slot;
 
-	flow->slot = is_for_kernel(put) ? take_slot(dp, put, act) : EBPF_NO_SLOT;
+	flow->slot = EBPF_NO_SLOT;
+	if (!why)
+		why = take_slot(dp, put, act, &flow->slot);
 	if (old != EBPF_NO_SLOT)
 		leave_slot(dp, flow, old, flow->slot != EBPF_NO_SLOT);
 	if (flow->slot != EBPF_NO_SLOT)
 		dp->slots[flow->slot].flow = flow;
-	flow->by_daemon = flow->slot == EBPF_NO_SLOT || BPF_ACT_N(act) == BPF_ACT_DAEMON;
-	if (!flow->by_daemon)
+	ebpf_slow_set(dp, flow, why ? why : why_of(act));
+	if (!flow->why)
 		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port);
 }
 
@@ -367,20 +390,18 @@ void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put)
 
 	ebpf_ops_compile(&ops, put->actions, put->actions_len);
 	act = act_for(dp, &ops, &flow->list);
-	dp->n_by_daemon -= flow->by_daemon;
 	if (is_all_in_kernel(dp, flow)) {
 		__atomic_store_n(&dp->kernel.flows[flow->slot].act, act, __ATOMIC_RELEASE);
-		flow->by_daemon = BPF_ACT_N(act) == BPF_ACT_DAEMON;
+		ebpf_slow_set(dp, flow, why_of(act));
 	} else {
 		put_in_new_slot(dp, flow, put, act);
 	}
-	dp->n_by_daemon += flow->by_daemon;
 	ebpf_list_put(dp, old_list);
 }
 
 void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats)
 {
-	struct ebpf_flow *flow = find(dp, id);
+	struct ebpf_flow *flow = ebpf_flows_find(dp, id);
 
 	if (!flow)
 		return;
@@ -388,7 +409,7 @@ void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats
 		leave_slot(dp, flow, flow->slot, false);
 	ebpf_list_put(dp, flow->list);
 	ebpf_stats_add(stats, &flow->before);
-	dp->n_by_daemon -= flow->by_daemon;
+	ebpf_slow_set(dp, flow, EBPF_WHY_NONE);
 	hmap_remove(&dp->by_id, &flow->node);
 	free(flow);
 }
@@ -399,6 +420,7 @@ void ebpf_flows_init(struct ebpf_dp *dp)
 	hmap_init(&dp->by_id);
 	dp->slots = xcalloc(dp->kernel.n_slots, sizeof *dp->slots);
 	ebpf_lists_init(dp);
+	ebpf_slow_init(dp);
 }
 
 void ebpf_flows_fini(struct ebpf_dp *dp)

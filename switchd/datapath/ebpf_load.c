@@ -20,6 +20,13 @@ LOG_MODULE(dp_ebpf);
 
 enum { MIN_SPARE_SLOTS = 64, OPS_PER_FLOW = 4, MIN_OPS = 4096 };
 
+/*
+ * What a flow costs in the kernel: a struct bpf_flow, a struct bpf_tail and 8 bytes of bookkeeping in the daemon for each slot, OPS_PER_FLOW
+ * operations, a bucket in both maps (of at most two), all of which is there from the start; and its hash entry, which is the
+ * kernel's header of 48 bytes, key, value, and 8 bytes of its allocator, rounded up to a size that this one has.
+ */
+enum { BUCKET_BYTES = 16, SMALL_ENTRY_BYTES = 192, LARGE_ENTRY_BYTES = 512 };
+
 struct ebpf_skeleton {
 	struct fastpath *object;
 	char log[64 * 1024]; /* the verifier's */
@@ -164,6 +171,31 @@ void ebpf_kernel_unload(struct ebpf_kernel *k)
 	}
 	free(k->skeleton);
 	*k = (struct ebpf_kernel){0};
+}
+
+static uint64_t array_bytes(const struct bpf_map *map)
+{
+	return (uint64_t)ROUND_UP(bpf_map__value_size(map), 8) * bpf_map__max_entries(map);
+}
+
+/* A pointer-sized pair for each bucket; their number is a power of two. */
+static uint64_t bucket_bytes(const struct bpf_map *map)
+{
+	uint64_t n = 1;
+
+	while (n < bpf_map__max_entries(map))
+		n *= 2;
+	return n * BUCKET_BYTES;
+}
+
+uint64_t ebpf_kernel_bytes(const struct ebpf_kernel *k, uint64_t n_small, uint64_t n_large)
+{
+	const struct fastpath *f = k->skeleton->object;
+
+	return array_bytes(f->maps.devs) + array_bytes(f->maps.ports) + array_bytes(f->maps.masks) +
+	       array_bytes(f->maps.flows) + array_bytes(f->maps.tails) + array_bytes(f->maps.ops) +
+	       array_bytes(f->maps.cache) + bucket_bytes(f->maps.small) + bucket_bytes(f->maps.large) +
+	       n_small * SMALL_ENTRY_BYTES + n_large * LARGE_ENTRY_BYTES;
 }
 
 size_t ebpf_kernel_scratch_size(const struct ebpf_kernel *k)

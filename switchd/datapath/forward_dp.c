@@ -97,6 +97,7 @@ void forward_stats(const struct forward_dp *dp, const struct forwarder *const fo
 	*stats = (struct dp_stats){
 		.n_flows = cache_n_flows(dp->shared.cache),
 		.n_masks = cache_n_masks(dp->shared.cache),
+		.daemon_bytes = cache_bytes(dp->shared.cache),
 	};
 	for (size_t i = 0; i < n; i++) {
 		const struct forwarder *f = forwarders[i];
