@@ -46,6 +46,7 @@ check "ping through rewriting" at h1 ping -q -c 20 -i 0.01 -W 2 10.0.0.77
 vsw add-flow br0 "priority=300,ip,nw_src=10.0.0.2,nw_dst=10.0.0.1,actions=output(port=3,max_len=60),mod_nw_src:10.0.0.77,mod_dl_dst:$mac1,output:h1-p"
 check "an action that the kernel lacks" at h1 ping -q -c 20 -i 0.01 -W 2 10.0.0.77
 check "a flow with it is shown as the daemon's" eval 'vsw dp-show | grep -q "run by the daemon, not in the kernel: [1-9]"'
+check "with the action" eval 'vsw dump-dp-flows | grep "dp:daemon(trunc), actions:trunc(60)" && vsw -j dp-show | jq -e ".datapaths[0].daemon[] | select(.reason == \"trunc\" and .flows >= 1 and .packets >= 20)"'
 vsw del-flows br0 ip,nw_src=10.0.0.1
 vsw del-flows br0 ip,nw_src=10.0.0.2
 
