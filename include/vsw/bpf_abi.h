@@ -14,6 +14,7 @@
  *   cache     ARRAY   per CPU BPF_CACHE_BUCKETS of struct bpf_cache_bucket
  *   traffic   ARRAY   per CPU BPF_N_PORTS of struct bpf_traffic
  *   meters    ARRAY   meter id -> struct dp_meter_slot (vsw/dp_meter.h)
+ *   tunnels   ARRAY   struct bpf_tunnel: where packets of the daemon's are to be sent
  *   control   ARRAY   one struct bpf_control
  *   scratch   PERCPU  the packet under way, and struct bpf_cpu_stats in front of it
  *
@@ -40,7 +41,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 6
+#define VSW_BPF_ABI 7
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -54,6 +55,7 @@ enum bpf_limits {
 	BPF_UPCALL_HDR = 24,
 	BPF_UPCALL_QUEUES = 16,
 	BPF_LAST_BYTES = 128, /* of the last packet that a port dropped; a power of two */
+	BPF_N_TUNNELS = 4096, /* packets that all threads of the daemon may be sending */
 };
 
 struct bpf_dev {
@@ -88,7 +90,7 @@ struct bpf_port {
 	uint32_t generation; /* raised when the number is given to another device */
 	uint32_t is_down;    /* its device takes no packets; written by the daemon alone */
 	uint32_t direct_mtu; /* of the other end, see below */
-	uint32_t zero;
+	uint32_t is_tunnel;  /* its device collects metadata */
 	/*
 	 * The device is a veth whose other end, in another network namespace, has this MAC address (six bytes as in the frame, two zeros):
 	 * what goes there may be put onto it right away. 0: it may not.
@@ -132,6 +134,15 @@ enum bpf_op_code {
 	BPF_OP_PRIORITY, /* value */
 	BPF_OP_DROP,	 /* value: enum drop_reason */
 	BPF_OP_METER,	 /* value: meter id */
+	BPF_OP_TUNNEL, /* of what is output next; value: tun_id, mask: see below; behind it two struct bpf_op_addr: remote and local */
+};
+
+/** mask of BPF_OP_TUNNEL: TTL in the low 8 bits, then TOS, and these. */
+enum bpf_tunnel_flag {
+	BPF_TUNNEL_IPV6 = 1 << 16,
+	BPF_TUNNEL_CSUM = 1 << 17,
+	BPF_TUNNEL_DF = 1 << 18,
+	BPF_TUNNEL_NO_KEY = 1 << 19,
 };
 
 /** Where a rewrite counts from, and what the packet must have there; else nothing is rewritten. */
@@ -160,6 +171,19 @@ struct bpf_op {
 	uint16_t zero;
 	uint32_t value; /* rewrite: the bytes as they lie in the frame */
 	uint32_t mask;
+};
+
+/** What lies in `ops` behind a BPF_OP_TUNNEL: an address in wire order; IPv4 in the first 4 bytes. All zero: none. */
+struct bpf_op_addr {
+	uint8_t addr[16];
+};
+
+/** The tunnel of a packet that the daemon sends; the number of its place in `tunnels` is the packet's mark. */
+struct bpf_tunnel {
+	struct bpf_op op; /* BPF_OP_TUNNEL */
+	struct bpf_op_addr remote, local;
+	uint32_t mark; /* the one that it is to have */
+	uint32_t zero[3];
 };
 
 /** In bpf_flow.gate, see above. The low bits count the packets that went up. */
@@ -227,6 +251,7 @@ struct bpf_cpu_stats {
 
 /** bpf_upcall_hdr.flags */
 #define BPF_UPCALL_TAGGED 1 /* the kernel puts the VLAN tag of the packet's metadata between the two parts */
+#define BPF_UPCALL_TUNNEL 2 /* PKT_KEY_TUNNEL_LEN bytes follow: the key from tun_id on */
 
 /**
  * In front of each packet that goes to the daemon: exactly BPF_UPCALL_HDR bytes, in two parts. A TAP's driver writes a tag that lies in
@@ -249,6 +274,7 @@ struct bpf_upcall_hdr {
 #ifndef __BPF__
 _Static_assert(sizeof(struct bpf_upcall_hdr) == BPF_UPCALL_HDR, "the prefix that is stripped");
 _Static_assert(sizeof(struct bpf_op) == 16, "no holes");
+_Static_assert(sizeof(struct bpf_op_addr) == sizeof(struct bpf_op), "takes the place of one");
 _Static_assert(offsetof(struct bpf_upcall_hdr, seq) == BPF_UPCALL_TAG_AT, "where the driver puts a tag");
 _Static_assert(sizeof(struct bpf_flow) == 128, "two cache lines");
 _Static_assert(offsetof(struct bpf_flow, key) == 64, "of which the program writes one");

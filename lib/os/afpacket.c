@@ -33,7 +33,7 @@ enum {
 struct afpacket {
 	int fd;
 	int ifindex;
-	struct tc_drop drop;
+	struct tc_drop drop, egress;
 	uint64_t n_missed;
 };
 
@@ -185,8 +185,18 @@ int afpacket_open_sender(int ifindex, const char *name, int program, struct afpa
 	return errtext_set(err, -error, "%s: cannot put a program on its clsact hook: %s", name, strerror(-error));
 }
 
+int afpacket_attach_egress(struct afpacket *port, const char *name, int program, struct errtext *err)
+{
+	int error = tc_drop_attach_egress(&port->egress, port->ifindex, program);
+
+	return error ? errtext_set(err, -error, "%s: cannot put a program on its clsact hook: %s", name,
+				   strerror(-error))
+		     : 0;
+}
+
 void afpacket_detach(struct afpacket *port)
 {
+	tc_drop_detach(&port->egress);
 	tc_drop_detach(&port->drop);
 	set_promiscuous(port->fd, port->ifindex, PACKET_DROP_MEMBERSHIP);
 }
@@ -220,6 +230,7 @@ void afpacket_close(struct afpacket *port)
 {
 	if (!port)
 		return;
+	tc_drop_detach(&port->egress);
 	tc_drop_detach(&port->drop);
 	close_aside(port->fd);
 	free(port);
@@ -352,14 +363,32 @@ static size_t refused(int error, size_t n)
 	}
 }
 
-size_t afpacket_send(struct afpacket *port, const struct iovec *frames, size_t n, int *errors)
+union mark_control {
+	char bytes[CMSG_SPACE(sizeof(uint32_t))];
+	struct cmsghdr head;
+};
+
+static void put_mark(struct msghdr *msg, union mark_control *control, uint32_t mark)
 {
+	control->head =
+		(struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof mark), .cmsg_level = SOL_SOCKET, .cmsg_type = SO_MARK};
+	memcpy(CMSG_DATA(&control->head), &mark, sizeof mark);
+	msg->msg_control = control;
+	msg->msg_controllen = sizeof *control;
+}
+
+size_t afpacket_send(struct afpacket *port, const struct iovec *frames, const uint32_t *marks, size_t n, int *errors)
+{
+	union mark_control controls[AFPACKET_BATCH];
 	struct mmsghdr msgs[AFPACKET_BATCH];
 	size_t done = 0, n_sent = 0;
 
 	assert(n <= AFPACKET_BATCH);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		msgs[i].msg_hdr = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)&frames[i], .msg_iovlen = 1};
+		if (marks)
+			put_mark(&msgs[i].msg_hdr, &controls[i], marks[i]);
+	}
 	memset(errors, 0, n * sizeof *errors);
 	while (done < n) {
 		int sent = sendmmsg(port->fd, msgs + done, (unsigned int)(n - done), MSG_DONTWAIT);

@@ -69,6 +69,12 @@ int afpacket_open(int ifindex, const char *name, struct afpacket **port, struct 
  * Return: as afpacket_open().
  */
 int afpacket_open_sender(int ifindex, const char *name, int program, struct afpacket **port, struct errtext *err);
+/**
+ * afpacket_attach_egress() - a BPF program sees what the device is to send, whoever sends it
+ *
+ * Return: 0, or -errno with the sentence.
+ */
+int afpacket_attach_egress(struct afpacket *port, const char *name, int program, struct errtext *err);
 /** afpacket_detach() - leave the device as it was found. The socket stays until afpacket_close(), for threads still in a call. */
 void afpacket_detach(struct afpacket *port);
 /** afpacket_close() - frees; NULL is fine. */
@@ -105,11 +111,12 @@ static inline struct iovec afpacket_put_vnet(uint8_t *data, size_t len, const st
 /**
  * afpacket_send() - send frames in order
  * @n: at most AFPACKET_BATCH
+ * @marks: skb mark of each, or NULL: none
  * @errors: for each frame 0, or the positive errno: ENOBUFS and EAGAIN the device's or socket's queue is full, EMSGSIZE larger than its
  *          MTU, ENETDOWN it is down, ENXIO it is gone
  *
  * From any thread. Return: number of frames sent.
  */
-size_t afpacket_send(struct afpacket *port, const struct iovec *frames, size_t n, int *errors);
+size_t afpacket_send(struct afpacket *port, const struct iovec *frames, const uint32_t *marks, size_t n, int *errors);
 
 #endif

@@ -66,6 +66,9 @@ static int attach_bpf(struct tc_drop *td, int fd)
 			    .flags = BPF_TC_F_REPLACE);
 	int error;
 
+	if (td->is_egress)
+		hook.attach_point = BPF_TC_EGRESS;
+
 	error = bpf_tc_hook_create(&hook);
 	if (error && error != -EEXIST)
 		return error;
@@ -169,6 +172,12 @@ int tc_drop_attach_program(struct tc_drop *td, int ifindex, int fd)
 	return attach_bpf(td, fd);
 }
 
+int tc_drop_attach_egress(struct tc_drop *td, int ifindex, int fd)
+{
+	*td = (struct tc_drop){.ifindex = ifindex, .is_egress = true};
+	return attach_bpf(td, fd);
+}
+
 /* ---- leaving ---- */
 
 /* Filters of anybody at one end of the hook; 1 when it cannot be told. */
@@ -211,6 +220,8 @@ void tc_drop_detach(struct tc_drop *td)
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = DROP_HANDLE, .priority = DROP_PRIORITY);
 	struct nl_sock *sock = td->is_matchall || td->made_hook ? route_socket() : NULL;
 
+	if (td->is_egress)
+		hook.attach_point = BPF_TC_EGRESS;
 	if (td->is_bpf)
 		bpf_tc_detach(&hook, &opts);
 	if (td->is_matchall && sock)

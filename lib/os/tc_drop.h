@@ -14,6 +14,7 @@
 
 struct tc_drop {
 	int ifindex;
+	bool is_egress;		  /**< at the other end of the hook */
 	bool is_bpf, is_matchall; /**< which filter is in place; neither: none */
 	bool made_hook;		  /**< the clsact qdisc is ours */
 };
@@ -31,6 +32,8 @@ int tc_drop_attach(struct tc_drop *td, int ifindex);
  * Return: 0 or -errno. @td is then good for tc_drop_detach().
  */
 int tc_drop_attach_program(struct tc_drop *td, int ifindex, int fd);
+/** tc_drop_attach_egress() - likewise, for what the device is to send. */
+int tc_drop_attach_egress(struct tc_drop *td, int ifindex, int fd);
 /** tc_drop_detach() - no effect when nothing is attached, or the device is gone. */
 void tc_drop_detach(struct tc_drop *td);
 

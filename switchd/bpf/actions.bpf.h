@@ -7,6 +7,7 @@
 
 #include "meter.bpf.h"
 #include "quick.bpf.h"
+#include "tunnel.bpf.h"
 
 /* The coarse clock moves with the ticks: asked once in each. */
 static __always_inline uint64_t now_ns(struct scratch *s)
@@ -38,6 +39,7 @@ struct run {
 	uint32_t reason;  /* enum drop_reason: the first thing that went wrong */
 	uint32_t pending; /* port + 1 whose output is still to be done: the last one needs no copy */
 	uint32_t edited;  /* the packet is not what came in any more */
+	uint32_t skip;	  /* operations that are none, but data of the one before */
 };
 
 static __always_inline int drop_run(struct run *r, uint32_t reason)
@@ -223,6 +225,18 @@ static __always_inline int pop_vlan(struct __sk_buff *skb, int *delta)
 	return error;
 }
 
+/* The addresses are in the two operations behind. */
+static __always_inline int run_tunnel(struct run *r, const struct bpf_op *op, uint32_t at)
+{
+	const struct bpf_op *remote, *local;
+
+	at++;
+	remote = bpf_map_lookup_elem(&ops, &at);
+	at++;
+	local = bpf_map_lookup_elem(&ops, &at);
+	return remote && local ? set_tunnel(r->skb, op->value, op->mask, remote, local) : -1;
+}
+
 static long run_op(uint32_t i, struct run *r)
 {
 	struct __sk_buff *skb = r->skb;
@@ -232,6 +246,10 @@ static long run_op(uint32_t i, struct run *r)
 
 	if (i >= r->n)
 		return 1;
+	if (r->skip) {
+		r->skip--;
+		return 0;
+	}
 	op = bpf_map_lookup_elem(&ops, &at);
 	if (!op)
 		return 1;
@@ -260,6 +278,10 @@ static long run_op(uint32_t i, struct run *r)
 		break;
 	case BPF_OP_PRIORITY:
 		skb->priority = op->value;
+		break;
+	case BPF_OP_TUNNEL:
+		r->skip = 2;
+		error = run_tunnel(r, op, at);
 		break;
 	case BPF_OP_DROP:
 		note_drop(r, NULL, op->value);

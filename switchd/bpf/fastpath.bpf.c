@@ -15,6 +15,7 @@
  *   lookup.bpf.h   key -> flow
  *   actions.bpf.h  the flow's operations on the packet
  *   meter.bpf.h    token buckets
+ *   tunnel.bpf.h   metadata of tunnels
  *   upcall.bpf.h   the way to the daemon, and the gate
  */
 #include <linux/bpf.h>
@@ -57,7 +58,7 @@ int vsw_port(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	s->cpu = bpf_get_smp_processor_id();
 	count_received(s, dev->port, skb);
-	bad = parse_packet(skb, s, dev->port);
+	bad = parse_packet(skb, s, in, dev->port);
 	if (bad == DROP_MALFORMED_ETH)
 		return drop(skb, in, bad);
 
@@ -73,6 +74,29 @@ int vsw_port(struct __sk_buff *skb)
 		return through_gate(skb, s, in, flow, slot, ctl);
 	account(flow, skb, s);
 	return run_flow(skb, s, in, act);
+}
+
+/*
+ * On the way into a tunnel device. What comes from the program above knows where it is to go; of what the daemon sends, the mark is
+ * the number of a place in `tunnels` that says it. Nobody else has anything to send there.
+ */
+SEC("tc")
+int vsw_tunnel(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key there;
+	uint32_t slot = skb->mark;
+	const struct bpf_tunnel *t;
+
+	/* -EPROTO: there is one, of the other family. */
+	if (bpf_skb_get_tunnel_key(skb, &there, sizeof there, 0) != -22 /* EINVAL */)
+		return TC_ACT_OK;
+	t = bpf_map_lookup_elem(&tunnels, &slot);
+	if (!t || t->op.code != BPF_OP_TUNNEL ||
+	    set_tunnel(skb, t->op.value, t->op.mask, (const struct bpf_op *)&t->remote,
+		       (const struct bpf_op *)&t->local))
+		return TC_ACT_SHOT;
+	skb->mark = t->mark;
+	return TC_ACT_OK;
 }
 
 /* Which queue of the TAP: that of the port. Sees the frame with its prefix. */

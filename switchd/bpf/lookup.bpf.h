@@ -31,6 +31,18 @@ static __always_inline uint32_t hash_key(const struct pkt_key *key, int large)
 	return h >> 32;
 }
 
+/* The key and the IPv4 addresses; those of IPv6 differ in their ends. */
+static __always_inline uint32_t hash_tunnel(const struct pkt_key *key)
+{
+	const uint64_t *w = (const uint64_t *)&key->tun_id;
+	uint64_t h = 0;
+
+#pragma unroll
+	for (int i = 0; i < 6; i++)
+		h += (w[i] ^ h >> 32) * hash_factors[i];
+	return h >> 32;
+}
+
 static __always_inline int matches(const struct bpf_flow *flow, uint32_t slot, const struct bpf_mask *mask,
 				   const struct pkt_key *key)
 {
@@ -130,8 +142,8 @@ static __always_inline void remember(struct bpf_cache_bucket *bucket, struct bpf
 /* Return: slot + 1 of the flow that covers the packet, or 0. */
 static __always_inline uint32_t find_flow(struct scratch *s, struct bpf_control *ctl, struct bpf_flow **result)
 {
-	int is_large = s->key.eth_type == bpf_htons(TYPE_IPV6) || s->key.eth_type == bpf_htons(TYPE_ARP);
-	uint32_t tag = hash_key(&s->key, is_large);
+	int is_large = s->key.eth_type == bpf_htons(TYPE_IPV6) || s->key.eth_type == bpf_htons(TYPE_ARP) || s->p.tunnel;
+	uint32_t tag = hash_key(&s->key, is_large) ^ (s->p.tunnel ? hash_tunnel(&s->key) : 0);
 	uint32_t at = s->cpu * BPF_CACHE_BUCKETS + (tag & (BPF_CACHE_BUCKETS - 1));
 	struct bpf_cache_bucket *bucket = bpf_map_lookup_elem(&cache, &at);
 	struct bpf_cache_entry *entry = bucket ? find_entry(bucket, tag) : NULL;

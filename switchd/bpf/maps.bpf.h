@@ -30,6 +30,7 @@ MAP(ops, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_op, 1, BPF_F_MMAPABLE);
 MAP(cache, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_cache_bucket, BPF_CACHE_BUCKETS, 0);
 MAP(traffic, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_traffic, BPF_N_PORTS, BPF_F_MMAPABLE);
 MAP(meters, BPF_MAP_TYPE_ARRAY, uint32_t, struct dp_meter_slot, BPF_N_METERS, BPF_F_MMAPABLE);
+MAP(tunnels, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_tunnel, BPF_N_TUNNELS, BPF_F_MMAPABLE);
 MAP(control, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_control, 1, BPF_F_MMAPABLE);
 
 /* Everything about the packet under way; one program at a time runs on a CPU's copy (tc programs do not nest, see redirect). */

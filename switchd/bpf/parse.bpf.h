@@ -37,6 +37,7 @@ struct parsed {
 	uint16_t csum_ofs; /* of the L4 checksum in the frame; 0: none */
 	uint8_t l4_proto;
 	uint8_t l3;	  /* enum bpf_base: IPv4, IPv6, ARP, each sound; 0: something else */
+	uint8_t tunnel;	  /* it came through one */
 	uint8_t too_deep; /* headers beyond what is walked here: the daemon looks */
 };
 

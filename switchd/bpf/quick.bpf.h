@@ -8,6 +8,7 @@
 #define BPF_QUICK_H 1
 
 #include "maps.bpf.h"
+#include "tunnel.bpf.h"
 
 /* scratch.left_behind: what of the key's second part the packets before may have set, beside pkt_mark. */
 enum { LEFT_IPV6 = 1, LEFT_ANY = 2 };
@@ -160,11 +161,11 @@ static __always_inline int quick_parse(struct __sk_buff *skb, struct scratch *s,
 	words[WORD_MARK] = skb->mark;
 	s->p.l3_ofs = ETH_HDR;
 	s->p.too_deep = 0;
+	s->p.tunnel = 0;
 	return 1;
 }
 
-/* Fills s->key and s->p. Return: 0 or enum drop_reason, as parse(). */
-static __always_inline int parse_packet(struct __sk_buff *skb, struct scratch *s, uint32_t in_port)
+static __always_inline int parse_headers(struct __sk_buff *skb, struct scratch *s, uint32_t in_port)
 {
 	if (quick_parse(skb, s, in_port))
 		return 0;
@@ -174,6 +175,20 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct scratch *s
 	s->key.in_port = in_port;
 	s->key.pkt_mark = skb->mark;
 	return parse(skb, &s->key, &s->p);
+}
+
+/* Fills s->key and s->p. Return: 0 or enum drop_reason, as parse(). */
+static __always_inline int parse_packet(struct __sk_buff *skb, struct scratch *s, const struct bpf_port *in,
+					uint32_t in_port)
+{
+	int bad = parse_headers(skb, s, in_port);
+
+	if (in->is_tunnel) {
+		get_tunnel(skb, &s->key);
+		s->p.tunnel = pkt_key_has_tunnel(&s->key);
+		s->left_behind |= LEFT_ANY;
+	}
+	return bad;
 }
 
 #endif

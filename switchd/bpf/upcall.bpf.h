@@ -24,16 +24,22 @@ static __always_inline int to_daemon(struct __sk_buff *skb, struct scratch *s, s
 		.mark = skb->mark,
 		.generation = in->generation,
 	};
+	uint32_t len = sizeof hdr;
 
 	if (!ctl->upcall_ifindex || is_full(in, queue, ctl)) {
 		s->stats.lost++;
 		return drop(skb, in, DROP_UPCALL_QUEUE_FULL);
 	}
-	if (bpf_skb_change_head(skb, sizeof hdr, 0))
+	if (s->p.tunnel) {
+		hdr.flags |= BPF_UPCALL_TUNNEL;
+		len += PKT_KEY_TUNNEL_LEN;
+	}
+	if (bpf_skb_change_head(skb, len, 0))
 		return drop(skb, in, DROP_NO_MEMORY);
 	hdr.seq = __sync_fetch_and_add(&in->upcalls, 1);
 	__sync_fetch_and_add(&queue->sent, 1);
-	if (bpf_skb_store_bytes(skb, 0, &hdr, sizeof hdr, 0))
+	if (bpf_skb_store_bytes(skb, 0, &hdr, sizeof hdr, 0) ||
+	    (s->p.tunnel && bpf_skb_store_bytes(skb, sizeof hdr, &s->key.tun_id, PKT_KEY_TUNNEL_LEN, 0)))
 		return TC_ACT_SHOT; /* cannot be: the bytes were just made */
 	return bpf_redirect(ctl->upcall_ifindex, 0);
 }

@@ -15,8 +15,20 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "os/afpacket.h"
+#include "switchd/datapath/ebpf_ops.h"
 
 LOG_MODULE(ebpf);
+
+_Static_assert((int)BPF_N_TUNNELS >= USER_N_PLACES, "a place for everything that is pending");
+
+/* Read by the program on the device, in the very call that sends the packet. */
+static void put_tunnel(struct user_dp *user, uint32_t place, const struct packet *p)
+{
+	struct bpf_tunnel *t = &((struct ebpf_dp *)(void *)user)->kernel.tunnels[place];
+
+	ebpf_tunnel_compile(t, &p->tunnel);
+	t->mark = p->pkt_mark;
+}
 
 /* ---- life ---- */
 
@@ -34,6 +46,7 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 	dp->user.end_round = ebpf_gate_run;
 	dp->user.base.shared.meters = (struct meters){
 		.slots = dp->kernel.meters, .n = BPF_N_METERS, .now_ns = meters_monotonic_ns, .is_borrowed = true};
+	dp->user.put_tunnel = put_tunnel;
 	error = user_dp_init(&dp->user, &datapath_ebpf, config, err);
 	if (error) {
 		ebpf_kernel_unload(&dp->kernel);
@@ -115,13 +128,18 @@ static void read_device(int ifindex, struct bpf_port *port)
 		close(sock);
 }
 
+static bool is_tunnel(const struct dp_port_spec *spec)
+{
+	return !strcmp(spec->type, "vxlan") || !strcmp(spec->type, "geneve") || !strcmp(spec->type, "gre");
+}
+
 /* Before the program is attached: it knows the device from the first packet on. */
 static void port_to_kernel(struct ebpf_dp *dp, struct bpf_dev *dev, const struct dp_port_spec *spec, uint32_t number)
 {
 	struct bpf_port *port = &dp->kernel.ports[number];
 
 	ebpf_kernel_clear_traffic(&dp->kernel, number);
-	*port = (struct bpf_port){.generation = port->generation + 1};
+	*port = (struct bpf_port){.generation = port->generation + 1, .is_tunnel = is_tunnel(spec)};
 	read_device(spec->ifindex, port);
 	__atomic_store_n(&port->ifindex, (uint32_t)spec->ifindex, __ATOMIC_RELEASE);
 	dev->port = number;
@@ -159,11 +177,16 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 		return errtext_set(err, ENODEV, "%s: no such network device; `ip link` lists them", spec->name);
 	port_to_kernel(dp, dev, spec, number);
 	error = afpacket_open_sender(spec->ifindex, spec->name, dp->kernel.port_program, &socket, err);
+	if (!error && is_tunnel(spec)) {
+		error = afpacket_attach_egress(socket, spec->name, dp->kernel.tunnel_program, err);
+		if (error)
+			afpacket_close(socket);
+	}
 	if (error) {
 		port_from_kernel(dp, number);
 		return error;
 	}
-	user_dp_add_port(&dp->user, number, socket, ebpf_thread_of(dp, number));
+	user_dp_add_port(&dp->user, number, socket, ebpf_thread_of(dp, number))->is_tunnel = is_tunnel(spec);
 	*port_no = number;
 	return 0;
 }

@@ -48,7 +48,7 @@ struct ebpf_skeleton;
 /** The kernel's side. The maps are memory here. */
 struct ebpf_kernel {
 	struct ebpf_skeleton *skeleton;
-	int port_program, steer_program;
+	int port_program, steer_program, tunnel_program;
 	int small_fd, large_fd, scratch_fd;
 	struct bpf_dev *devs;
 	struct bpf_port *ports;
@@ -59,6 +59,7 @@ struct ebpf_kernel {
 	struct bpf_tail *tails;
 	struct bpf_op *ops;
 	struct dp_meter_slot *meters;
+	struct bpf_tunnel *tunnels;
 	struct bpf_control *control;
 	uint32_t n_slots; /**< of flows and tails */
 	uint32_t n_ops;

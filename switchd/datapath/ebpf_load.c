@@ -92,9 +92,10 @@ static bool map_all(struct ebpf_kernel *k, const struct fastpath *f)
 	k->tails = map_memory(f->maps.tails);
 	k->ops = map_memory(f->maps.ops);
 	k->meters = map_memory(f->maps.meters);
+	k->tunnels = map_memory(f->maps.tunnels);
 	k->control = map_memory(f->maps.control);
 	return k->devs && k->ports && k->traffic && k->masks && k->flows && k->tails && k->ops && k->meters &&
-	       k->control;
+	       k->tunnels && k->control;
 }
 
 /*
@@ -143,6 +144,7 @@ int ebpf_kernel_load(struct ebpf_kernel *k, uint32_t max_flows, struct errtext *
 		return error;
 	}
 	k->port_program = bpf_program__fd(f->progs.vsw_port);
+	k->tunnel_program = bpf_program__fd(f->progs.vsw_tunnel);
 	k->steer_program = bpf_program__fd(f->progs.vsw_steer);
 	k->small_fd = bpf_map__fd(f->maps.small);
 	k->large_fd = bpf_map__fd(f->maps.large);
@@ -166,6 +168,7 @@ void ebpf_kernel_unload(struct ebpf_kernel *k)
 		unmap_memory(f->maps.tails, k->tails);
 		unmap_memory(f->maps.ops, k->ops);
 		unmap_memory(f->maps.meters, k->meters);
+		unmap_memory(f->maps.tunnels, k->tunnels);
 		unmap_memory(f->maps.control, k->control);
 		fastpath__destroy(f);
 	}

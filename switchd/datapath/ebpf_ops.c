@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "packet/packet.h"
 #include "vsw/dp_action.h"
 
 /* Where fields lie in their headers: RFC 791, 8200, 826. */
@@ -133,6 +134,39 @@ _Static_assert(offsetof(struct dp_set_tp, dst) == offsetof(struct dp_set_tp, src
 _Static_assert(offsetof(struct dp_set_tp, dst_mask) == offsetof(struct dp_set_tp, src_mask) + 2, "and so the masks");
 _Static_assert(offsetof(struct dp_set_icmp, code) == offsetof(struct dp_set_icmp, type) + 1, "type and code, too");
 
+void ebpf_tunnel_compile(struct bpf_tunnel *t, const struct packet_tunnel *set)
+{
+	bool ipv6 = !set->dst;
+	uint32_t flags = (ipv6 ? BPF_TUNNEL_IPV6 : 0) | (set->flags & FLOW_TUN_CSUM ? BPF_TUNNEL_CSUM : 0) |
+			 (set->flags & FLOW_TUN_DF ? BPF_TUNNEL_DF : 0) |
+			 (set->flags & FLOW_TUN_KEY || set->tp_dst ? 0 : BPF_TUNNEL_NO_KEY);
+
+	*t = (struct bpf_tunnel){
+		.op = {.code = BPF_OP_TUNNEL,
+		       .value = (uint32_t)be64_to_cpu(set->id),
+		       .mask = flags | (uint32_t)set->tos << 8 | set->ttl},
+	};
+	memcpy(t->remote.addr, ipv6 ? set->ipv6_dst : (const uint8_t *)&set->dst, ipv6 ? 16 : 4);
+	memcpy(t->local.addr, ipv6 ? set->ipv6_src : (const uint8_t *)&set->src, ipv6 ? 16 : 4);
+}
+
+/* A tunnel key of more than 32 bits is none that the kernel could send. */
+static enum ebpf_why set_tunnel(struct compiler *c, const struct dp_set_tunnel *set)
+{
+	struct packet_tunnel tunnel;
+	struct bpf_tunnel t;
+	struct bpf_op addr;
+
+	memcpy(&tunnel, &set->id, sizeof tunnel);
+	ebpf_tunnel_compile(&t, &tunnel);
+	put(c, t.op);
+	memcpy(&addr, &t.remote, sizeof addr);
+	put(c, addr);
+	memcpy(&addr, &t.local, sizeof addr);
+	put(c, addr);
+	return EBPF_WHY_NONE;
+}
+
 /* Return: EBPF_WHY_NONE, or what the program lacks. */
 static enum ebpf_why compile(struct compiler *c, const struct dp_action *a)
 {
@@ -182,7 +216,7 @@ static enum ebpf_why compile(struct compiler *c, const struct dp_action *a)
 	case DP_SET_MPLS:
 		return EBPF_WHY_MPLS;
 	case DP_SET_TUNNEL:
-		return EBPF_WHY_TUNNEL;
+		return set_tunnel(c, arg);
 	case DP_RECIRC:
 		return EBPF_WHY_RECIRC;
 	case DP_HASH:

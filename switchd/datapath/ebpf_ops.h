@@ -53,6 +53,10 @@ struct ebpf_ops {
 /** ebpf_ops_compile() - @actions: well-formed. */
 void ebpf_ops_compile(struct ebpf_ops *ops, const void *actions, size_t len);
 
+struct packet_tunnel;
+/** ebpf_tunnel_compile() - a tunnel as the program knows it. */
+void ebpf_tunnel_compile(struct bpf_tunnel *t, const struct packet_tunnel *set);
+
 /** ebpf_why_name() - as people see it. */
 const char *ebpf_why_name(enum ebpf_why why);
 

@@ -3,7 +3,7 @@
  * Packets that come up, from the TAP's queues into the engine.
  *
  * Each read gives one packet: a struct virtio_net_hdr, the prefix that the program put there (struct bpf_upcall_hdr, within it the VLAN
- * tag if there is one), and the frame. The prefix goes, the tag returns to its place, and what counts from the beginning
+ * tag if there is one; the tunnel that the packet came through), and the frame. The prefix goes, the tag returns to its place, and what counts from the beginning
  * (csum_start, hdr_len) is moved. Consecutive packets of one port make a batch.
  */
 #include "switchd/datapath/ebpf.h"
@@ -23,7 +23,7 @@ enum {
 	TAG_LEN = 4,
 	ADDRESSES_LEN = 12,
 	FRONT = EXECUTE_RESERVE + PACKET_HEADROOM,
-	HEADERS = sizeof(struct virtio_net_hdr) + BPF_UPCALL_HDR + TAG_LEN, /* the longest */
+	HEADERS = sizeof(struct virtio_net_hdr) + BPF_UPCALL_HDR + TAG_LEN + PKT_KEY_TUNNEL_LEN, /* the longest */
 	BUFFER_SIZE = ROUND_UP(FRONT + HEADERS + PACKET_MAX_LEN, 64),
 	/* A batch, and one packet that belongs to the next. */
 	N_BUFFERS = FORWARD_BATCH + 1,
@@ -76,14 +76,15 @@ static bool take_apart(const struct ebpf_dp *dp, unsigned int index, uint8_t *bu
 	const size_t rest = BPF_UPCALL_HDR - BPF_UPCALL_TAG_AT;
 	struct virtio_net_hdr vnet;
 	uint8_t *prefix = buffer + FRONT + sizeof vnet;
-	size_t tag_len, stripped;
+	size_t tag_len, tunnel_len, stripped;
 
 	if (len < sizeof vnet + BPF_UPCALL_HDR)
 		return false;
 	memcpy(&vnet, buffer + FRONT, sizeof vnet);
 	memcpy(&up->hdr, prefix, BPF_UPCALL_TAG_AT);
 	tag_len = up->hdr.flags & BPF_UPCALL_TAGGED ? TAG_LEN : 0;
-	stripped = BPF_UPCALL_HDR + tag_len;
+	tunnel_len = up->hdr.flags & BPF_UPCALL_TUNNEL ? PKT_KEY_TUNNEL_LEN : 0;
+	stripped = BPF_UPCALL_HDR + tag_len + tunnel_len;
 	if (up->hdr.magic != dp->kernel.control->magic || len < sizeof vnet + stripped ||
 	    up->hdr.slot > dp->kernel.n_slots || up->hdr.port >= BPF_N_PORTS || ebpf_queue_of(up->hdr.port) != index)
 		return false;
@@ -95,6 +96,7 @@ static bool take_apart(const struct ebpf_dp *dp, unsigned int index, uint8_t *bu
 		.tailroom = (uint32_t)(BUFFER_SIZE - FRONT - len),
 		.pkt_mark = up->hdr.mark,
 	};
+	memcpy(&up->packet.tunnel, prefix + stripped - tunnel_len, tunnel_len);
 	set_offloads(&up->packet, &vnet, (uint16_t)stripped);
 	if (tag_len)
 		restore_tag(&up->packet, prefix + BPF_UPCALL_TAG_AT);

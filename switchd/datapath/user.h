@@ -23,6 +23,9 @@
 /** Copies that a thread may have pending, for all ports together. */
 #define USER_MAX_PENDING 256
 
+/** Places for what is pending in all threads. */
+#define USER_N_PLACES (USER_MAX_THREADS * USER_MAX_PENDING)
+
 struct user_thread;
 
 /** One pending output. */
@@ -30,6 +33,7 @@ struct user_frame {
 	struct user_frame *next;
 	struct iovec iov;
 	struct verdict *verdict;
+	uint32_t mark; /**< of a port with marks */
 };
 
 /** What one thread has pending for one port. */
@@ -49,6 +53,7 @@ struct user_port {
 	struct user_dp *dp;
 	struct user_thread *thread;
 	struct afpacket *socket;
+	bool is_tunnel; /**< what is sent is given to user_dp.put_tunnel first */
 	_Atomic bool is_dead;
 	struct cds_list_head dead_node; /* in thread->dead_ports */
 	struct rcu_head rcu;
@@ -78,6 +83,8 @@ struct user_dp {
 	struct user_thread *threads[USER_MAX_THREADS];
 	unsigned int n_threads, next_thread;
 	struct user_port **ports; /* RCU; DP_MAX_PORTS of them */
+	/** Where a packet for a tunnel port is to go; @place: below USER_N_PLACES, in use until the packet is sent, and its mark. */
+	void (*put_tunnel)(struct user_dp *dp, uint32_t place, const struct packet *p);
 	/** Called at the end of each round of a thread; NULL: nothing to do. Return: milliseconds until the next one at the latest, -1: any. */
 	int (*end_round)(struct user_thread *t);
 };

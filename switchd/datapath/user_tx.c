@@ -45,16 +45,18 @@ static void note_result(struct verdict *verdict, int error)
 static struct user_frame *send_batch(struct user_port *port, struct user_frame *first)
 {
 	struct iovec iovs[AFPACKET_BATCH];
+	uint32_t marks[AFPACKET_BATCH];
 	int errors[AFPACKET_BATCH];
 	uint64_t n_bytes = 0;
 	struct user_frame *frame = first;
 	size_t n = 0, n_sent;
 
 	do {
+		marks[n] = frame->mark;
 		iovs[n++] = frame->iov;
 		frame = frame->next;
 	} while (frame && n < AFPACKET_BATCH);
-	n_sent = afpacket_send(port->socket, iovs, n, errors);
+	n_sent = afpacket_send(port->socket, iovs, port->is_tunnel ? marks : NULL, n, errors);
 	frame = first;
 	for (size_t i = 0; i < n; i++, frame = frame->next) {
 		note_result(frame->verdict, errors[i]);
@@ -118,6 +120,10 @@ static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 		.iov = afpacket_put_vnet(p->data, p->len, &vnet),
 		.verdict = x->verdict,
 	};
+	if (port->is_tunnel) {
+		frame->mark = t->index * USER_MAX_PENDING + t->n_frames - 1;
+		t->dp->put_tunnel(t->dp, frame->mark, p);
+	}
 	pending = &port->pending[t->index];
 	if (!pending->head)
 		t->pending_ports[t->n_pending_ports++] = port;
