@@ -44,6 +44,9 @@ int cmd_dp_show(struct ctl *ctl, const struct invocation *inv);
 int cmd_log(struct ctl *ctl, const struct invocation *inv);
 int cmd_version(struct ctl *ctl, const struct invocation *inv);
 
+/* cmd_doctor.c */
+int cmd_doctor(struct ctl *ctl, const struct invocation *inv);
+
 /* cmd_top.c */
 int cmd_top(struct ctl *ctl, const struct invocation *inv);
 

@@ -14,6 +14,7 @@ void port_commands_register(void);
 void meter_commands_register(void);
 void fdb_commands_register(void);
 void dp_commands_register(void);
+void doctor_commands_register(void);
 void top_commands_register(void);
 void event_commands_register(struct loop *loop);
 /** event_commands_stop() - nobody is told any more. */

@@ -211,6 +211,7 @@ static void register_methods(void)
 	meter_commands_register();
 	fdb_commands_register();
 	dp_commands_register();
+	doctor_commands_register();
 	top_commands_register();
 	event_commands_register(loop);
 	trace_commands_register();
