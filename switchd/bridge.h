@@ -69,6 +69,7 @@ struct iface {
 	uint32_t
 		dp_port; /**< DP_PORT_NONE while it has no device, and for patch ports; tunnel ports share one (tunnel.h) */
 	uint32_t config;	/**< enum ofp_port_config */
+	uint32_t policer;	/**< the datapath's meter for what comes in here, + 1; 0: none (policer.h) */
 	bool link_up, admin_up; /**< of the device; true for patch ports with a peer, and dummies */
 	uint8_t mac[6];
 	uint32_t mtu;

@@ -285,6 +285,30 @@ static int read_tunnel(const struct db_row *row, const struct db_txn *txn, struc
 	}
 }
 
+static int read_policing(const struct db_row *row, const struct db_txn *txn, struct policer_settings *s,
+			 struct errtext *err)
+{
+	const struct {
+		const char *column;
+		uint32_t *value;
+	} columns[] = {
+		{"ingress_policing_rate", &s->kbps},
+		{"ingress_policing_burst", &s->burst_kbit},
+		{"ingress_policing_kpkts_rate", &s->kpkts},
+		{"ingress_policing_kpkts_burst", &s->burst_kpkts},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
+		int64_t value = db_get_integer(row, txn, columns[i].column, 0);
+
+		if (value > UINT32_MAX)
+			return errtext_set(err, EINVAL, "%s: %lld is out of the range 0 to %u", columns[i].column,
+					   (long long)value, UINT32_MAX);
+		*columns[i].value = (uint32_t)value;
+	}
+	return 0;
+}
+
 int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const struct db_row *bridge,
 		      struct iface_settings *s, struct errtext *err)
 {
@@ -311,6 +335,8 @@ int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const 
 				   MAX_MTU);
 	s->mtu_request = (uint32_t)mtu;
 	error = read_tunnel(row, txn, s, err);
+	if (!error)
+		error = read_policing(row, txn, &s->policer, err);
 	if (error)
 		return error;
 	if (s->type == IFACE_PATCH && !s->peer)

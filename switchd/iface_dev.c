@@ -108,6 +108,7 @@ static int attach(struct iface *iface, int ifindex, struct errtext *err)
 	switch_wrunlock();
 	switch_changed();
 	iface_dev_refresh__(iface);
+	policer_follow(iface);
 	return 0;
 }
 
@@ -142,6 +143,7 @@ static void detach(struct iface *iface)
 		tunnel_detach(iface);
 		return;
 	}
+	policer_leave(iface, dp, number);
 	switch_wrlock();
 	hmap_remove(&vswitch.dp_ports, &iface->dp_node);
 	iface->dp_port = DP_PORT_NONE;
@@ -423,6 +425,8 @@ int iface_dev_set(struct iface *iface, const struct iface_settings *settings, st
 		iface_dev_close(iface);
 	if (iface->dp_port == DP_PORT_NONE)
 		return iface_dev_open(iface, &iface->dev->wanted, err);
+	if (!iface_is_tunnel(iface))
+		policer_follow(iface);
 	error = apply_wishes(iface, err);
 	iface_dev_refresh__(iface);
 	iface_dev_report(iface);

@@ -9,6 +9,7 @@
 #define SWITCHD_PORT_H 1
 
 #include "switchd/bridge.h"
+#include "switchd/policer.h"
 
 struct port_settings {
 	const char *name;
@@ -31,6 +32,7 @@ struct iface_settings {
 	bool has_mac;
 	uint8_t mac[6];	      /**< for the bridge's side of the device (internal, tap) */
 	uint32_t mtu_request; /**< 0: none */
+	struct policer_settings policer;
 	struct tunnel_config tunnel;
 };
 

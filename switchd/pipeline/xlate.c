@@ -148,11 +148,20 @@ static void init_keys(struct xlate_ctx *ctx, const struct iface *entry)
 	xlate_tunnel_mask(ctx);
 }
 
+/* Whatever becomes of the packet, first it has to pass the policer of its port. */
+static void police(struct xlate_ctx *ctx, const struct iface *entry)
+{
+	if (entry && entry->policer)
+		dp_actions_put_u32(&ctx->out->actions, DP_METER, entry->policer - 1);
+	ctx->len_policed = ctx->out->actions.len;
+}
+
 static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 {
 	ctx->version = tables_version(ctx->br->tables);
 	if (ctx->in->trace)
 		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_BRIDGE, .bridge = ctx->br});
+	police(ctx, entry);
 	if (!entry || (xlate_may_receive(ctx, entry) && xlate_tunnel_receive(ctx, entry)))
 		xlate_enter(ctx);
 	xlate_event_end(ctx);
@@ -168,7 +177,8 @@ static void finish(struct xlate_ctx *ctx)
 		out->failed = NULL;
 	else if (!out->failed)
 		out->failed = drop_reason_name(ctx->error);
-	if (ctx->error) {
+	/* What goes nowhere need not be policed. */
+	if (ctx->error || out->actions.len == ctx->len_policed) {
 		out->actions.len = 0;
 		out->actions.overflow = false;
 	}

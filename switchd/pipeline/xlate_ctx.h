@@ -56,6 +56,7 @@ struct xlate_ctx {
 	uint8_t table;
 	bool exit; /* `exit` ran: nothing else does */
 	bool in_action_set;
+	size_t len_policed;	/* bytes of the actions that police what comes in; more is what becomes of it */
 	enum drop_reason error; /* the translation failed: drop */
 	enum drop_reason hint;	/* the last reason for not sending the packet somewhere */
 	unsigned int depth, n_resubmits;
