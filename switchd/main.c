@@ -27,6 +27,7 @@
 #include "base/util.h"
 #include "os/daemonize.h"
 #include "os/loop.h"
+#include "switchd/adopt.h"
 #include "switchd/bridge_config.h"
 #include "switchd/commands.h"
 #include "switchd/config.h"
@@ -36,6 +37,7 @@
 #include "switchd/datapath/datapath.h"
 #include "switchd/iface_dev.h"
 #include "switchd/options.h"
+#include "switchd/purge.h"
 #include "switchd/revalidate.h"
 #include "switchd/top_flows.h"
 #include "switchd/upcall.h"
@@ -255,6 +257,10 @@ static int start(struct errtext *err)
 	if (error)
 		log_warn("changes of network devices will not be noticed: %s", strerror(-error));
 	config_start();
+	if (vswitch.dp && vswitch.dp->ops->start) {
+		adopt_flows(vswitch.dp);
+		vswitch.dp->ops->start(vswitch.dp);
+	}
 	register_methods();
 	path = in_rundir("vsw.sock");
 	error = control_open(loop, path, err);
@@ -270,6 +276,8 @@ static void stop(void)
 	top_flows_fini();
 	control_close();
 	iface_dev_stop();
+	if (vswitch.dp && vswitch.dp->ops->leave)
+		vswitch.dp->ops->leave(vswitch.dp);
 	config_stop();
 	revalidate_stop();
 	if (vswitch.dummy_dp)
@@ -304,29 +312,49 @@ static int run(void)
 
 /* ---- --stop ---- */
 
-/* Ask the daemon of the run folder to end, and wait until it has. */
-static int stop_other(void)
+/* Wait until another process than @pid holds the pid file, or none. Return: whether that has come. */
+static bool await_end(const char *path, pid_t pid)
 {
-	char *path = in_rundir("vsw-switchd.pid");
-	pid_t pid = pidfile_holder(path), now = pid;
+	pid_t now = pid;
 
-	if (pid > 0 && kill(pid, SIGTERM)) {
-		fprintf(stderr, "vsw-switchd: process %d cannot be ended: %s\n", (int)pid, strerror(errno));
-		free(path);
-		return 1;
-	}
-	for (int i = 0; now > 0 && now == pid && i < 1000; i++) {
+	for (int i = 0; now == pid && i < 1000; i++) {
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 		now = pidfile_holder(path);
 	}
-	if (pid < 0)
+	return now != pid;
+}
+
+/* Ask the daemon of the run folder to end, and wait until it has. @may_be_dead: none is as good as one that ended. Return: exit status. */
+static int stop_other(bool may_be_dead)
+{
+	char *path = in_rundir("vsw-switchd.pid");
+	pid_t pid = pidfile_holder(path);
+	int status = 1;
+
+	if (may_be_dead && (!pid || pid == -ENOENT))
+		status = 0;
+	else if (pid < 0)
 		fprintf(stderr, "vsw-switchd: %s: %s\n", path, strerror(-pid));
 	else if (!pid)
 		fprintf(stderr, "vsw-switchd: no daemon runs in %s\n", options.rundir);
-	else if (now == pid)
+	else if (kill(pid, SIGTERM))
+		fprintf(stderr, "vsw-switchd: process %d cannot be ended: %s\n", (int)pid, strerror(errno));
+	else if (!await_end(path, pid))
 		fprintf(stderr, "vsw-switchd: process %d does not end\n", (int)pid);
+	else
+		status = 0;
 	free(path);
-	return pid > 0 && now != pid ? 0 : 1;
+	return status;
+}
+
+/* What it leaves in the kernel, too. */
+static int purge(void)
+{
+	int status = stop_other(true), error = status ? 0 : purge_all(options.rundir);
+
+	if (error)
+		fprintf(stderr, "vsw-switchd: not everything could be removed: %s\n", strerror(-error));
+	return status || error ? 1 : 0;
 }
 
 int main(int argc, char *argv[])
@@ -338,7 +366,7 @@ int main(int argc, char *argv[])
 	if (status >= 0)
 		return status;
 	if (options.stop)
-		return stop_other();
+		return options.purge ? purge() : stop_other(false);
 	error = options.detach ? daemonize_fork(&err) : 0;
 	if (!error && options.log_file)
 		error = daemon_reopen_log(&err);

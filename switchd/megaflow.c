@@ -171,33 +171,46 @@ static void forget(struct megaflow *m)
 	m->actions = NULL;
 }
 
-static int put(const struct megaflow *m)
+/* @masked: memory for the key that the datapath is to have. */
+static struct dp_flow_put as_put(const struct megaflow *m, struct pkt_key *masked)
 {
-	struct pkt_key masked;
 	const uint64_t *key = (const uint64_t *)&m->key, *mask = (const uint64_t *)&m->mask;
 
 	for (size_t i = 0; i < PKT_KEY_WORDS; i++)
-		((uint64_t *)&masked)[i] = key[i] & mask[i];
-	return m->dp->ops->flow_put(m->dp, &(struct dp_flow_put){
-						   .id = m->id,
-						   .key = &masked,
-						   .mask = &m->mask,
-						   .actions = m->actions,
-						   .actions_len = m->actions_len,
-					   });
+		((uint64_t *)masked)[i] = key[i] & mask[i];
+	return (struct dp_flow_put){
+		.id = m->id,
+		.key = masked,
+		.mask = &m->mask,
+		.actions = m->actions,
+		.actions_len = m->actions_len,
+	};
 }
 
-int megaflow_install(const struct xlate_in *in, const struct xlate_out *out)
+static int put(const struct megaflow *m)
+{
+	struct pkt_key masked;
+	struct dp_flow_put flow = as_put(m, &masked);
+
+	return m->dp->ops->flow_put(m->dp, &flow);
+}
+
+/* In no datapath and invisible to walkers yet. */
+static struct megaflow *megaflow_new(const struct xlate_in *in, const struct xlate_out *out)
 {
 	struct megaflow *m = xzalloc(sizeof *m);
-	int error;
 
 	m->id = slot_reserve();
 	m->dp = in->dp;
 	m->key = *in->key;
 	m->created_ms = in->now_ms;
 	remember(m, out);
-	error = put(m);
+	return m;
+}
+
+/* What became of the attempt to bring it to the datapath. Return: @error. */
+static int settle(struct megaflow *m, int error)
+{
 	if (error) {
 		slot_give_back(m->id);
 		forget(m);
@@ -209,6 +222,25 @@ int megaflow_install(const struct xlate_in *in, const struct xlate_out *out)
 	atomic_fetch_add_explicit(&n_bytes, megaflow_size(m), memory_order_relaxed);
 	slot_publish(m);
 	return 0;
+}
+
+int megaflow_install(const struct xlate_in *in, const struct xlate_out *out)
+{
+	struct megaflow *m = megaflow_new(in, out);
+
+	return settle(m, put(m));
+}
+
+int megaflow_adopt(const struct xlate_in *in, size_t i, const struct dp_orphan *orphan, const struct xlate_out *out)
+{
+	struct megaflow *m = megaflow_new(in, out);
+	struct dp_flow_put flow;
+	struct pkt_key masked;
+
+	m->mask = orphan->mask;
+	m->credited = orphan->credited;
+	flow = as_put(m, &masked);
+	return settle(m, m->dp->ops->orphan_adopt(m->dp, i, &flow));
 }
 
 /* The slot's megaflow was used then. Return: NULL when it is not there (yet: *@is_late, or any more). */

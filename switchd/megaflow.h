@@ -45,6 +45,16 @@ void megaflows_unlock(void);
  */
 int megaflow_install(const struct xlate_in *in, const struct xlate_out *out);
 
+/**
+ * megaflow_adopt() - a flow that a predecessor left in the datapath becomes one of the book
+ * @in: what was translated: the orphan's own key
+ * @i: which orphan it is
+ * @out: the result, whose mask is no wider than the orphan's
+ *
+ * Return: as megaflow_install().
+ */
+int megaflow_adopt(const struct xlate_in *in, size_t i, const struct dp_orphan *orphan, const struct xlate_out *out);
+
 /** megaflow_next() - walk: begin with *slot = 0; NULL at the end. Megaflows may be removed, and are added, meanwhile. */
 struct megaflow *megaflow_next(size_t *slot);
 

@@ -26,7 +26,10 @@ static const char help[] =
 	"  --pidfile FILE       write the process number there, too\n"
 	"  --log-file FILE      write the log there (stderr; syslog with --detach); SIGHUP reopens it\n"
 	"  --log [MODULE:]LEVEL log more or less: off, err, warn, info, dbg; may be repeated\n"
-	"  --stop               end the daemon that runs in the run folder, and wait until it has\n"
+	"  --stop               end the daemon that runs in the run folder, and wait until it has; with --datapath "
+	"ebpf\n"
+	"                       the kernel goes on forwarding what it knows\n"
+	"  --purge              with --stop: and leave nothing in the kernel, also after a daemon that was killed\n"
 	"  --version            print the version\n"
 	"  --help               print this\n";
 
@@ -39,6 +42,7 @@ enum {
 	OPT_LOG_FILE,
 	OPT_LOG,
 	OPT_STOP,
+	OPT_PURGE,
 	OPT_VERSION,
 	OPT_HELP
 };
@@ -52,6 +56,7 @@ static const struct option long_options[] = {
 	{"log-file", required_argument, NULL, OPT_LOG_FILE},
 	{"log", required_argument, NULL, OPT_LOG},
 	{"stop", no_argument, NULL, OPT_STOP},
+	{"purge", no_argument, NULL, OPT_PURGE},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
@@ -122,6 +127,9 @@ static int take_option(struct options *o, int opt)
 	case OPT_STOP:
 		o->stop = true;
 		return -1;
+	case OPT_PURGE:
+		o->purge = true;
+		return -1;
 	case OPT_VERSION:
 		puts("vsw-switchd " VSW_VERSION);
 		return 0;
@@ -146,6 +154,10 @@ int options_parse(struct options *options, int argc, char *argv[])
 		status = take_option(options, opt);
 	if (status < 0 && optind < argc) {
 		fprintf(stderr, "vsw-switchd: unexpected argument '%s'; --help lists the options\n", argv[optind]);
+		status = 1;
+	}
+	if (status < 0 && options->purge && !options->stop) {
+		fputs("vsw-switchd: --purge goes with --stop\n", stderr);
 		status = 1;
 	}
 	if (status < 0 && options->detach && !options->log_file && !options->stop)

@@ -11,6 +11,7 @@ struct options {
 	char *log_file;	      /**< NULL: stderr, or syslog when detached */
 	const char *datapath; /**< NULL: the best that works */
 	bool detach, stop;
+	bool purge; /**< with stop */
 };
 
 /** options_parse() - prints what --help and --version ask for, and what is wrong. Return: exit status to end with, or -1 to go on. */

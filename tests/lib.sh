@@ -39,6 +39,8 @@ fi
 
 mount --make-rprivate /
 mount -t tmpfs tmpfs /run
+# What daemons pin is the test's own, and goes with it.
+mount -t bpf bpf /sys/fs/bpf 2>/dev/null
 mkdir -p /run/netns /run/lock
 ip link set lo up
 export VSW_RUNDIR=$T/run

@@ -11,6 +11,7 @@
  *   flows     ARRAY   flow slot -> struct bpf_flow; mapped into the daemon's memory
  *   tails     ARRAY   flow slot -> struct bpf_tail: the rest of the key of flows that are in `large`
  *   ops       ARRAY   struct bpf_op: the lists that bpf_flow.act leads to; flows with equal actions share one
+ *   books     ARRAY   flow slot -> struct bpf_book: what the daemon wants its successor to know
  *   cache     ARRAY   per CPU BPF_CACHE_BUCKETS of struct bpf_cache_bucket
  *   traffic   ARRAY   per CPU BPF_N_PORTS of struct bpf_traffic
  *   meters    ARRAY   meter id -> struct dp_meter_slot (vsw/dp_meter.h)
@@ -41,7 +42,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 7
+#define VSW_BPF_ABI 8
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -218,6 +219,12 @@ struct bpf_tail {
 	uint64_t key[PKT_KEY_WORDS - PKT_KEY_COMPACT / 8];
 };
 
+/** The daemon's own notes about a flow; the program does not look at them. */
+struct bpf_book {
+	uint64_t told_packets, told_bytes; /* given to the flow's rules so far */
+	uint64_t base_packets, base_bytes; /* counted elsewhere than in this slot: by the daemon, in earlier slots */
+};
+
 struct bpf_cache_entry {
 	uint32_t tag;
 	uint32_t slot; /* + 1; 0: free */
@@ -233,7 +240,10 @@ struct bpf_queue {
 	uint64_t done; /* packets read; written by the daemon alone */
 };
 
+/** The first two members stay where they are, whatever the ABI: by them a daemon knows what it left behind. */
 struct bpf_control {
+	uint64_t owner;	  /* whose this is: a number made of the run folder */
+	uint32_t ready;	  /* VSW_BPF_ABI once a daemon has set everything up; else a successor begins anew */
 	uint32_t n_masks; /* ids below this may be in use */
 	uint32_t epoch;
 	uint32_t upcall_ifindex; /* of the TAP that leads to the daemon; 0: nobody listens, misses are dropped */
@@ -241,6 +251,7 @@ struct bpf_control {
 	uint32_t queue_limit;	 /* packets per queue */
 	uint32_t
 		magic; /* what bpf_upcall_hdr begins with: tells our packets from what the host's stack sends on the TAP */
+	uint32_t zero;
 	struct bpf_queue queues[BPF_UPCALL_QUEUES];
 };
 

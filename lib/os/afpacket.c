@@ -201,6 +201,11 @@ void afpacket_detach(struct afpacket *port)
 	set_promiscuous(port->fd, port->ifindex, PACKET_DROP_MEMBERSHIP);
 }
 
+void afpacket_leave(struct afpacket *port)
+{
+	port->drop = port->egress = (struct tc_drop){0};
+}
+
 static void *close_fd(void *arg)
 {
 	close((int)(intptr_t)arg);

@@ -77,6 +77,8 @@ int afpacket_open_sender(int ifindex, const char *name, int program, struct afpa
 int afpacket_attach_egress(struct afpacket *port, const char *name, int program, struct errtext *err);
 /** afpacket_detach() - leave the device as it was found. The socket stays until afpacket_close(), for threads still in a call. */
 void afpacket_detach(struct afpacket *port);
+/** afpacket_leave() - likewise for afpacket_close(), but the program stays on the device: somebody else will see to it. */
+void afpacket_leave(struct afpacket *port);
 /** afpacket_close() - frees; NULL is fine. */
 void afpacket_close(struct afpacket *port);
 int afpacket_fd(const struct afpacket *port);

@@ -13,6 +13,7 @@
 #include <netlink/route/tc.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -24,7 +25,14 @@
 LOG_MODULE(tc_drop);
 
 /* Ours among the filters of the hook. */
-enum { DROP_PRIORITY = 1, DROP_HANDLE = 0x767377 /* "vsw" */ };
+enum {
+	DROP_PRIORITY = 1,
+	DROP_HANDLE = 0x767377 /* "vsw" */,
+	WITH_HOOK = 1 << 24 /* in the handle: the hook is ours */
+};
+
+#define PROGRAM_NAME "vsw_drop_%06x"
+#define OWNER_BITS 0xffffff
 
 #define INGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
 #define EGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
@@ -44,6 +52,25 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 
 /* The program's descriptor, or -errno. Loaded once, used for all devices, closed with the process. */
 static int program_fd;
+static uint32_t program_owner;
+
+void tc_drop_set_owner(uint64_t owner)
+{
+	program_owner = owner & OWNER_BITS;
+}
+
+static void program_name(char name[BPF_OBJ_NAME_LEN], uint64_t owner)
+{
+	snprintf(name, BPF_OBJ_NAME_LEN, PROGRAM_NAME, (unsigned int)(owner & OWNER_BITS));
+}
+
+bool tc_drop_is_owner(const char *name, uint64_t owner)
+{
+	char expected[BPF_OBJ_NAME_LEN];
+
+	program_name(expected, owner);
+	return !strcmp(name, expected);
+}
 
 static void load_program(void)
 {
@@ -51,19 +78,50 @@ static void load_program(void)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
+	char name[BPF_OBJ_NAME_LEN];
 
+	program_name(name, program_owner);
 	libbpf_set_print(quiet);
-	program_fd =
-		bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vsw_drop", "Apache-2.0", drop_all, ARRAY_SIZE(drop_all), NULL);
+	program_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, name, "Apache-2.0", drop_all, ARRAY_SIZE(drop_all), NULL);
 	if (program_fd < 0)
 		log_info("BPF is not available (error %d): trying a matchall filter", -program_fd);
+}
+
+static uint32_t handle_of(const struct tc_drop *td)
+{
+	return DROP_HANDLE | (td->made_hook ? WITH_HOOK : 0);
+}
+
+/* Return: 0 or -errno. */
+static int query(const struct tc_drop *td, uint32_t *program_id)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = td->ifindex, .attach_point = BPF_TC_INGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle_of(td), .priority = DROP_PRIORITY);
+	int error = bpf_tc_query(&hook, &opts);
+
+	*program_id = opts.prog_id;
+	return error;
+}
+
+int tc_drop_find(struct tc_drop *td, int ifindex, uint32_t *program_id)
+{
+	int error;
+
+	libbpf_set_print(quiet);
+	*td = (struct tc_drop){.ifindex = ifindex, .is_bpf = true, .made_hook = true};
+	error = query(td, program_id);
+	if (!error)
+		return 0;
+	td->made_hook = false;
+	return query(td, program_id);
 }
 
 static int attach_bpf(struct tc_drop *td, int fd)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = td->ifindex, .attach_point = BPF_TC_INGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = DROP_HANDLE, .priority = DROP_PRIORITY,
-			    .flags = BPF_TC_F_REPLACE);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .priority = DROP_PRIORITY, .flags = BPF_TC_F_REPLACE);
+	struct tc_drop there;
+	uint32_t unused;
 	int error;
 
 	if (td->is_egress)
@@ -72,7 +130,8 @@ static int attach_bpf(struct tc_drop *td, int fd)
 	error = bpf_tc_hook_create(&hook);
 	if (error && error != -EEXIST)
 		return error;
-	td->made_hook = !error;
+	td->made_hook = !error || (!tc_drop_find(&there, td->ifindex, &unused) && there.made_hook);
+	opts.handle = handle_of(td);
 	opts.prog_fd = fd;
 	error = bpf_tc_attach(&hook, &opts);
 	td->is_bpf = !error;
@@ -217,7 +276,7 @@ static void delete_hook_if_empty(struct nl_sock *sock, int ifindex)
 void tc_drop_detach(struct tc_drop *td)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = td->ifindex, .attach_point = BPF_TC_INGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = DROP_HANDLE, .priority = DROP_PRIORITY);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle_of(td), .priority = DROP_PRIORITY);
 	struct nl_sock *sock = td->is_matchall || td->made_hook ? route_socket() : NULL;
 
 	if (td->is_egress)

@@ -26,6 +26,7 @@ MAP(large, BPF_MAP_TYPE_HASH, struct bpf_large_key, uint32_t, 1, BPF_F_NO_PREALL
 MAP(flows, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_flow, 1, BPF_F_MMAPABLE);
 MAP(tails, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_tail, 1, BPF_F_MMAPABLE);
 MAP(ops, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_op, 1, BPF_F_MMAPABLE);
+MAP(books, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_book, 1, BPF_F_MMAPABLE);
 /* These two times the CPUs. */
 MAP(cache, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_cache_bucket, BPF_CACHE_BUCKETS, 0);
 MAP(traffic, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_traffic, BPF_N_PORTS, BPF_F_MMAPABLE);

@@ -51,9 +51,16 @@
  * flow that forwarded it, before its actions run; once flow_del() has returned a flow's final counters nobody adds to them.
  * A packet that is recirculated is counted in each flow that it matches, one per recirculation.
  *
+ * From one process to the next
+ * ----------------------------
+ * The kernel's half of `ebpf` goes on without the daemon. A successor that opens it finds flows that are nobody's (orphans) and devices that
+ * have a port number already. It configures its ports (a device gets the number that it had), goes through the orphans, translates
+ * each and adopts those that the tables still give an answer for, and calls start(). Until then no upcall is made: packets wait.
+ * A daemon that ends in order calls leave() first.
+ *
  * Threads
  * -------
- * open(), close() and port_*() come from the main thread, outside of read-side sections. flow_*() and execute() come from any
+ * open(), close(), start(), leave() and port_*() come from the main thread, outside of read-side sections. flow_*() and execute() come from any
  * thread registered with liburcu (the main thread is one), also inside a read-side section. Errors are negative errno.
  */
 #ifndef SWITCHD_DATAPATH_DATAPATH_H
@@ -203,6 +210,13 @@ struct dp_upcall_reply {
 	struct dp_actions actions;
 };
 
+/** A flow that an earlier process left in the kernel. */
+struct dp_orphan {
+	struct pkt_key key, mask; /**< the key is under the mask */
+	struct dp_flow_stats stats;
+	struct dp_flow_stats credited; /**< n_packets and n_bytes that the earlier process has credited to rules */
+};
+
 typedef void dp_upcall_fn(void *aux, const struct dp_upcall *upcall, struct dp_upcall_reply *reply);
 
 struct dp_config {
@@ -296,6 +310,17 @@ struct datapath_ops {
 	int (*meter_del)(struct datapath *dp, uint32_t id);
 	/** Return: 0 or -ENOENT. */
 	int (*meter_stats)(struct datapath *dp, uint32_t id, struct dp_meter_stats *stats);
+
+	/* What outlives the process, where something does; NULL elsewhere. See "From one process to the next". */
+
+	/** The @i-th flow left behind, those used last at the end. Return: false when there are no more. */
+	bool (*orphan)(struct datapath *dp, size_t i, struct dp_orphan *orphan);
+	/** It becomes this flow, of the same key and mask, without a moment in between. Return: as flow_put(). */
+	int (*orphan_adopt)(struct datapath *dp, size_t i, const struct dp_flow_put *flow);
+	/** The configuration's ports are there, and all flows adopted that are to be: what is left over goes, upcalls begin. */
+	void (*start)(struct datapath *dp);
+	/** From now on port_del(), flow_del() and close() leave the kernel as it is: a successor will come. No more upcalls. */
+	void (*leave)(struct datapath *dp);
 };
 
 /** First member of each implementation's own struct. */

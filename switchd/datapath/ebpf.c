@@ -37,11 +37,12 @@ static void stop(struct ebpf_dp *dp);
 static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errtext *err)
 {
 	uint32_t max_flows = config->max_flows ? config->max_flows : DP_DEFAULT_MAX_FLOWS;
-	int error = ebpf_kernel_load(&dp->kernel, max_flows, err);
+	int error = ebpf_kernel_load(&dp->kernel, config->rundir, max_flows, err);
 
 	if (error)
 		return error;
-	if (getrandom(&dp->kernel.control->magic, sizeof dp->kernel.control->magic, GRND_NONBLOCK) < 0)
+	if (!dp->kernel.is_adopted &&
+	    getrandom(&dp->kernel.control->magic, sizeof dp->kernel.control->magic, GRND_NONBLOCK) < 0)
 		dp->kernel.control->magic = (uint32_t)getpid() * 0x9e3779b9;
 	dp->user.end_round = ebpf_gate_run;
 	dp->user.base.shared.meters = (struct meters){
@@ -53,6 +54,7 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 		return error;
 	}
 	ebpf_flows_init(dp);
+	ebpf_adopt_begin(dp);
 	error = ebpf_gate_init(dp, err);
 	if (!error)
 		error = ebpf_upcall_init(dp, err);
@@ -78,7 +80,8 @@ static int ebpf_port_del(struct datapath *datapath, uint32_t port_no);
 
 static void stop(struct ebpf_dp *dp)
 {
-	ebpf_upcall_stop(dp);
+	if (!dp->is_leaving)
+		ebpf_upcall_stop(dp);
 	for (uint32_t i = 0; i < BPF_N_PORTS; i++)
 		if (dp->user.ports[i])
 			ebpf_port_del(&dp->user.base.dp, i);
@@ -87,7 +90,36 @@ static void stop(struct ebpf_dp *dp)
 	ebpf_upcall_fini(dp);
 	ebpf_gate_fini(dp);
 	ebpf_flows_fini(dp);
+	ebpf_adopt_fini(dp);
 	ebpf_kernel_unload(&dp->kernel);
+}
+
+static void ebpf_start(struct datapath *datapath)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	int error;
+
+	ebpf_adopt_end(dp);
+	error = ebpf_upcall_start(dp);
+	if (error)
+		log_err("packets that the kernel has no flow for cannot be read: %s", strerror(-error));
+}
+
+static void ebpf_leave(struct datapath *datapath)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+
+	if (!dp->kernel.pins.folder)
+		return; /* nobody could find it again */
+	ebpf_upcall_stop(dp);
+	ebpf_upcall_drain(dp);
+	pthread_mutex_lock(&dp->flows_lock);
+	dp->is_leaving = true;
+	pthread_mutex_unlock(&dp->flows_lock);
+	/* What went up has been sent on. Nobody will open these any more. */
+	for (uint32_t i = 0; i < dp->n_fresh; i++)
+		if (dp->kernel.flows[i].id)
+			__atomic_fetch_or(&dp->kernel.flows[i].gate, BPF_GATE_OPEN, __ATOMIC_SEQ_CST);
 }
 
 static void ebpf_close(struct datapath *datapath)
@@ -133,20 +165,46 @@ static bool is_tunnel(const struct dp_port_spec *spec)
 	return !strcmp(spec->type, "vxlan") || !strcmp(spec->type, "geneve") || !strcmp(spec->type, "gre");
 }
 
+/* A device that was a port of a predecessor's has its number, and what it counted. */
+static uint32_t choose_number(struct ebpf_dp *dp, const struct dp_port_spec *spec)
+{
+	uint32_t number = ebpf_adopt_number(dp, (uint32_t)spec->ifindex);
+
+	if (number != DP_PORT_NONE && !dp->user.ports[number])
+		return number;
+	number = spec->requested;
+	if (number < BPF_N_PORTS && !dp->kernel.ports[number].ifindex)
+		return number;
+	for (number = 1; number < BPF_N_PORTS; number++)
+		if (!dp->kernel.ports[number].ifindex)
+			return number;
+	return DP_PORT_NONE;
+}
+
 /* Before the program is attached: it knows the device from the first packet on. */
-static void port_to_kernel(struct ebpf_dp *dp, struct bpf_dev *dev, const struct dp_port_spec *spec, uint32_t number)
+static int port_to_kernel(struct ebpf_dp *dp, const struct dp_port_spec *spec, uint32_t number, struct errtext *err)
 {
 	struct bpf_port *port = &dp->kernel.ports[number];
+	struct bpf_dev *dev;
 
+	if (port->ifindex == (uint32_t)spec->ifindex) {
+		read_device(spec->ifindex, port);
+		return 0;
+	}
+	dev = dev_entry(dp, spec->ifindex, 0);
+	if (!dev)
+		return errtext_set(err, ENOSPC, "%s: no room for device number %d beside those of other ports",
+				   spec->name, spec->ifindex);
 	ebpf_kernel_clear_traffic(&dp->kernel, number);
 	*port = (struct bpf_port){.generation = port->generation + 1, .is_tunnel = is_tunnel(spec)};
 	read_device(spec->ifindex, port);
 	__atomic_store_n(&port->ifindex, (uint32_t)spec->ifindex, __ATOMIC_RELEASE);
 	dev->port = number;
 	__atomic_store_n(&dev->ifindex, (uint32_t)spec->ifindex, __ATOMIC_RELEASE);
+	return 0;
 }
 
-static void port_from_kernel(struct ebpf_dp *dp, uint32_t number)
+void ebpf_port_leave_kernel(struct ebpf_dp *dp, uint32_t number)
 {
 	struct bpf_port *port = &dp->kernel.ports[number];
 	struct bpf_dev *dev = dev_entry(dp, (int)port->ifindex, port->ifindex);
@@ -160,8 +218,7 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 			 struct errtext *err)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
-	uint32_t number = user_dp_choose_number(&dp->user, spec->requested, BPF_N_PORTS);
-	struct bpf_dev *dev = dev_entry(dp, spec->ifindex, 0);
+	uint32_t number = choose_number(dp, spec);
 	struct afpacket *socket;
 	int error;
 
@@ -170,12 +227,11 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 	if (number == DP_PORT_NONE)
 		return errtext_set(err, ENOSPC, "%s: all %d ports of the ebpf datapath are in use", spec->name,
 				   BPF_N_PORTS);
-	if (!dev)
-		return errtext_set(err, ENOSPC, "%s: no room for device number %d beside those of other ports",
-				   spec->name, spec->ifindex);
 	if (spec->ifindex <= 0)
 		return errtext_set(err, ENODEV, "%s: no such network device; `ip link` lists them", spec->name);
-	port_to_kernel(dp, dev, spec, number);
+	error = port_to_kernel(dp, spec, number, err);
+	if (error)
+		return error;
 	error = afpacket_open_sender(spec->ifindex, spec->name, dp->kernel.port_program, &socket, err);
 	if (!error && is_tunnel(spec)) {
 		error = afpacket_attach_egress(socket, spec->name, dp->kernel.tunnel_program, err);
@@ -183,7 +239,7 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 			afpacket_close(socket);
 	}
 	if (error) {
-		port_from_kernel(dp, number);
+		ebpf_port_leave_kernel(dp, number);
 		return error;
 	}
 	user_dp_add_port(&dp->user, number, socket, ebpf_thread_of(dp, number))->is_tunnel = is_tunnel(spec);
@@ -199,8 +255,12 @@ static int ebpf_port_del(struct datapath *datapath, uint32_t port_no)
 	if (!port)
 		return -ENOENT;
 	rcu_assign_pointer(dp->user.ports[port_no], NULL);
-	afpacket_detach(port->socket);
-	port_from_kernel(dp, port_no);
+	if (dp->is_leaving) {
+		afpacket_leave(port->socket);
+	} else {
+		afpacket_detach(port->socket);
+		ebpf_port_leave_kernel(dp, port_no);
+	}
 	user_thread_retire_port(port->thread, port);
 	return 0;
 }
@@ -276,39 +336,57 @@ static int ebpf_flow_put(struct datapath *datapath, const struct dp_flow_put *fl
 
 	pthread_mutex_lock(&dp->flows_lock);
 	error = forward_flow_put(datapath, flow);
-	if (!error)
+	if (!error && !dp->is_leaving)
 		ebpf_flows_put(dp, flow);
 	pthread_mutex_unlock(&dp->flows_lock);
 	return error;
+}
+
+/* What has been told about a flow so far is written down for a successor. */
+static void note(struct ebpf_dp *dp, uint64_t id, const struct dp_flow_stats *daemon,
+		 const struct dp_flow_stats *kernel, struct dp_flow_stats *total)
+{
+	*total = *daemon;
+	ebpf_stats_add(total, kernel);
+	ebpf_flows_note(dp, id, total);
 }
 
 /* The kernel first: packets that come meanwhile find the flow in the daemon. */
 static int ebpf_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
-	struct dp_flow_stats kernel = {0}, daemon = {0};
+	struct dp_flow_stats kernel = {0}, daemon = {0}, total;
 	int error;
 
 	pthread_mutex_lock(&dp->flows_lock);
-	ebpf_flows_del(dp, id, &kernel);
-	error = forward_flow_del(datapath, id, &daemon);
-	pthread_mutex_unlock(&dp->flows_lock);
-	if (!error && stats) {
-		*stats = daemon;
-		ebpf_stats_add(stats, &kernel);
+	if (dp->is_leaving) {
+		error = forward_flow_del(datapath, id, &daemon);
+		ebpf_flows_stats(dp, id, &kernel);
+		note(dp, id, &daemon, &kernel, &total);
+		ebpf_flows_leave(dp, id);
+	} else {
+		ebpf_flows_del(dp, id, &kernel);
+		error = forward_flow_del(datapath, id, &daemon);
+		total = daemon;
+		ebpf_stats_add(&total, &kernel);
 	}
+	pthread_mutex_unlock(&dp->flows_lock);
+	if (!error && stats)
+		*stats = total;
 	return error;
 }
 
 static int ebpf_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
-	int error = forward_flow_stats(datapath, id, stats);
+	struct dp_flow_stats kernel = {0}, daemon;
+	int error = forward_flow_stats(datapath, id, &daemon);
 
 	if (error)
 		return error;
 	pthread_mutex_lock(&dp->flows_lock);
-	ebpf_flows_stats(dp, id, stats);
+	ebpf_flows_stats(dp, id, &kernel);
+	note(dp, id, &daemon, &kernel, stats);
 	pthread_mutex_unlock(&dp->flows_lock);
 	return 0;
 }
@@ -327,6 +405,13 @@ static size_t ebpf_flow_dump(struct datapath *datapath, uint64_t *cursor, struct
 	return n;
 }
 
+/* What the kernel has counted is added to what the daemon has. */
+static void take_all(struct ebpf_dp *dp, struct dp_flow_activity *active)
+{
+	ebpf_flows_stats(dp, active->id, &active->stats);
+	ebpf_flows_note(dp, active->id, &active->stats);
+}
+
 /* First the kernel's slots, then the flows with packets that passed through the daemon. */
 static bool ebpf_flow_active(struct datapath *datapath, uint64_t *cursor, struct dp_flow_activity *flows, size_t *n)
 {
@@ -341,7 +426,7 @@ static bool ebpf_flow_active(struct datapath *datapath, uint64_t *cursor, struct
 		goes_on = forward_flow_active(datapath, &in_daemon, flows, n);
 		*cursor = dp->kernel.n_slots + in_daemon;
 		for (size_t i = 0; i < *n; i++)
-			ebpf_flows_stats(dp, flows[i].id, &flows[i].stats);
+			take_all(dp, &flows[i]);
 	}
 	pthread_mutex_unlock(&dp->flows_lock);
 	return goes_on;
@@ -397,4 +482,8 @@ const struct datapath_ops datapath_ebpf = {
 	.meter_set = forward_meter_set,
 	.meter_del = forward_meter_del,
 	.meter_stats = forward_meter_stats,
+	.orphan = ebpf_adopt_orphan,
+	.orphan_adopt = ebpf_adopt_flow,
+	.start = ebpf_start,
+	.leave = ebpf_leave,
 };

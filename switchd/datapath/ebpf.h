@@ -12,6 +12,8 @@
  *   ebpf_gate.c    when a new flow's packets may take the short way
  *   ebpf_direct.c  the direct way to a host in another network namespace
  *   ebpf_upcall.c  packets that come up: from the TAP into the engine
+ *   ebpf_pin.c     where maps and programs outlive the daemon
+ *   ebpf_adopt.c   what a daemon makes of its predecessor's ports and flows
  *   switchd/bpf/   the program; vsw/bpf_abi.h what both sides share
  *
  * The daemon's half is the `user` datapath (user.h): the same threads, flow table, queues and outputs. Only the packets come from
@@ -33,6 +35,7 @@
 
 #include "base/hmap.h"
 #include "switchd/datapath/ebpf_ops.h"
+#include "switchd/datapath/ebpf_pin.h"
 #include "switchd/datapath/user.h"
 #include "vsw/bpf_abi.h"
 
@@ -48,6 +51,9 @@ struct ebpf_skeleton;
 /** The kernel's side. The maps are memory here. */
 struct ebpf_kernel {
 	struct ebpf_skeleton *skeleton;
+	struct ebpf_pins pins;
+	bool is_adopted; /**< the maps are a predecessor's */
+	bool is_anew;	 /**< they were of no use, or cannot be pinned: there may be programs that use other ones */
 	int port_program, steer_program, tunnel_program;
 	int small_fd, large_fd, scratch_fd;
 	struct bpf_dev *devs;
@@ -60,17 +66,19 @@ struct ebpf_kernel {
 	struct bpf_op *ops;
 	struct dp_meter_slot *meters;
 	struct bpf_tunnel *tunnels;
+	struct bpf_book *books;
 	struct bpf_control *control;
 	uint32_t n_slots; /**< of flows and tails */
 	uint32_t n_ops;
 };
 
 /**
- * ebpf_kernel_load() - the program, and maps for so many flows
+ * ebpf_kernel_load() - the program, and maps for so many flows: those that a predecessor left, where they fit
+ * @rundir: of the daemon: whose predecessor; NULL: nothing is taken over or left behind
  *
  * Return: 0, or -errno with the sentence: what the kernel refused, and why as far as it says.
  */
-int ebpf_kernel_load(struct ebpf_kernel *kernel, uint32_t max_flows, struct errtext *err);
+int ebpf_kernel_load(struct ebpf_kernel *kernel, const char *rundir, uint32_t max_flows, struct errtext *err);
 void ebpf_kernel_unload(struct ebpf_kernel *kernel);
 /** ebpf_kernel_scratch_size() - bytes of one CPU's scratch: struct bpf_cpu_stats, then the key parsed last, then what is the program's own. */
 size_t ebpf_kernel_scratch_size(const struct ebpf_kernel *kernel);
@@ -136,6 +144,12 @@ struct ebpf_slow {
 	uint64_t n_packets; /**< it ran for those that are not among them any more */
 };
 
+/** A flow of a predecessor's that nobody has adopted yet. */
+struct ebpf_orphan {
+	uint32_t slot; /**< EBPF_NO_SLOT: it has been adopted, or is of no use */
+	struct ebpf_list *list;
+};
+
 /** A flow whose gate is closed. */
 struct ebpf_pending {
 	struct cds_list_head node; /* in ebpf_gate.pending */
@@ -185,6 +199,10 @@ struct ebpf_dp {
 	struct ebpf_mask masks[BPF_N_MASKS];
 	struct ebpf_slow slow[EBPF_N_WHYS]; /* flows that the kernel has no room for, or cannot run */
 
+	struct ebpf_orphan *orphans; /* a predecessor's flows, those used last at the end */
+	size_t n_orphans;
+	bool is_leaving; /* the kernel is to go on without us */
+
 	struct ebpf_gate gates[USER_MAX_THREADS];
 	pthread_t grace_thread;
 	bool has_grace_thread, grace_stop;
@@ -214,6 +232,9 @@ static inline struct user_thread *ebpf_thread_of(struct ebpf_dp *dp, uint32_t po
 /** ebpf_monotonic_ms() - real time, also when the switch's clock is stopped. */
 int64_t ebpf_monotonic_ms(void);
 
+/** ebpf_port_leave_kernel() - the program does not know the port any more. */
+void ebpf_port_leave_kernel(struct ebpf_dp *dp, uint32_t number);
+
 /* ---- ebpf_flows.c; flows_lock is held, but by init and fini ---- */
 
 void ebpf_flows_init(struct ebpf_dp *dp);
@@ -231,6 +252,18 @@ void ebpf_flows_stats(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *sta
 /** ebpf_flows_active() - the kernel's part of datapath_ops.flow_active(). *@slot: where to go on, kernel.n_slots at the end. */
 void ebpf_flows_active(struct ebpf_dp *dp, uint64_t *slot, struct dp_flow_activity *flows, size_t *n);
 void ebpf_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats);
+/** ebpf_flows_note() - for a successor: @total has been credited to the flow's rules. */
+void ebpf_flows_note(struct ebpf_dp *dp, uint64_t id, const struct dp_flow_stats *total);
+/** ebpf_flows_leave() - forget the flow, and leave it in the kernel. */
+void ebpf_flows_leave(struct ebpf_dp *dp, uint64_t id);
+/** ebpf_flows_resume() - the first thing after init: dp->orphans have their slots, the others are free. */
+void ebpf_flows_resume(struct ebpf_dp *dp);
+/** ebpf_flows_inherit() - an orphan becomes @put, of the same key and mask. Its gate is open, and stays so. */
+void ebpf_flows_inherit(struct ebpf_dp *dp, struct ebpf_orphan *orphan, const struct dp_flow_put *put);
+/** ebpf_flows_disown() - or nobody wants it. */
+void ebpf_flows_disown(struct ebpf_dp *dp, struct ebpf_orphan *orphan);
+/** ebpf_flows_slot_stats() - what a flow has counted in all its life. */
+void ebpf_flows_slot_stats(const struct ebpf_dp *dp, uint32_t slot, struct dp_flow_stats *stats);
 
 /* ---- ebpf_slow.c; flows_lock is held, but by init ---- */
 
@@ -251,6 +284,13 @@ struct ebpf_list *ebpf_list_get(struct ebpf_dp *dp, const struct ebpf_ops *ops);
 /** ebpf_list_put() - for one flow less; NULL: nothing. Without flows its place rests for EBPF_REST_MS. */
 void ebpf_list_put(struct ebpf_dp *dp, struct ebpf_list *list);
 
+/**
+ * ebpf_lists_resume() - take the lists of dp->orphans as they lie in the pool, and what lies between them as free. An orphan whose list
+ * overlaps another's loses its list; it is of no use.
+ *
+ * Return: how many those are.
+ */
+size_t ebpf_lists_resume(struct ebpf_dp *dp);
 /* ---- ebpf_last_drop.c ---- */
 
 /** ebpf_port_last_drop() - as datapath_ops.port_last_drop(): the younger of the program's and the daemon's. */
@@ -273,9 +313,30 @@ void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port
 /** ebpf_gate_run() - at the end of a thread's round. Return: milliseconds until it wants to run again, -1: when there is a packet. */
 int ebpf_gate_run(struct user_thread *t);
 
+/** ebpf_grace() - wait for a grace period of the kernel's RCU: programs that run now have ended then. */
+void ebpf_grace(void);
+
+/* ---- ebpf_adopt.c ---- */
+
+/** ebpf_adopt_begin() - see what a predecessor left, and what of it is sound. Before any packet comes up. */
+void ebpf_adopt_begin(struct ebpf_dp *dp);
+/** ebpf_adopt_number() - the number that the device had; DP_PORT_NONE: it was no port. */
+uint32_t ebpf_adopt_number(const struct ebpf_dp *dp, uint32_t ifindex);
+/* The operations of datapath_ops. */
+bool ebpf_adopt_orphan(struct datapath *datapath, size_t i, struct dp_orphan *orphan);
+int ebpf_adopt_flow(struct datapath *datapath, size_t i, const struct dp_flow_put *flow);
+/** ebpf_adopt_end() - what nobody has claimed goes. */
+void ebpf_adopt_end(struct ebpf_dp *dp);
+/** ebpf_adopt_fini() - frees. */
+void ebpf_adopt_fini(struct ebpf_dp *dp);
+
 /* ---- ebpf_upcall.c ---- */
 
 int ebpf_upcall_init(struct ebpf_dp *dp, struct errtext *err);
+/** ebpf_upcall_start() - read what comes up. Until then it waits in the TAP. Return: 0 or -errno. */
+int ebpf_upcall_start(struct ebpf_dp *dp);
+/** ebpf_upcall_drain() - after ebpf_upcall_stop(): wait until what came up is forwarded, but not for long. Main thread, outside of locks. */
+void ebpf_upcall_drain(struct ebpf_dp *dp);
 /** ebpf_upcall_stop() - no more packets come up; before the threads end. */
 void ebpf_upcall_stop(struct ebpf_dp *dp);
 /** ebpf_upcall_fini() - after that. */

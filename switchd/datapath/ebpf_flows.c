@@ -129,6 +129,7 @@ static void slot_fill(struct ebpf_dp *dp, uint32_t slot, const struct dp_flow_pu
 	f->tcp_flags = 0;
 	f->gate = 0;
 	f->act = act;
+	dp->kernel.books[slot] = (struct bpf_book){0};
 	f->mask = (uint16_t)mask;
 	f->epoch = dp->kernel.control->epoch;
 	memcpy(f->key, put->key, sizeof f->key);
@@ -245,6 +246,22 @@ static void stats_of(const struct ebpf_dp *dp, const struct ebpf_flow *flow, str
 	add_slot(dp, flow->slot, clocks, stats);
 }
 
+/* For a successor: that much has been told. */
+static void note(struct ebpf_dp *dp, uint32_t slot, const struct dp_flow_stats *total)
+{
+	const struct bpf_flow *f = &dp->kernel.flows[slot];
+	uint64_t n_packets = __atomic_load_n(&f->n_packets, __ATOMIC_RELAXED);
+	uint64_t n_bytes = __atomic_load_n(&f->n_bytes, __ATOMIC_RELAXED);
+
+	/* The slot may have counted more since the total was made. */
+	dp->kernel.books[slot] = (struct bpf_book){
+		.told_packets = total->n_packets,
+		.told_bytes = total->n_bytes,
+		.base_packets = total->n_packets - MIN(total->n_packets, n_packets),
+		.base_bytes = total->n_bytes - MIN(total->n_bytes, n_bytes),
+	};
+}
+
 void ebpf_flows_active(struct ebpf_dp *dp, uint64_t *slot, struct dp_flow_activity *flows, size_t *n)
 {
 	const struct both_clocks clocks = read_clocks();
@@ -260,6 +277,7 @@ void ebpf_flows_active(struct ebpf_dp *dp, uint64_t *slot, struct dp_flow_activi
 		s->n_reported = n_packets;
 		flows[*n].id = s->flow->id;
 		stats_of(dp, s->flow, clocks, &flows[*n].stats);
+		note(dp, (uint32_t)*slot, &flows[*n].stats);
 		++*n;
 	}
 	if (*slot >= dp->n_fresh)
@@ -288,7 +306,8 @@ static void leave_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, uint32_t slot
 	__atomic_store_n(&f->id, 0, __ATOMIC_SEQ_CST);
 	add_slot(dp, slot, read_clocks(), &flow->before);
 	/* Nobody finds there any more what was not reported yet. */
-	cache_flow_touch(flow->cached);
+	if (flow->cached)
+		cache_flow_touch(flow->cached);
 	mask_put(dp, f->mask);
 	slot_put(dp, slot);
 }
@@ -364,18 +383,36 @@ static bool is_all_in_kernel(const struct ebpf_dp *dp, const struct ebpf_flow *f
 	       __atomic_load_n(&f->gate, __ATOMIC_SEQ_CST) & BPF_GATE_OPEN;
 }
 
+/* What the book says of a slot, with what the slot has counted as counted before. */
+static struct bpf_book carry_over(const struct ebpf_dp *dp, uint32_t slot)
+{
+	struct dp_flow_stats counted = {0};
+	struct bpf_book book = {0};
+
+	if (slot != EBPF_NO_SLOT) {
+		book = dp->kernel.books[slot];
+		add_slot(dp, slot, read_clocks(), &counted);
+	}
+	book.base_packets += counted.n_packets;
+	book.base_bytes += counted.n_bytes;
+	return book;
+}
+
 static void put_in_new_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, const struct dp_flow_put *put, uint64_t act)
 {
 	enum ebpf_why why = why_not_kernel(put);
 	uint32_t old = flow->slot;
+	struct bpf_book book = carry_over(dp, old);
 
 	flow->slot = EBPF_NO_SLOT;
 	if (!why)
 		why = take_slot(dp, put, act, &flow->slot);
 	if (old != EBPF_NO_SLOT)
 		leave_slot(dp, flow, old, flow->slot != EBPF_NO_SLOT);
-	if (flow->slot != EBPF_NO_SLOT)
+	if (flow->slot != EBPF_NO_SLOT) {
 		dp->slots[flow->slot].flow = flow;
+		dp->kernel.books[flow->slot] = book;
+	}
 	ebpf_slow_set(dp, flow, why ? why : why_of(act));
 	if (!flow->why)
 		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port);
@@ -399,6 +436,13 @@ void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put)
 	ebpf_list_put(dp, old_list);
 }
 
+static void flow_free(struct ebpf_dp *dp, struct ebpf_flow *flow)
+{
+	ebpf_slow_set(dp, flow, EBPF_WHY_NONE);
+	hmap_remove(&dp->by_id, &flow->node);
+	free(flow);
+}
+
 void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats)
 {
 	struct ebpf_flow *flow = ebpf_flows_find(dp, id);
@@ -409,10 +453,95 @@ void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats
 		leave_slot(dp, flow, flow->slot, false);
 	ebpf_list_put(dp, flow->list);
 	ebpf_stats_add(stats, &flow->before);
-	ebpf_slow_set(dp, flow, EBPF_WHY_NONE);
-	hmap_remove(&dp->by_id, &flow->node);
-	free(flow);
+	flow_free(dp, flow);
 }
+
+/* ---- from one daemon to the next ---- */
+
+void ebpf_flows_note(struct ebpf_dp *dp, uint64_t id, const struct dp_flow_stats *total)
+{
+	const struct ebpf_flow *flow = ebpf_flows_find(dp, id);
+
+	if (flow && flow->slot != EBPF_NO_SLOT)
+		note(dp, flow->slot, total);
+}
+
+void ebpf_flows_leave(struct ebpf_dp *dp, uint64_t id)
+{
+	struct ebpf_flow *flow = ebpf_flows_find(dp, id);
+
+	if (!flow)
+		return;
+	if (flow->slot != EBPF_NO_SLOT)
+		dp->slots[flow->slot].flow = NULL;
+	ebpf_list_put(dp, flow->list);
+	flow_free(dp, flow);
+}
+
+void ebpf_flows_slot_stats(const struct ebpf_dp *dp, uint32_t slot, struct dp_flow_stats *stats)
+{
+	const struct bpf_book *book = &dp->kernel.books[slot];
+
+	*stats = (struct dp_flow_stats){.n_packets = book->base_packets, .n_bytes = book->base_bytes};
+	add_slot(dp, slot, read_clocks(), stats);
+}
+
+void ebpf_flows_resume(struct ebpf_dp *dp)
+{
+	int64_t now_ms = ebpf_monotonic_ms();
+
+	for (size_t i = 0; i < dp->n_orphans; i++) {
+		uint32_t slot = dp->orphans[i].slot;
+
+		dp->slots[slot].freed_ms = now_ms;
+		dp->masks[dp->kernel.flows[slot].mask].n_flows++;
+		dp->n_fresh = MAX(dp->n_fresh, slot + 1);
+	}
+	/* Those between: programs may still run on one that was let go a moment ago. */
+	for (uint32_t i = 0; i < dp->n_fresh; i++)
+		if (!dp->slots[i].freed_ms)
+			slot_put(dp, i);
+	for (uint32_t i = 0; i < BPF_N_MASKS; i++) {
+		if (dp->masks[i].n_flows || !dp->kernel.masks[i].n_words)
+			continue;
+		dp->masks[i].freed_ms = now_ms;
+		dp->kernel.masks[i].n_words = 0;
+	}
+	dp->kernel.control->n_masks = BPF_N_MASKS;
+}
+
+void ebpf_flows_inherit(struct ebpf_dp *dp, struct ebpf_orphan *orphan, const struct dp_flow_put *put)
+{
+	struct ebpf_flow *flow = find_or_make(dp, put->id);
+	struct bpf_flow *f = &dp->kernel.flows[orphan->slot];
+	const struct bpf_book *book = &dp->kernel.books[orphan->slot];
+	struct ebpf_ops ops;
+	uint64_t act;
+
+	ebpf_ops_compile(&ops, put->actions, put->actions_len);
+	act = act_for(dp, &ops, &flow->list);
+	flow->slot = orphan->slot;
+	dp->slots[flow->slot].flow = flow;
+	flow->before.n_packets = book->base_packets;
+	flow->before.n_bytes = book->base_bytes;
+	ebpf_slow_set(dp, flow, why_of(act));
+	__atomic_store_n(&f->id, put->id, __ATOMIC_RELAXED);
+	__atomic_store_n(&f->act, act, __ATOMIC_RELEASE);
+	f->epoch = dp->kernel.control->epoch;
+	ebpf_list_put(dp, orphan->list);
+	*orphan = (struct ebpf_orphan){.slot = EBPF_NO_SLOT};
+}
+
+void ebpf_flows_disown(struct ebpf_dp *dp, struct ebpf_orphan *orphan)
+{
+	struct ebpf_flow nobody = {0};
+
+	leave_slot(dp, &nobody, orphan->slot, false);
+	ebpf_list_put(dp, orphan->list);
+	*orphan = (struct ebpf_orphan){.slot = EBPF_NO_SLOT};
+}
+
+/* ---- life ---- */
 
 void ebpf_flows_init(struct ebpf_dp *dp)
 {

@@ -211,13 +211,18 @@ static bool wait_for_wish(struct ebpf_dp *dp)
 	return go_on;
 }
 
+void ebpf_grace(void)
+{
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		usleep(GRACE_GUESS_US);
+}
+
 static void *grace(void *dp_)
 {
 	struct ebpf_dp *dp = dp_;
 
 	while (wait_for_wish(dp)) {
-		if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
-			usleep(GRACE_GUESS_US);
+		ebpf_grace();
 		atomic_store(&dp->grace_over, dp->grace_begun);
 		for (unsigned int i = 0; i < dp->user.n_threads; i++)
 			if (atomic_load(&dp->gates[i].n_pending))

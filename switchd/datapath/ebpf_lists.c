@@ -92,6 +92,104 @@ void ebpf_list_put(struct ebpf_dp *dp, struct ebpf_list *list)
 	cds_list_add_tail(&list->free_node, &dp->lists.freed[list->size_class]);
 }
 
+/* ---- what a predecessor left ---- */
+
+static struct ebpf_list *list_at(uint32_t first, uint8_t class)
+{
+	struct ebpf_list *list = xzalloc(sizeof *list);
+
+	list->size_class = class;
+	list->first = first;
+	return list;
+}
+
+/* The pool from here to @end is free. Places are of even size, so nothing is left over. */
+static void free_gap(struct ebpf_dp *dp, uint32_t end)
+{
+	struct ebpf_lists *lists = &dp->lists;
+	int64_t now_ms = ebpf_monotonic_ms();
+
+	for (int class = EBPF_N_LIST_CLASSES - 1; class >= 0; class --) {
+		while (end - lists->n_fresh >= sizes[class]) {
+			struct ebpf_list *list = list_at(lists->n_fresh, (uint8_t) class);
+
+			list->freed_ms = now_ms;
+			cds_list_add_tail(&list->free_node, &lists->freed[class]);
+			lists->n_fresh += sizes[class];
+		}
+	}
+}
+
+/* The list of @n operations at @first, which is behind all those taken so far. Return: NULL when there is no room. */
+static struct ebpf_list *resume(struct ebpf_dp *dp, uint32_t first, uint32_t n)
+{
+	uint8_t class = size_class(n);
+	struct ebpf_list *list;
+
+	if (first < dp->lists.n_fresh || first % 2 || first > dp->kernel.n_ops - sizes[class])
+		return NULL;
+	free_gap(dp, first);
+	list = list_at(first, class);
+	list->n = n;
+	dp->lists.n_fresh = first + sizes[class];
+	hmap_insert(&dp->lists.by_content, &list->node, hash_bytes(ops_of(dp, list), n * sizeof(struct bpf_op), n));
+	return list;
+}
+
+static uint64_t act_of(const struct ebpf_dp *dp, const struct ebpf_orphan *orphan)
+{
+	return dp->kernel.flows[orphan->slot].act;
+}
+
+static int by_place(const void *a, const void *b, void *dp)
+{
+	uint32_t x = BPF_ACT_REST(act_of(dp, *(struct ebpf_orphan *const *)a)),
+		 y = BPF_ACT_REST(act_of(dp, *(struct ebpf_orphan *const *)b));
+
+	return x < y ? -1 : x > y;
+}
+
+/* Those that have a list, by its place. */
+static size_t with_lists(struct ebpf_dp *dp, struct ebpf_orphan **sorted)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < dp->n_orphans; i++) {
+		uint32_t n_ops = BPF_ACT_N(act_of(dp, &dp->orphans[i]));
+
+		if (n_ops && n_ops != BPF_ACT_DAEMON)
+			sorted[n++] = &dp->orphans[i];
+	}
+	qsort_r(sorted, n, sizeof(struct ebpf_orphan *), by_place, dp);
+	return n;
+}
+
+size_t ebpf_lists_resume(struct ebpf_dp *dp)
+{
+	struct ebpf_orphan **sorted = xcalloc(dp->n_orphans, sizeof(struct ebpf_orphan *));
+	size_t n = with_lists(dp, sorted), n_bad = 0;
+	struct ebpf_list *last = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t act = act_of(dp, sorted[i]);
+		struct ebpf_list *list = last && last->first == BPF_ACT_REST(act) && last->n == BPF_ACT_N(act)
+						 ? last
+						 : resume(dp, BPF_ACT_REST(act), BPF_ACT_N(act));
+
+		sorted[i]->list = list;
+		if (!list) {
+			n_bad++;
+			continue;
+		}
+		list->n_flows++;
+		last = list;
+	}
+	free(sorted);
+	return n_bad;
+}
+
+/* ---- life ---- */
+
 void ebpf_lists_init(struct ebpf_dp *dp)
 {
 	hmap_init(&dp->lists.by_content);

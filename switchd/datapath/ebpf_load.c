@@ -93,9 +93,10 @@ static bool map_all(struct ebpf_kernel *k, const struct fastpath *f)
 	k->ops = map_memory(f->maps.ops);
 	k->meters = map_memory(f->maps.meters);
 	k->tunnels = map_memory(f->maps.tunnels);
+	k->books = map_memory(f->maps.books);
 	k->control = map_memory(f->maps.control);
 	return k->devs && k->ports && k->traffic && k->masks && k->flows && k->tails && k->ops && k->meters &&
-	       k->tunnels && k->control;
+	       k->tunnels && k->books && k->control;
 }
 
 /*
@@ -121,43 +122,56 @@ static int set_sizes(struct ebpf_kernel *k, const struct fastpath *f, uint32_t m
 		error = bpf_map__set_max_entries(f->maps.flows, k->n_slots);
 	if (!error)
 		error = bpf_map__set_max_entries(f->maps.tails, k->n_slots);
+	if (!error)
+		error = bpf_map__set_max_entries(f->maps.books, k->n_slots);
 	return error ? error : bpf_map__set_max_entries(f->maps.ops, k->n_ops);
 }
 
-int ebpf_kernel_load(struct ebpf_kernel *k, uint32_t max_flows, struct errtext *err)
+static void take_descriptors(struct ebpf_kernel *k, const struct fastpath *f)
 {
-	struct ebpf_skeleton *s = xzalloc(sizeof *s);
-	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = s->log, .kernel_log_size = sizeof s->log,
-			    .kernel_log_level = 0);
-	struct fastpath *f;
-	int error;
-
-	k->skeleton = s;
-	libbpf_set_print(to_log);
-	s->object = f = fastpath__open_opts(&opts);
-	error = f ? set_sizes(k, f, max_flows) : -errno;
-	if (!error)
-		error = fastpath__load(f);
-	if (error) {
-		error = load_error(s, error, err);
-		ebpf_kernel_unload(k);
-		return error;
-	}
 	k->port_program = bpf_program__fd(f->progs.vsw_port);
 	k->tunnel_program = bpf_program__fd(f->progs.vsw_tunnel);
 	k->steer_program = bpf_program__fd(f->progs.vsw_steer);
 	k->small_fd = bpf_map__fd(f->maps.small);
 	k->large_fd = bpf_map__fd(f->maps.large);
 	k->scratch_fd = bpf_map__fd(f->maps.scratch);
-	if (map_all(k, f))
-		return 0;
-	ebpf_kernel_unload(k);
-	return errtext_set(err, ENOMEM, "cannot map the BPF maps into memory");
 }
 
-void ebpf_kernel_unload(struct ebpf_kernel *k)
+/*
+ * @reuse: with the maps that a predecessor left, if there are any. Return: 0, -ESTALE when what it left cannot be used (then nor can the
+ * object; @err says why), or another negative errno.
+ */
+static int load(struct ebpf_kernel *k, uint32_t max_flows, bool reuse, struct errtext *err)
+{
+	struct ebpf_skeleton *s = xzalloc(sizeof *s);
+	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = s->log, .kernel_log_size = sizeof s->log,
+			    .kernel_log_level = 0);
+	int error;
+
+	k->skeleton = s;
+	s->object = fastpath__open_opts(&opts);
+	error = s->object ? set_sizes(k, s->object, max_flows) : -errno;
+	if (!error && reuse) {
+		k->is_adopted = ebpf_pins_reuse(&k->pins, s->object->obj, err);
+		if (err->text[0])
+			return -ESTALE;
+	}
+	if (!error)
+		error = fastpath__load(s->object);
+	if (error)
+		return load_error(s, error, err);
+	take_descriptors(k, s->object);
+	if (!map_all(k, s->object))
+		return errtext_set(err, ENOMEM, "cannot map the BPF maps into memory");
+	if (k->is_adopted && (k->control->ready != VSW_BPF_ABI || k->control->owner != k->pins.owner))
+		return errtext_set(err, ESTALE, "they were never finished");
+	return 0;
+}
+
+static void unload(struct ebpf_kernel *k)
 {
 	struct fastpath *f = k->skeleton ? k->skeleton->object : NULL;
+	struct ebpf_pins pins = k->pins;
 
 	if (f) {
 		unmap_memory(f->maps.devs, k->devs);
@@ -169,11 +183,43 @@ void ebpf_kernel_unload(struct ebpf_kernel *k)
 		unmap_memory(f->maps.ops, k->ops);
 		unmap_memory(f->maps.meters, k->meters);
 		unmap_memory(f->maps.tunnels, k->tunnels);
+		unmap_memory(f->maps.books, k->books);
 		unmap_memory(f->maps.control, k->control);
 		fastpath__destroy(f);
 	}
 	free(k->skeleton);
-	*k = (struct ebpf_kernel){0};
+	*k = (struct ebpf_kernel){.pins = pins};
+}
+
+int ebpf_kernel_load(struct ebpf_kernel *k, const char *rundir, uint32_t max_flows, struct errtext *err)
+{
+	bool is_anew;
+	int error;
+
+	libbpf_set_print(to_log);
+	if (ebpf_pins_open(&k->pins, rundir, true, err))
+		log_warn("%s; a restart will interrupt traffic", err->text);
+	error = load(k, max_flows, true, err);
+	is_anew = error == -ESTALE || (rundir && !k->pins.folder);
+	if (error == -ESTALE) {
+		log_warn("the flows that a predecessor left in the kernel are of no use (%s): beginning anew",
+			 err->text);
+		unload(k);
+		ebpf_pins_flush(&k->pins);
+		error = load(k, max_flows, false, err);
+	}
+	if (!error && ebpf_pins_save(&k->pins, k->skeleton->object->obj, !k->is_adopted))
+		log_warn("BPF maps cannot be pinned in %s; a restart will interrupt traffic", k->pins.abi);
+	k->is_anew = is_anew;
+	if (error)
+		ebpf_kernel_unload(k);
+	return error;
+}
+
+void ebpf_kernel_unload(struct ebpf_kernel *k)
+{
+	unload(k);
+	ebpf_pins_close(&k->pins);
 }
 
 static uint64_t array_bytes(const struct bpf_map *map)
@@ -197,8 +243,8 @@ uint64_t ebpf_kernel_bytes(const struct ebpf_kernel *k, uint64_t n_small, uint64
 
 	return array_bytes(f->maps.devs) + array_bytes(f->maps.ports) + array_bytes(f->maps.masks) +
 	       array_bytes(f->maps.flows) + array_bytes(f->maps.tails) + array_bytes(f->maps.ops) +
-	       array_bytes(f->maps.cache) + bucket_bytes(f->maps.small) + bucket_bytes(f->maps.large) +
-	       n_small * SMALL_ENTRY_BYTES + n_large * LARGE_ENTRY_BYTES;
+	       array_bytes(f->maps.books) + array_bytes(f->maps.cache) + bucket_bytes(f->maps.small) +
+	       bucket_bytes(f->maps.large) + n_small * SMALL_ENTRY_BYTES + n_large * LARGE_ENTRY_BYTES;
 }
 
 size_t ebpf_kernel_scratch_size(const struct ebpf_kernel *k)

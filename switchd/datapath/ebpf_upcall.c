@@ -20,6 +20,7 @@
 
 enum {
 	BATCHES_PER_ROUND = 4,
+	DRAIN_MS = 500,
 	TAG_LEN = 4,
 	ADDRESSES_LEN = 12,
 	FRONT = EXECUTE_RESERVE + PACKET_HEADROOM,
@@ -250,20 +251,50 @@ int ebpf_upcall_init(struct ebpf_dp *dp, struct errtext *err)
 	dp->has_tap = true;
 	for (unsigned int i = 0; i < BPF_UPCALL_QUEUES; i++)
 		queue_init(dp, i, fds[i]);
-	for (unsigned int i = 0; i < BPF_UPCALL_QUEUES && !error; i++)
-		error = user_thread_add_source(dp->user.threads[i % dp->user.n_threads], fds[i], &dp->queues[i].source);
-	if (error)
-		return errtext_set(err, -error, "cannot wait for packets: %s", strerror(-error));
 	control->upcall_limit = EBPF_PORT_LIMIT;
 	control->queue_limit = EBPF_QUEUE_LIMIT;
 	__atomic_store_n(&control->upcall_ifindex, (uint32_t)ifindex, __ATOMIC_RELEASE);
 	return 0;
 }
 
+int ebpf_upcall_start(struct ebpf_dp *dp)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; i < BPF_UPCALL_QUEUES && !error; i++)
+		error = user_thread_add_source(dp->user.threads[i % dp->user.n_threads], dp->queues[i].fd,
+					       &dp->queues[i].source);
+	return error;
+}
+
 void ebpf_upcall_stop(struct ebpf_dp *dp)
 {
 	if (dp->kernel.control)
 		__atomic_store_n(&dp->kernel.control->upcall_ifindex, 0, __ATOMIC_RELEASE);
+}
+
+static bool is_drained(const struct ebpf_dp *dp)
+{
+	for (unsigned int i = 0; i < BPF_UPCALL_QUEUES; i++) {
+		const struct bpf_queue *ring = &dp->kernel.control->queues[i];
+
+		if (__atomic_load_n(&ring->sent, __ATOMIC_RELAXED) != __atomic_load_n(&ring->done, __ATOMIC_RELAXED))
+			return false;
+	}
+	for (uint32_t i = 0; i < BPF_N_PORTS; i++)
+		if (dp->user.ports[i] && __atomic_load_n(&dp->user.ports[i]->fp.queue.n, __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
+void ebpf_upcall_drain(struct ebpf_dp *dp)
+{
+	int64_t until_ms;
+
+	ebpf_grace();
+	until_ms = ebpf_monotonic_ms() + DRAIN_MS;
+	while (!is_drained(dp) && ebpf_monotonic_ms() < until_ms)
+		usleep(1000);
 }
 
 void ebpf_upcall_fini(struct ebpf_dp *dp)

@@ -8,6 +8,8 @@
 #include <urcu.h>
 
 #include "base/util.h"
+#include "os/tc_drop.h"
+#include "switchd/datapath/sweep.h"
 
 enum { DEFAULT_MAX_THREADS = 4 };
 
@@ -77,6 +79,8 @@ static int user_open(const struct dp_config *config, struct datapath **datapath,
 	 */
 	if (!own.n_threads)
 		own.n_threads = threads_for(sysconf(_SC_NPROCESSORS_ONLN) / 2);
+	if (config->rundir)
+		tc_drop_set_owner(sweep_owner(config->rundir));
 	error = user_dp_init(dp, &datapath_user, &own, err);
 	if (error)
 		free(dp);

@@ -93,6 +93,8 @@ id=$(id_of h2-p)
 maps=$(bpftool -j prog show id "$id" | jq -r '.map_ids[]')
 check "the program and its maps are there" test -n "$maps"
 stop_switchd
+check "forwarding goes on without a daemon" at h1 ping -q -c 20 -i 0.01 -W 2 10.0.0.2
+check "purge" vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge
 same "no program of ours on the hook" 0 "$(filter_of h1-p | grep -c vsw_port)"
 check "the other filter is still there" has_other_filter
 # They go away once the kernel has got round to it.
@@ -106,5 +108,8 @@ maps_are_gone()
 	return 0
 }
 check "no map is left" wait_for 10 maps_are_gone
-same "no device is left" 0 "$(ip -o link | grep -c vsw-up)"
+same "no device is left" "" "$(ip -o link | grep -v 'h[123]-p\|v[12]-p\|lo:')"
+same "no qdisc is left where nobody else uses it" "" "$(tc qdisc show dev h2-p clsact)"
+same "nothing is pinned" "" "$(ls /sys/fs/bpf/vsw 2>/dev/null)"
+check "purging nothing" vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge
 finish

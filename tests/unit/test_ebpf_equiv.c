@@ -367,7 +367,7 @@ static int open_kernel(void **state)
 	int error;
 
 	(void)state;
-	error = ebpf_kernel_load(&kernel, 16, &err);
+	error = ebpf_kernel_load(&kernel, NULL, 16, &err);
 	if (error == -EPERM || error == -EACCES) {
 		printf("skip: %s\n", err.text);
 		exit(77);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the kernel's half of the `ebpf` datapath outlives the daemon: files of the BPF file system.
+ *
+ *   /sys/fs/bpf/vsw/RUNDIR-HASH-NETNS/   the folder of one daemon: its run folder's name, a hash of its whole path, the cookie of the
+ *                                        network namespace, so that daemons of several containers can share the file system
+ *     v2/NAME                            each map, and each program, of BPF ABI 2
+ *     links/IFINDEX                      what attaches the program to a device, where the kernel has tcx; of any ABI
+ *
+ * A map whose pinned file is there and is as the program wants it (type, sizes, flags) is used as it is. One that is missing or
+ * different makes all of that ABI's files worthless, since they lead to one another: they are removed, and the daemon begins anew.
+ */
+#ifndef SWITCHD_DATAPATH_EBPF_PIN_H
+#define SWITCHD_DATAPATH_EBPF_PIN_H 1
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/errtext.h"
+
+struct bpf_map;
+struct bpf_object;
+
+struct ebpf_pins {
+	char *folder; /**< of the daemon; NULL: nothing can be pinned */
+	char *abi;    /**< of this ABI, in it */
+	char *links;
+	uint64_t owner; /**< the hash in the folder's name */
+};
+
+/**
+ * ebpf_pins_open() - find the folder, and make it if need be
+ * @rundir: of the daemon; NULL: nothing is to be pinned
+ * @make: false to look only; then what is not there is not made, and is no error
+ *
+ * Return: 0, or -errno with the reason why nothing can be pinned; @pins is good then, too, and all other functions do nothing.
+ */
+int ebpf_pins_open(struct ebpf_pins *pins, const char *rundir, bool make, struct errtext *err);
+void ebpf_pins_close(struct ebpf_pins *pins);
+
+/**
+ * ebpf_pins_reuse() - let an object that is not loaded yet use the pinned maps
+ *
+ * Return: true when there were any and all of them fit. Otherwise none is used, and what was pinned has been removed; @why says what was
+ * wrong, and is empty when there was nothing.
+ */
+bool ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, struct errtext *why);
+/** ebpf_pins_save() - pin the programs of an object just loaded, and, unless they are those that were pinned, its maps. Return: 0 or -errno. */
+int ebpf_pins_save(const struct ebpf_pins *pins, struct bpf_object *object, bool with_maps);
+/** ebpf_pins_flush() - remove the files of this ABI. */
+void ebpf_pins_flush(const struct ebpf_pins *pins);
+/** ebpf_pins_flush_others() - remove the files of other ABIs. Return: how many there were. */
+unsigned int ebpf_pins_flush_others(const struct ebpf_pins *pins);
+/** ebpf_pins_remove_all() - the whole folder. Return: whether there was one. */
+bool ebpf_pins_remove_all(struct ebpf_pins *pins);
+
+#endif
