@@ -52,6 +52,9 @@ int cmd_top(struct ctl *ctl, const struct invocation *inv);
 
 /* cmd_events.c */
 int cmd_events(struct ctl *ctl, const struct invocation *inv);
+/* cmd_drops.c */
+int cmd_drops(struct ctl *ctl, const struct invocation *inv);
+
 /* cmd_trace.c */
 int cmd_trace(struct ctl *ctl, const struct invocation *inv);
 

@@ -68,8 +68,9 @@ struct iface {
 	uint16_t ofp_port; /**< OFPP_LOCAL for the bridge's own */
 	uint32_t
 		dp_port; /**< DP_PORT_NONE while it has no device, and for patch ports; tunnel ports share one (tunnel.h) */
-	uint32_t config;	/**< enum ofp_port_config */
-	uint32_t policer;	/**< the datapath's meter for what comes in here, + 1; 0: none (policer.h) */
+	uint32_t serial;  /**< of this interface with this device, never given twice; 0 while it has none (drops.h) */
+	uint32_t config;  /**< enum ofp_port_config */
+	uint32_t policer; /**< the datapath's meter for what comes in here, + 1; 0: none (policer.h) */
 	bool link_up, admin_up; /**< of the device; true for patch ports with a peer, and dummies */
 	uint8_t mac[6];
 	uint32_t mtu;

@@ -20,6 +20,7 @@ void event_commands_register(struct loop *loop);
 /** event_commands_stop() - nobody is told any more. */
 void event_commands_stop(void);
 void trace_commands_register(void);
+void drop_commands_register(void);
 /** daemon_commands_register() - version, status, log, time, stop. */
 void daemon_commands_register(struct loop *loop);
 

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/drops.h"
 #include "switchd/events.h"
 #include "switchd/iface_dev_impl.h"
 #include "switchd/iface_mtu.h"
@@ -104,6 +105,7 @@ static int attach(struct iface *iface, int ifindex, struct errtext *err)
 		hmap_insert(&iface_dev_by_ifindex__, &iface->dev->by_ifindex, hash_u64((uint64_t)ifindex, 0));
 	switch_wrlock();
 	iface->dp_port = number;
+	iface->serial = drops_add_port();
 	hmap_insert(&vswitch.dp_ports, &iface->dp_node, hash_u64(number, 0));
 	switch_wrunlock();
 	switch_changed();
@@ -147,6 +149,8 @@ static void detach(struct iface *iface)
 	switch_wrlock();
 	hmap_remove(&vswitch.dp_ports, &iface->dp_node);
 	iface->dp_port = DP_PORT_NONE;
+	drops_del_port(iface->serial);
+	iface->serial = 0;
 	iface->link_up = iface->admin_up = false;
 	iface->mtu = 0;
 	switch_wrunlock();

@@ -217,6 +217,7 @@ static void register_methods(void)
 	top_commands_register();
 	event_commands_register(loop);
 	trace_commands_register();
+	drop_commands_register();
 	daemon_commands_register(loop);
 }
 

@@ -243,8 +243,8 @@ static json_t *drop_place(const struct xlate_out *out)
 		return place;
 	json_object_set_new(place, "bridge", json_string(out->drop_bridge->name));
 	json_object_set_new(place, "table", json_integer(out->drop_table));
-	if (out->drop_has_rule) {
-		ds_printf(&text, "0x%" PRIx64, out->drop_cookie);
+	if (out->drop_rule) {
+		ds_printf(&text, "0x%" PRIx64, out->drop_rule->cookie);
 		set_text(place, "cookie", &text);
 	}
 	ds_fini(&text);

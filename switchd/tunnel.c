@@ -12,6 +12,7 @@
 #include "switchd/bridge.h"
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/drops.h"
 #include "switchd/tunnel_dev.h"
 
 LOG_MODULE(tunnel);
@@ -153,6 +154,7 @@ int tunnel_attach(struct iface *iface, struct errtext *err)
 	}
 	switch_wrlock();
 	iface->dp_port = dev->dp_port;
+	iface->serial = drops_add_port();
 	hmap_insert(&ports, &iface->tunnel_node, hash_match(&m));
 	n_of_class[class_of(&m)]++;
 	switch_wrunlock();
@@ -172,6 +174,8 @@ void tunnel_detach(struct iface *iface)
 	hmap_remove(&ports, &iface->tunnel_node);
 	n_of_class[class_of(&m)]--;
 	iface->dp_port = DP_PORT_NONE;
+	drops_del_port(iface->serial);
+	iface->serial = 0;
 	iface->link_up = iface->admin_up = false;
 	switch_wrunlock();
 	switch_changed();

@@ -171,11 +171,11 @@ struct dp_sample {
 	R(TTL_EXCEEDED, "ttl-exceeded") \
 	R(MALFORMED_ETH, "malformed-ethernet") \
 	R(MALFORMED_VLAN, "malformed-vlan") \
-	R(MALFORMED_IPV4, "malformed-ipv4") \
+	R(MALFORMED_IPV4, \
+	  "malformed-ipv4") /* this and the next two: what a parser finds; NORMAL passes such packets on */ \
 	R(MALFORMED_IPV6, "malformed-ipv6") \
 	R(MALFORMED_L4, "malformed-l4") \
 	R(UPCALL_QUEUE_FULL, "upcall-queue-full") \
-	R(UPCALL_RATE, "upcall-rate") \
 	R(TX_QUEUE_FULL, "tx-queue-full") \
 	R(TX_ERROR, "tx-error") \
 	R(RX_TRUNCATED, "rx-truncated") \

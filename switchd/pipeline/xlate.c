@@ -7,6 +7,7 @@
 
 #include "base/ds.h"
 #include "switchd/bridge.h"
+#include "switchd/drops.h"
 #include "switchd/fdb.h"
 #include "switchd/pipeline/table.h"
 #include "switchd/pipeline/xlate_ctx.h"
@@ -40,8 +41,7 @@ void xlate_report__(struct xlate_ctx *ctx, enum xlate_event_kind kind, const cha
 static void note_place(struct xlate_ctx *ctx)
 {
 	ctx->out->drop_bridge = ctx->br;
-	ctx->out->drop_has_rule = ctx->rule;
-	ctx->out->drop_cookie = ctx->rule ? ctx->rule->cookie : 0;
+	ctx->out->drop_rule = ctx->rule;
 	ctx->out->drop_table = ctx->table;
 }
 
@@ -167,7 +167,22 @@ static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 	xlate_event_end(ctx);
 }
 
-static void finish(struct xlate_ctx *ctx)
+/* The packets that come to nothing are counted for the place where they do (drops.h). */
+static void credit_drop(struct xlate_out *out, const struct iface *entry)
+{
+	if (!entry || !out->drop_bridge || out->n_credits >= XLATE_MAX_RULES)
+		return;
+	out->credits[out->n_credits++] = (struct xlate_credit){
+		.kind = XLATE_CREDIT_DROP,
+		.table = out->drop_table,
+		.reason = (uint16_t)out->drop,
+		.serial = entry->serial,
+		.rule = (struct rule *)out->drop_rule,
+		.br = out->drop_bridge,
+	};
+}
+
+static void finish(struct xlate_ctx *ctx, const struct iface *entry)
 {
 	struct xlate_out *out = ctx->out;
 
@@ -185,6 +200,7 @@ static void finish(struct xlate_ctx *ctx)
 	if (!out->actions.len) {
 		out->drop = ctx->error ? ctx->error : ctx->hint ? ctx->hint : DROP_RULE_DROP;
 		dp_actions_put_u32(&out->actions, DP_DROP, out->drop);
+		credit_drop(out, entry);
 	}
 	mask_finish(&out->initial_key.p, &ctx->wc.p);
 	out->mask = ctx->wc.p;
@@ -204,7 +220,7 @@ void xlate_run(const struct xlate_in *in, struct xlate_out *out)
 		ctx.error = DROP_STALE_RECIRC;
 	else
 		translate(&ctx, entry);
-	finish(&ctx);
+	finish(&ctx, entry);
 	free(ctx.stack);
 	free(ctx.set);
 }
@@ -250,12 +266,25 @@ static void credit_tunnel(const struct xlate_credit *c, uint64_t n_packets, uint
 	__atomic_fetch_add(is_rx ? &iface->counted.rx_bytes : &iface->counted.tx_bytes, n_bytes, __ATOMIC_RELAXED);
 }
 
+static void credit_drops(const struct xlate_credit *c, uint64_t n_packets)
+{
+	const struct drop_place place = {
+		.reason = c->reason,
+		.table = c->table,
+		.has_rule = c->rule,
+		.cookie = c->rule ? c->rule->cookie : 0,
+		.bridge = c->br->name,
+	};
+
+	drops_count(c->serial, &place, n_packets);
+}
+
 void xlate_credit(const struct xlate_credit *credits, size_t n, uint64_t n_packets, uint64_t n_bytes, int64_t used_ms)
 {
 	for (size_t i = 0; n_packets && i < n; i++) {
 		const struct xlate_credit *c = &credits[i];
 
-		switch (c->kind) {
+		switch ((enum xlate_credit_kind)c->kind) {
 		case XLATE_CREDIT_RULE:
 			rule_account(c->rule, n_packets, n_bytes, used_ms);
 			tables_account(c->br->tables, c->table, true, n_packets);
@@ -272,6 +301,9 @@ void xlate_credit(const struct xlate_credit *credits, size_t n, uint64_t n_packe
 		case XLATE_CREDIT_TUNNEL_RX:
 		case XLATE_CREDIT_TUNNEL_TX:
 			credit_tunnel(c, n_packets, n_bytes);
+			break;
+		case XLATE_CREDIT_DROP:
+			credit_drops(c, n_packets);
 			break;
 		}
 	}

@@ -50,18 +50,25 @@ enum xlate_credit_kind {
 	XLATE_CREDIT_PATCH,
 	XLATE_CREDIT_TUNNEL_RX,
 	XLATE_CREDIT_TUNNEL_TX,
+	XLATE_CREDIT_DROP,
 };
 
 /** Something that the flow's packets must be credited to. */
 struct xlate_credit {
-	enum xlate_credit_kind kind;
+	uint8_t kind;  /**< enum xlate_credit_kind */
+	uint8_t table; /**< RULE, TABLE, DROP */
 	uint16_t
 		port; /**< OpenFlow port number in br. FDB: where the packets come in; PATCH, TUNNEL_TX: the port they go out of; TUNNEL_RX: came in on */
-	uint16_t vlan;	   /**< FDB */
-	uint8_t mac[6];	   /**< FDB: source address: learnt, or kept fresh, while the flow is used */
-	uint8_t table;	   /**< RULE, TABLE */
-	struct rule *rule; /**< RULE, else NULL */
-	struct bridge *br; /**< whose tables, FDB or port it is */
+	union {
+		uint16_t vlan;	 /**< FDB */
+		uint16_t reason; /**< DROP: enum drop_reason */
+	};
+	union {
+		uint8_t mac[6];	 /**< FDB: source address: learnt, or kept fresh, while the flow is used */
+		uint32_t serial; /**< DROP: iface.serial of where the packets come in */
+	};
+	struct rule *rule; /**< RULE; DROP: the rule that matched last, NULL: none did; else NULL */
+	struct bridge *br; /**< whose tables, FDB or port it is; DROP: where they end */
 };
 
 struct xlate_out {
@@ -69,11 +76,10 @@ struct xlate_out {
 	struct pkt_key mask;	   /**< in_port, recirc_id and eth_type are always in it */
 	enum drop_reason drop;	   /**< why, when the actions are empty; the list then holds one DP_DROP with it */
 	const char *failed;	   /**< why translation was given up, else NULL; what it had put together is dropped */
-	/** Where that was: the bridge (NULL: before any), its table, and the cookie of the rule there if one matched. */
+	/** Where that was: the bridge (NULL: before any), its table, and the rule there (NULL: none matched). */
 	struct bridge *drop_bridge;
-	uint64_t drop_cookie;
+	const struct rule *drop_rule;
 	uint8_t drop_table;
-	bool drop_has_rule;
 	struct bridge *bridge; /**< where it entered, NULL when the port belongs to none */
 	uint64_t tables[4];    /**< bit T: table T of any bridge was looked up; what a change there must revalidate */
 	bool used_fdb;	       /**< an FDB change can change the answer */

@@ -126,6 +126,7 @@ static void init(void)
 	fdb_commands_register();
 	dp_commands_register();
 	trace_commands_register();
+	drop_commands_register();
 	begin();
 }
 
