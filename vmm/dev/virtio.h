@@ -53,7 +53,7 @@ struct virtio_class {
 	int (*activate)(struct virtio_device *dev);
 	/** Stop serving, wait for what is in flight, forget everything that the driver told. Not called when never activated. */
 	void (*reset)(struct virtio_device *dev);
-	/** The driver kicked @queue, and there is no ioeventfd for it (or the kick was read from it by nobody else). In a vCPU's thread. */
+	/** Work on @queue: its driver kicked it. In the I/O thread that watches dev->kick_fds[@queue]; a harness calls it by itself. */
 	void (*kick)(struct virtio_device *dev, unsigned int queue);
 	void (*free)(struct virtio_device *dev);
 };
@@ -72,13 +72,28 @@ struct virtio_device {
 	int kick_fds
 		[VIRTIO_MAX_QUEUES]; /**< eventfd that the guest's kick signals; made by the transport, watched by the device */
 	bool is_active;
-	struct virtio_transport *transport; /**< the transport's own */
+	struct virtio_transport *transport; /**< the transport's own; NULL in tests without one */
 };
 
 static inline bool virtio_has(const struct virtio_device *dev, unsigned int bit)
 {
 	return dev->features >> bit & 1;
 }
+
+/**
+ * virtio_device_init() - names, queues of @queue_size descriptors each, features
+ * @offered: the device's own; the transport adds VERSION_1 and those of the rings
+ */
+void virtio_device_init(struct virtio_device *dev, const struct virtio_class *class, struct machine *machine,
+			const char *name, unsigned int n_queues, uint16_t queue_size, uint64_t offered,
+			uint32_t config_size);
+/** virtio_device_fini() - not active any more. */
+void virtio_device_fini(struct virtio_device *dev);
+
+/** virtio_status_write() - what a write to device status means (2.1, 3.1.1); for transports, which serialise these calls. */
+void virtio_status_write(struct virtio_device *dev, uint8_t status);
+/** virtio_reset() - as after power on. */
+void virtio_reset(struct virtio_device *dev);
 
 /* What the transport does for a device; any thread. */
 
