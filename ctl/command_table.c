@@ -145,6 +145,11 @@ const struct command commands[] = {
 	  "up down flood no-flood receive no-receive forward no-forward stp no-stp receive-stp no-receive-stp "
 	  "packet-in no-packet-in", NULL, cmd_mod_port },
 
+	{ "queue-stats", "[BRIDGE [PORT [QUEUE]]]", "counters of egress queues", GROUP_FLOW, 0, 3,
+	  { WORD_BRIDGE, WORD_PORT, WORD_ANY }, NULL, NULL, cmd_queue_stats },
+	{ "queue-get-config", "[BRIDGE [PORT [QUEUE]]]", "the egress queues that there are", GROUP_FLOW, 0, 3,
+	  { WORD_BRIDGE, WORD_PORT, WORD_ANY }, NULL, NULL, cmd_queue_get_config },
+
 	{ "add-meter", "BRIDGE METER", "add a meter, such as meter=1,kbps,bands=type=drop,rate=1000", GROUP_FLOW, 2, 2,
 	  { WORD_BRIDGE, WORD_ANY }, NULL, NULL, cmd_add_meter },
 	{ "mod-meter", "BRIDGE METER", "give a meter other bands", GROUP_FLOW, 2, 2, { WORD_BRIDGE, WORD_ANY }, NULL, NULL,
@@ -175,6 +180,8 @@ const struct command commands[] = {
 	{ "fdb", "[show [BRIDGE] | flush [BRIDGE [PORT]] | add BRIDGE PORT VLAN MAC | del BRIDGE VLAN MAC]",
 	  "the MAC table", GROUP_LOOK, 0, 5, { WORD_CHOICE, WORD_BRIDGE, WORD_PORT, WORD_ANY }, "show flush add del",
 	  OPTIONS({ "--vlan", "VLAN", "flush: only this VLAN", 0 }), cmd_fdb },
+	{ "qos", "show|show-types PORT", "egress QoS of a port with its queues, or what types there are", GROUP_LOOK, 2, 2,
+	  { WORD_CHOICE, WORD_PORT }, "show show-types", NULL, cmd_qos },
 	{ "dump-dp-flows", "[BRIDGE]", "the flows that the datapath runs on", GROUP_LOOK, 0, 1, { WORD_BRIDGE }, NULL,
 	  OPTIONS(NAMES, NO_NAMES), cmd_dump_dp_flows },
 	{ "dp-show", "", "datapaths with their ports, hits and misses", GROUP_LOOK, 0, 0, { WORD_END }, NULL, NULL,

@@ -37,6 +37,11 @@ int cmd_dump_meters(struct ctl *ctl, const struct invocation *inv);
 int cmd_meter_stats(struct ctl *ctl, const struct invocation *inv);
 int cmd_meter_features(struct ctl *ctl, const struct invocation *inv);
 
+/* cmd_qos.c */
+int cmd_qos(struct ctl *ctl, const struct invocation *inv);
+int cmd_queue_stats(struct ctl *ctl, const struct invocation *inv);
+int cmd_queue_get_config(struct ctl *ctl, const struct invocation *inv);
+
 /* cmd_look.c */
 int cmd_fdb(struct ctl *ctl, const struct invocation *inv);
 int cmd_dump_dp_flows(struct ctl *ctl, const struct invocation *inv);

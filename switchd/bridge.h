@@ -24,6 +24,7 @@ struct datapath;
 struct fdb;
 struct loop;
 struct meter_table;
+struct qos_settings;
 struct pkt_key;
 struct tables;
 
@@ -97,6 +98,7 @@ struct port {
 	uint16_t qinq_ethtype; /**< 0x88a8 or 0x8100 */
 	enum vlan_priority_tags priority_tags;
 	bool is_protected;
+	struct qos_settings *qos; /**< NULL: none (qos.h); the main thread's alone */
 	struct cds_list_head ifaces;
 	size_t n_ifaces;
 	struct bond *bond;	    /**< NULL while it has one interface */

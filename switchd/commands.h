@@ -12,6 +12,7 @@ void flow_commands_register(void);
 void flow_dump_register(void);
 void port_commands_register(void);
 void meter_commands_register(void);
+void qos_commands_register(void);
 void fdb_commands_register(void);
 void dp_commands_register(void);
 void doctor_commands_register(void);

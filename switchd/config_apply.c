@@ -16,6 +16,7 @@
 #include "switchd/config_rows.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/iface_dev.h"
+#include "switchd/qos.h"
 
 LOG_MODULE(config);
 
@@ -117,6 +118,7 @@ static void remove_port(struct plan *plan, struct port *port)
 			give_back_number(iface);
 		if (!iface_stays(plan, iface) && iface->bridge->dp->ops != &datapath_dummy)
 			nameset_add(&plan->doomed, iface->name, iface->type);
+		qos_leave(iface);
 		iface_dev_close(iface);
 		iface_free(iface);
 	}
@@ -311,6 +313,23 @@ static int follow_ifaces(struct plan *plan, struct port *port, const struct db_r
 	return iface_comes(plan, port, &settings, err);
 }
 
+/* A device that does not take it stops the whole where a person waits. */
+static int follow_qos(struct plan *plan, struct port *port, struct errtext *err)
+{
+	struct iface *iface;
+	struct errtext why;
+
+	cds_list_for_each_entry(iface, &port->ifaces, port_node) {
+		int error = qos_follow(iface, &why);
+
+		if (error && plan->strict)
+			return errtext_set(err, -error, "QoS: %s", why.text);
+		if (error)
+			log_warn("port %s: QoS: %s", iface->name, why.text);
+	}
+	return 0;
+}
+
 static int follow_port(struct plan *plan, const char *name, struct errtext *err)
 {
 	const struct db_row *row = find_port(plan, name);
@@ -333,7 +352,8 @@ static int follow_port(struct plan *plan, const char *name, struct errtext *err)
 		port = port_new(br, &settings);
 		nameset_add(&plan->added, name, 0);
 	}
-	return follow_ifaces(plan, port, row, brow, err);
+	error = follow_ifaces(plan, port, row, brow, err);
+	return error ? error : follow_qos(plan, port, err);
 }
 
 /* A port without its interface is nothing that anybody could repair. */

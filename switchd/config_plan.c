@@ -3,7 +3,7 @@
  * Which bridges and ports does a list of changes touch?
  *
  * A Port row touches its port, before and after. A Bridge row touches the bridge, and the ports that its column lists before but not after, or
- * the other way round. An Interface row touches the port that has it, a Flow_Table row every bridge: such rows
+ * the other way round. An Interface row touches the port that has it, a Flow_Table row every bridge, a QoS or Queue row every port with QoS: such rows
  * are few, and seldom change. Nothing else is looked at: the cost is that of the change.
  */
 #include <string.h>
@@ -82,6 +82,15 @@ static void touch_all_bridges(struct plan *plan, const struct db_txn *txn)
 		nameset_add(&plan->bridges, db_get_string(row, txn, "name", ""), 0);
 }
 
+static void touch_ports_with_qos(struct plan *plan, const struct db_txn *txn)
+{
+	struct db_row *row;
+
+	DB_FOR_EACH_ROW(row, db_table(plan->db, "Port"), txn)
+		if (db_get(row, txn, "qos")->n)
+			nameset_add(&plan->ports, db_get_string(row, txn, "name", ""), 0);
+}
+
 /* Ports first, in the order in which the request made them: it is the order of their numbers. A bridge's set of ports has none. */
 void plan_changes(struct plan *plan, const struct db_txn *txn, const struct db_change *changes)
 {
@@ -96,6 +105,8 @@ void plan_changes(struct plan *plan, const struct db_txn *txn, const struct db_c
 			touch_iface(plan, txn, change);
 		else if (!strcmp(table, "Flow_Table"))
 			touch_all_bridges(plan, txn);
+		else if (!strcmp(table, "QoS") || !strcmp(table, "Queue"))
+			touch_ports_with_qos(plan, txn);
 	}
 	DB_FOR_EACH_CHANGE(change, changes) {
 		if (!strcmp(db_table_schema(db_change_table(change))->name, "Bridge"))

@@ -10,6 +10,7 @@
 #include "os/netdev.h"
 #include "ovsdb/db.h"
 #include "switchd/fdb.h"
+#include "switchd/qos_settings.h"
 
 enum { MAX_VLAN = 4094, MAX_MTU = 65535 };
 
@@ -227,8 +228,11 @@ int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct 
 	if (error)
 		return error;
 	error = read_vlans(row, txn, "cvlans", &s->cvlans, err);
+	if (!error)
+		error = qos_settings_of(row, txn, &s->qos, err);
 	if (error) {
 		free(s->trunks);
+		free(s->cvlans);
 		return error;
 	}
 	/* The native VLAN is carried, listed or not. */

@@ -14,6 +14,7 @@
 #include "switchd/iface_dev_impl.h"
 #include "switchd/iface_mtu.h"
 #include "switchd/iface_veth.h"
+#include "switchd/qos.h"
 #include "switchd/tunnel.h"
 
 LOG_MODULE(port);
@@ -158,6 +159,7 @@ static void detach(struct iface *iface)
 	if (iface->dev->ifindex)
 		hmap_remove(&iface_dev_by_ifindex__, &iface->dev->by_ifindex);
 	iface->dev->ifindex = 0;
+	iface->dev->has_htb = false;
 	dp->ops->port_del(dp, number);
 	iface_mtu_follow(iface->bridge, 0);
 }
@@ -408,6 +410,9 @@ int iface_dev_open(struct iface *iface, const struct iface_settings *settings, s
 		set_wanted(iface->dev, settings);
 	error = open_any(iface, &why);
 	iface_dev_set_error__(iface, error ? why.text : NULL);
+	/* A device that came later; whoever waits for a command hears of this by other means. */
+	if (!error && qos_follow(iface, &why))
+		log_warn("port %s: QoS: %s", iface->name, why.text);
 	iface_dev_report(iface);
 	return error ? errtext_set(err, -error, "%s", why.text) : 0;
 }

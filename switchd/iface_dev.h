@@ -27,6 +27,7 @@ struct netdev_port {
 	int ifindex;		      /**< of the device that is attached; 0: none */
 	int outer_ifindex;	      /**< internal: of the end with the name; 0: not in this namespace */
 	char *error;		      /**< why it does not work, or NULL */
+	bool has_htb;		      /**< the device has our HTB qdisc (qos.h) */
 	struct hmap_node by_ifindex, by_outer;
 };
 

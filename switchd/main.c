@@ -211,6 +211,7 @@ static void register_methods(void)
 	flow_dump_register();
 	port_commands_register();
 	meter_commands_register();
+	qos_commands_register();
 	fdb_commands_register();
 	dp_commands_register();
 	doctor_commands_register();

@@ -47,6 +47,7 @@ static void set_plain(struct port *port, const struct port_settings *settings)
 {
 	free(port->trunks);
 	free(port->cvlans);
+	free(port->qos);
 	port->vlan_mode = settings->vlan_mode;
 	port->tag = settings->tag;
 	port->trunks = settings->trunks;
@@ -54,6 +55,7 @@ static void set_plain(struct port *port, const struct port_settings *settings)
 	port->qinq_ethtype = settings->qinq_ethtype;
 	port->priority_tags = settings->priority_tags;
 	port->is_protected = settings->is_protected;
+	port->qos = settings->qos;
 }
 
 struct port *port_new(struct bridge *br, const struct port_settings *settings)
@@ -92,6 +94,7 @@ void port_free(struct port *port)
 	switch_changed();
 	free(port->trunks);
 	free(port->cvlans);
+	free(port->qos);
 	free(port->name);
 	free(port);
 }

@@ -19,6 +19,7 @@ struct port_settings {
 	uint16_t qinq_ethtype;
 	enum vlan_priority_tags priority_tags;
 	bool is_protected;
+	struct qos_settings *qos; /**< heap, taken over; NULL: none */
 };
 
 struct iface_settings {

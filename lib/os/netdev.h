@@ -50,6 +50,8 @@ VSW_MUST_USE int netdev_get(const char *name, struct netdev_info *info);
 VSW_MUST_USE int netdev_get_by_index(int ifindex, struct netdev_info *info);
 /** netdev_get_elsewhere() - of another namespace, by its number here and the device's there (netdev_info.link_netnsid, .peer_ifindex). */
 VSW_MUST_USE int netdev_get_elsewhere(int netnsid, int ifindex, struct netdev_info *info);
+/** netdev_speed_mbps() - of the link, as the driver says; 0: it does not, or is a TAP, whose word means nothing. */
+uint64_t netdev_speed_mbps(const char *name);
 /** netdev_has_egress_filter() - is there a tc filter on its clsact egress hook, or none can say? */
 bool netdev_has_egress_filter(int ifindex);
 
