@@ -382,21 +382,13 @@ static void put_mark(struct msghdr *msg, union mark_control *control, uint32_t m
 	msg->msg_controllen = sizeof *control;
 }
 
-size_t afpacket_send(struct afpacket *port, const struct iovec *frames, const uint32_t *marks, size_t n, int *errors)
+static size_t send_all(int fd, struct mmsghdr *msgs, size_t n, int *errors)
 {
-	union mark_control controls[AFPACKET_BATCH];
-	struct mmsghdr msgs[AFPACKET_BATCH];
 	size_t done = 0, n_sent = 0;
 
-	assert(n <= AFPACKET_BATCH);
-	for (size_t i = 0; i < n; i++) {
-		msgs[i].msg_hdr = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)&frames[i], .msg_iovlen = 1};
-		if (marks)
-			put_mark(&msgs[i].msg_hdr, &controls[i], marks[i]);
-	}
 	memset(errors, 0, n * sizeof *errors);
 	while (done < n) {
-		int sent = sendmmsg(port->fd, msgs + done, (unsigned int)(n - done), MSG_DONTWAIT);
+		int sent = sendmmsg(fd, msgs + done, (unsigned int)(n - done), MSG_DONTWAIT);
 
 		if (sent >= 0) {
 			done += (size_t)sent;
@@ -410,4 +402,66 @@ size_t afpacket_send(struct afpacket *port, const struct iovec *frames, const ui
 			errors[done++] = error;
 	}
 	return n_sent;
+}
+
+size_t afpacket_send(struct afpacket *port, const struct iovec *frames, const uint32_t *marks, size_t n, int *errors)
+{
+	union mark_control controls[AFPACKET_BATCH];
+	struct mmsghdr msgs[AFPACKET_BATCH];
+
+	assert(n <= AFPACKET_BATCH);
+	for (size_t i = 0; i < n; i++) {
+		msgs[i].msg_hdr = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)&frames[i], .msg_iovlen = 1};
+		if (marks)
+			put_mark(&msgs[i].msg_hdr, &controls[i], marks[i]);
+	}
+	return send_all(port->fd, msgs, n, errors);
+}
+
+/* ---- sending with a priority ---- */
+
+struct afpacket_prio {
+	int fd;
+	uint32_t priority;
+};
+
+struct afpacket_prio *afpacket_prio_new(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct afpacket_prio *prio;
+
+	if (fd < 0 || set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) {
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	set_buffer_sizes(fd);
+	prio = xzalloc(sizeof *prio);
+	prio->fd = fd;
+	return prio;
+}
+
+void afpacket_prio_free(struct afpacket_prio *prio)
+{
+	if (!prio)
+		return;
+	close_aside(prio->fd);
+	free(prio);
+}
+
+size_t afpacket_send_prio(struct afpacket_prio *prio, const struct afpacket *port, uint32_t priority,
+			  const struct iovec *frames, size_t n, int *errors)
+{
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = port->ifindex};
+	struct mmsghdr msgs[AFPACKET_BATCH];
+
+	assert(n <= AFPACKET_BATCH);
+	if (prio->priority != priority && !set_option(prio->fd, SOL_SOCKET, SO_PRIORITY, (int)priority))
+		prio->priority = priority;
+	for (size_t i = 0; i < n; i++)
+		msgs[i].msg_hdr = (struct msghdr){.msg_name = &to,
+						  .msg_namelen = sizeof to,
+						  .msg_iov = (struct iovec *)(uintptr_t)&frames[i],
+						  .msg_iovlen = 1};
+	return send_all(prio->fd, msgs, n, errors);
 }

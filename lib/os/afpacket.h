@@ -33,6 +33,7 @@
 struct errtext;
 struct afpacket;
 struct afpacket_buffers;
+struct afpacket_prio;
 
 #define AFPACKET_BATCH 32
 /** Bytes in front of a received frame: reserve for the header of its own output, then headroom for pushed headers. */
@@ -120,5 +121,16 @@ static inline struct iovec afpacket_put_vnet(uint8_t *data, size_t len, const st
  * From any thread. Return: number of frames sent.
  */
 size_t afpacket_send(struct afpacket *port, const struct iovec *frames, const uint32_t *marks, size_t n, int *errors);
+
+/**
+ * afpacket_prio_new() - for frames with an skb priority, which is a socket's property: one thread's own socket, for all ports
+ *
+ * Return: it, or NULL with errno set.
+ */
+struct afpacket_prio *afpacket_prio_new(void);
+void afpacket_prio_free(struct afpacket_prio *prio);
+/** afpacket_send_prio() - as afpacket_send() through @port's device; the class of its qdisc that @priority names. */
+size_t afpacket_send_prio(struct afpacket_prio *prio, const struct afpacket *port, uint32_t priority,
+			  const struct iovec *frames, size_t n, int *errors);
 
 #endif

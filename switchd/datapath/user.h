@@ -33,7 +33,8 @@ struct user_frame {
 	struct user_frame *next;
 	struct iovec iov;
 	struct verdict *verdict;
-	uint32_t mark; /**< of a port with marks */
+	uint32_t mark;	   /**< of a port with marks */
+	uint32_t priority; /**< skb priority */
 };
 
 /** What one thread has pending for one port. */
@@ -71,6 +72,7 @@ struct user_thread {
 	pthread_mutex_t lock; /* guards dead_ports */
 	struct cds_list_head dead_ports;
 	struct afpacket_buffers *buffers;
+	struct afpacket_prio *prio; /* made when first needed */
 
 	struct user_frame frames[USER_MAX_PENDING];
 	unsigned int n_frames;

@@ -181,6 +181,7 @@ static void thread_free(struct user_thread *t)
 	if (t->wake_fd >= 0)
 		close(t->wake_fd);
 	afpacket_buffers_free(t->buffers);
+	afpacket_prio_free(t->prio);
 	pthread_mutex_destroy(&t->lock);
 	forwarder_free(&t->f);
 }

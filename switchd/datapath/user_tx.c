@@ -41,8 +41,19 @@ static void note_result(struct verdict *verdict, int error)
 		verdict->reason = (uint16_t)drop_of(error);
 }
 
-/* Sends the first frames of the list, a batch at most. Return: the rest of it. */
-static struct user_frame *send_batch(struct user_port *port, struct user_frame *first)
+/* Frames for a queue of the device's. Without a socket for them they go the way of the others. */
+static size_t send_with_priority(struct user_thread *t, const struct user_port *port, uint32_t priority,
+				 const struct iovec *iovs, size_t n, int *errors)
+{
+	if (!t->prio)
+		t->prio = afpacket_prio_new();
+	if (!t->prio)
+		return afpacket_send(port->socket, iovs, NULL, n, errors);
+	return afpacket_send_prio(t->prio, port->socket, priority, iovs, n, errors);
+}
+
+/* Sends the first frames of the list, a batch of one priority at most. Return: the rest of it. */
+static struct user_frame *send_batch(struct user_thread *t, struct user_port *port, struct user_frame *first)
 {
 	struct iovec iovs[AFPACKET_BATCH];
 	uint32_t marks[AFPACKET_BATCH];
@@ -55,8 +66,11 @@ static struct user_frame *send_batch(struct user_port *port, struct user_frame *
 		marks[n] = frame->mark;
 		iovs[n++] = frame->iov;
 		frame = frame->next;
-	} while (frame && n < AFPACKET_BATCH);
-	n_sent = afpacket_send(port->socket, iovs, port->is_tunnel ? marks : NULL, n, errors);
+	} while (frame && n < AFPACKET_BATCH && frame->priority == first->priority);
+	if (unlikely(first->priority && !port->is_tunnel))
+		n_sent = send_with_priority(t, port, first->priority, iovs, n, errors);
+	else
+		n_sent = afpacket_send(port->socket, iovs, port->is_tunnel ? marks : NULL, n, errors);
 	frame = first;
 	for (size_t i = 0; i < n; i++, frame = frame->next) {
 		note_result(frame->verdict, errors[i]);
@@ -77,7 +91,7 @@ static void flush(struct execute *x)
 		struct user_frame *frame = pending->head;
 
 		while (frame)
-			frame = send_batch(port, frame);
+			frame = send_batch(t, port, frame);
 		pending->head = NULL;
 		pending->tail = &pending->head;
 	}
@@ -119,6 +133,7 @@ static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 	*frame = (struct user_frame){
 		.iov = afpacket_put_vnet(p->data, p->len, &vnet),
 		.verdict = x->verdict,
+		.priority = p->skb_priority,
 	};
 	if (port->is_tunnel) {
 		frame->mark = t->index * USER_MAX_PENDING + t->n_frames - 1;
