@@ -20,6 +20,7 @@
 #include "switchd/config.h"
 #include "switchd/config_apply.h"
 #include "switchd/control.h"
+#include "switchd/uplink.h"
 #include "switchd/vsctl.h"
 
 enum { POLL_MS = 1000 };
@@ -213,6 +214,8 @@ static int run_line(struct line *line, struct errtext *err)
 
 		error = vsctl_run(txn, c->argc, c->argv, &line->style, &c->out, err);
 	}
+	if (!error)
+		error = uplink_check_txn(txn, err);
 	if (error || line->dry_run) {
 		db_txn_abort(txn);
 		return error;

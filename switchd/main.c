@@ -41,6 +41,7 @@
 #include "switchd/revalidate.h"
 #include "switchd/top_flows.h"
 #include "switchd/upcall.h"
+#include "switchd/uplink.h"
 #include "vsw/version.h"
 
 LOG_MODULE(main);
@@ -219,6 +220,7 @@ static void register_methods(void)
 	event_commands_register(loop);
 	trace_commands_register();
 	drop_commands_register();
+	uplink_commands_register();
 	daemon_commands_register(loop);
 }
 
@@ -263,6 +265,7 @@ static int start(struct errtext *err)
 		adopt_flows(vswitch.dp);
 		vswitch.dp->ops->start(vswitch.dp);
 	}
+	uplink_start(loop);
 	register_methods();
 	path = in_rundir("vsw.sock");
 	error = control_open(loop, path, err);
@@ -276,6 +279,7 @@ static void stop(void)
 	db_commands_stop();
 	event_commands_stop();
 	top_flows_fini();
+	uplink_stop();
 	control_close();
 	iface_dev_stop();
 	if (vswitch.dp && vswitch.dp->ops->leave)

@@ -2,6 +2,7 @@
 #include "os/rtnl.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
@@ -38,6 +39,12 @@ bool rtnl_prefix_parse(const char *text, struct rtnl_prefix *prefix)
 	addr[n] = '\0';
 	prefix->len = (uint8_t)len;
 	return inet_pton(prefix->family, addr, prefix->addr) == 1;
+}
+
+const char *rtnl_addr_format(const struct rtnl_prefix *addr, char text[RTNL_ADDR_TEXT])
+{
+	static_assert(RTNL_ADDR_TEXT >= INET6_ADDRSTRLEN, "room for any address");
+	return inet_ntop(addr->family, addr->addr, text, RTNL_ADDR_TEXT);
 }
 
 static struct mnl_socket *open_in(int netns)
@@ -341,6 +348,46 @@ int rtnl_add_route(struct rtnl *rtnl, const struct rtnl_prefix *to, const struct
 		mnl_attr_put(nlh, RTA_GATEWAY, rtnl_addr_len(via->family), via->addr);
 	if (ifindex)
 		mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)ifindex);
+	return acknowledged(rtnl, nlh);
+}
+
+/* ---- messages of others' making ---- */
+
+struct dump {
+	void (*cb)(const struct nlmsghdr *nlh, void *aux);
+	void *aux;
+};
+
+static int hand_on(const struct nlmsghdr *nlh, void *aux)
+{
+	const struct dump *dump = aux;
+
+	dump->cb(nlh, dump->aux);
+	return MNL_CB_OK;
+}
+
+/* The longest of the headers: the kernel reads only the family of a dump's. */
+int rtnl_dump(struct rtnl *rtnl, uint16_t type, uint8_t family, void (*cb)(const struct nlmsghdr *nlh, void *aux),
+	      void *aux)
+{
+	struct nlmsghdr *nlh = begin(rtnl, type, NLM_F_DUMP);
+	size_t header = type == RTM_GETADDR ? sizeof(struct ifaddrmsg) : sizeof(struct rtmsg);
+	struct dump dump = {cb, aux};
+	uint8_t *bytes;
+	int error;
+
+	if (type == RTM_GETNEIGH)
+		header = sizeof(struct ndmsg);
+	bytes = mnl_nlmsg_put_extra_header(nlh, header);
+	bytes[0] = family;
+	error = transact(rtnl, nlh, hand_on, &dump);
+	return error == -EOPNOTSUPP || error == -EAFNOSUPPORT ? 0 : error;
+}
+
+int rtnl_request(struct rtnl *rtnl, struct nlmsghdr *nlh)
+{
+	nlh->nlmsg_flags |= NLM_F_REQUEST;
+	nlh->nlmsg_seq = ++rtnl->seq;
 	return acknowledged(rtnl, nlh);
 }
 

@@ -34,6 +34,11 @@ static inline unsigned int rtnl_addr_len(int family)
 /** rtnl_prefix_parse() - "10.0.0.1/24", "fd00::1/64"; without a length all bits. Return: true when @text is one. */
 bool rtnl_prefix_parse(const char *text, struct rtnl_prefix *prefix);
 
+/** Enough for any address as text. */
+#define RTNL_ADDR_TEXT 46
+/** rtnl_addr_format() - the address without its length. Return: @text. */
+const char *rtnl_addr_format(const struct rtnl_prefix *addr, char text[RTNL_ADDR_TEXT]);
+
 /** rtnl_open() - @netns: descriptor of a namespace, -1 for this one. */
 VSW_MUST_USE int rtnl_open(struct rtnl **rtnl, int netns);
 /** rtnl_close() - takes NULL. */
@@ -75,6 +80,19 @@ VSW_MUST_USE int rtnl_add_address(struct rtnl *rtnl, int ifindex, const struct r
 /** rtnl_add_route() - @via: a gateway, or NULL; @ifindex: a device, or 0. */
 VSW_MUST_USE int rtnl_add_route(struct rtnl *rtnl, const struct rtnl_prefix *to, const struct rtnl_prefix *via,
 				int ifindex);
+
+struct nlmsghdr;
+
+/**
+ * rtnl_dump() - everything of a kind: RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH, RTM_GETRULE
+ * @family: AF_INET or AF_INET6; one that the kernel lacks has nothing
+ * @cb: for each message; it must not use @rtnl
+ */
+VSW_MUST_USE int rtnl_dump(struct rtnl *rtnl, uint16_t type, uint8_t family,
+			   void (*cb)(const struct nlmsghdr *nlh, void *aux), void *aux);
+
+/** rtnl_request() - send a message that the caller has built; its sequence number and NLM_F_REQUEST | NLM_F_ACK are filled in. */
+VSW_MUST_USE int rtnl_request(struct rtnl *rtnl, struct nlmsghdr *nlh);
 
 /** rtnl_forget_neighbours() - empty the ARP and ND tables of the namespace, but for what was put there for good. */
 VSW_MUST_USE int rtnl_forget_neighbours(struct rtnl *rtnl);
