@@ -1,0 +1,184 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The daemon goes, in every way there is, and traffic stays: a ping of 1,000 packets/s and a TCP transfer between two hosts while it is
+# killed, restarted, stopped, replaced by a build with another BPF program. Then what it finds damaged, foreign or out of date, and
+# what --purge leaves.
+VSW_TEST_DATAPATH=ebpf
+. "$(dirname "$0")/../lib.sh"
+
+pin_folder() { echo /sys/fs/bpf/vsw/*; }
+abi_folder() { echo /sys/fs/bpf/vsw/*/v*; }
+program_of() { bpftool -j prog show pinned "$(abi_folder)/vsw_port" | jq -r "$1"; }
+restart() { stop_switchd "$1" && start_switchd; }
+log_says() { grep -qF -- "$1" "$T/switchd.log"; }
+# packets of the flow from h1 to h2
+kernel_packets() { vsw dump-dp-flows -j | jq '[.flows[] | select(.key | test("eth_type\\(0x0800\\)")) | .packets] | max'; }
+
+# A transfer at a rate that no queue drops at; says how many bytes arrived as they were sent, and how many segments were sent again.
+cat >"$T/steady.py" <<'PY'
+import hashlib, socket, struct, sys, time
+def block(i): return hashlib.sha256(b"%d" % i).digest() * 512
+if sys.argv[1] == "receive":
+    s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("", 5001)); s.listen(1); print("ready", flush=True); c = s.accept()[0]
+    digest, n = hashlib.sha256(), 0
+    while True:
+        data = c.recv(1 << 20)
+        if not data: break
+        digest.update(data); n += len(data)
+    print("received", n, digest.hexdigest())
+else:
+    c = socket.create_connection((sys.argv[2], 5001)); stop = sys.argv[3]
+    digest, n, i, at = hashlib.sha256(), 0, 0, time.monotonic()
+    import os
+    while not os.path.exists(stop):
+        data = block(i); c.sendall(data); digest.update(data); n += len(data); i += 1
+        at += 0.002; time.sleep(max(0, at - time.monotonic()))
+    retrans = struct.unpack("I", c.getsockopt(socket.IPPROTO_TCP, 11, 104)[100:104])[0]
+    c.close(); print("sent", n, digest.hexdigest()); print("retransmitted", retrans)
+PY
+
+start_switchd
+mkhost h1 10.0.0.1/24
+mkhost h2 10.0.0.2/24
+mkhost h3 10.0.0.3/24
+check "ports" vsw add-br br0 -- add-port br0 h1-p -- add-port br0 h2-p -- add-port br0 h3-p -- add-port br0 t0 type=tap
+vsw add-flow br0 'priority=10,icmp,actions=NORMAL'
+check "ping" pings h1 10.0.0.2 3
+check "ping of the third host" pings h3 10.0.0.2 3
+ports_before=$(vsw dp-show | grep '  port')
+
+# ---- traffic ----
+begin_traffic()
+{
+	rm -f "$T/stop"
+	at h2 python3 "$T/steady.py" receive >"$T/received" &
+	receiver=$!
+	wait_for 10 grep -q ready "$T/received"
+	at h1 python3 "$T/steady.py" send 10.0.0.2 "$T/stop" >"$T/sent" &
+	sender=$!
+	at h1 ping -q -i 0.001 10.0.0.2 >"$T/ping" &
+	ping=$!
+	# Flows of both are established when the kernel forwards them.
+	wait_for 10 eval '[ "$(kernel_packets)" -gt 100 ]'
+}
+end_traffic()
+{
+	local name=$1 sent received
+	kill -INT "$(pgrep -P $ping || echo $ping)" 2>/dev/null
+	touch "$T/stop"
+	wait $ping $sender $receiver
+	read -r sent received < <(sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 \2/p' "$T/ping")
+	same "$name: no ping is lost of $sent" "$sent" "$received"
+	same "$name: the transfer arrives as it was sent" "$(sed -n 's/^sent //p' "$T/sent")" "$(sed -n 's/^received //p' "$T/received")"
+	same "$name: no segment is sent twice" "retransmitted 0" "$(grep retrans "$T/sent")"
+}
+traffic_goes_on() { local n; n=$(at h2 cat /sys/class/net/eth0/statistics/rx_packets); wait_for 10 eval '[ $(at h2 cat /sys/class/net/eth0/statistics/rx_packets) -gt '$((n + 200))' ]'; }
+
+begin_traffic
+for round in 1 2 3; do
+	before=$(kernel_packets)
+	stop_switchd KILL
+	check "kill -9, round $round: the kernel goes on" traffic_goes_on
+	start_switchd
+	check "the flow's counter goes on from $before" [ "$(kernel_packets)" -gt "$before" ]
+	traffic_goes_on
+done
+end_traffic "kill -9"
+same "ports keep their numbers" "$ports_before" "$(vsw dp-show | grep '  port')"
+
+begin_traffic
+before=$(kernel_packets)
+check "--stop" vsw-switchd --rundir "$VSW_RUNDIR" --stop
+wait "$switchd_pid" 2>/dev/null
+check "stopped: the kernel goes on" traffic_goes_on
+start_switchd
+check "and the counter" [ "$(kernel_packets)" -gt "$before" ]
+traffic_goes_on
+end_traffic "--stop"
+
+# A build whose program is another one: a constant in it is changed, in the hash of packets, which only finds what is compared anyway.
+python3 - "$VSW_BIN/vsw-switchd" "$T/vsw-switchd" <<'PY'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+old, at = b"\x15\x7c\x4a\x7f\x00\x00\x00\x00\xb9\x79\x37\x9e", -1
+n = 0
+while (at := data.find(old, at + 1)) >= 0:
+    data[at] ^= 2; n += 1
+open(sys.argv[2], "wb").write(data); print(n, "places")
+PY
+chmod +x "$T/vsw-switchd"
+tag=$(program_of .tag)
+begin_traffic
+stop_switchd KILL
+real_path=$PATH PATH=$T:$PATH
+start_switchd
+check "the new build's program is another one" [ "$(program_of .tag)" != "$tag" ]
+same "and is on the port" "$(program_of .id)" "$(tc filter show dev h1-p ingress | sed -n 's/.* id \([0-9]*\) .*/\1/p')"
+traffic_goes_on
+PATH=$real_path
+restart KILL
+same "back again" "$tag" "$(program_of .tag)"
+traffic_goes_on
+end_traffic "another build"
+
+# ---- ports that leave while nobody is there ----
+stop_switchd
+mkdir -p "$T/other"
+vsw-switchd --rundir "$T/other" --db "$VSW_RUNDIR/conf.db" --datapath dummy >"$T/other.log" 2>&1 &
+other=$!
+wait_for 10 env VSW_RUNDIR="$T/other" vsw version
+VSW_RUNDIR=$T/other vsw del-port br0 h3-p
+kill $other
+wait $other
+start_switchd
+same "a port that left the database has no program any more" "" "$(tc filter show dev h3-p ingress)"
+same "nor flows" "" "$(vsw --names dump-dp-flows | grep h3-p)"
+check "the others go on" pings h1 10.0.0.2 3
+
+# ---- what cannot be used ----
+stop_switchd
+mv "$(abi_folder)" "$(pin_folder)/v1"
+start_switchd
+check "another ABI is replaced, with a word" log_says "another BPF ABI"
+same "and removed" 0 "$(find /sys/fs/bpf/vsw -name v1 | wc -l)"
+check "ping" pings h1 10.0.0.2 3
+stop_switchd
+rm "$(abi_folder)/masks"
+start_switchd
+check "an incomplete set is no use, with a word" log_says "maps are missing"
+check "ping" pings h1 10.0.0.2 3
+stop_switchd
+rm "$(abi_folder)/masks"
+check "a map of another shape" bpftool map create "$(abi_folder)/masks" type array key 4 value 8 entries 1 name masks
+start_switchd
+check "is no use, with a word" log_says "map masks has another shape"
+check "ping" pings h1 10.0.0.2 3
+stop_switchd
+# An entry that leads to a slot of another flow, one that leads out of the table.
+python3 - "$(abi_folder)/small" <<'PY'
+import json, subprocess, sys
+keys = [e["key"] for e in json.loads(subprocess.check_output(["bpftool", "-j", "map", "dump", "pinned", sys.argv[1]]))]
+for slot, first in ((0, 0x55), (0x7fffffff, 0x66)):
+    key = ["%#x" % (first if i == 20 else int(b, 16)) for i, b in enumerate(keys[0])]
+    subprocess.check_call(["bpftool", "map", "update", "pinned", sys.argv[1], "key", *key, "value", *["%#x" % (slot >> s & 255) for s in (0, 8, 16, 24)]])
+PY
+start_switchd
+check "entries that lead to no sound flow are removed, with a word" log_says "2 entries of the kernel's flow table led to no sound flow"
+check "ping" pings h1 10.0.0.2 3
+
+# ---- nobody's CPU is used ----
+ticks() { awk '{ print $14 + $15 }' "/proc/$switchd_pid/stat"; }
+wait_for 15 eval '[ -z "$(vsw dump-dp-flows)" ]'
+before=$(ticks)
+at h1 ping -q -c 2 -i 2 127.0.0.1 >/dev/null
+check "an idle daemon uses no CPU" [ $(($(ticks) - before)) -le 1 ]
+
+# ---- the end ----
+stop_switchd KILL
+check "--stop --purge after a kill" vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge
+same "no filter" "" "$(tc filter show dev h1-p ingress; tc filter show dev h2-p ingress)"
+same "no qdisc" "" "$(tc qdisc show dev h1-p clsact)"
+same "no device" "" "$(ip -o link | grep -v 'h[123]-p\|lo:')"
+same "nothing is pinned" "" "$(ls /sys/fs/bpf/vsw 2>/dev/null)"
+finish
