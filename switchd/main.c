@@ -25,6 +25,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "os/bpf_probe.h"
 #include "os/daemonize.h"
 #include "os/loop.h"
 #include "switchd/adopt.h"
@@ -174,33 +175,61 @@ static int write_extra_pidfile(struct errtext *err)
 
 /* ---- datapath ---- */
 
+static int open_type(const char *type, struct errtext *err)
+{
+	const struct datapath_ops *ops = datapath_by_type(type);
+	struct dp_config config = {.loop = loop, .rundir = options.rundir, .upcall = upcall_handle, .aux = &vswitch.dp};
+
+	if (!ops)
+		return errtext_set(err, EINVAL, "--datapath=%s: unknown; known are auto, ebpf, user and dummy", type);
+	return ops->open(&config, &vswitch.dp, err);
+}
+
+/* The kernel where it can, else the daemon itself. Return: 0 or negative errno with @err. */
+static int open_best(struct errtext *err)
+{
+	struct bpf_probe probe;
+	struct errtext why;
+	int error;
+
+	bpf_probe_run(&probe);
+	error = bpf_probe_obstacle(&probe, &why);
+	if (!error)
+		error = open_type("ebpf", &why);
+	if (!error)
+		return 0;
+	log_warn("the ebpf datapath does not work here (%s): using user", why.text);
+	return open_type("user", err);
+}
+
 /*
- * Open what --datapath asks for. Where nobody asked and the host does not let us, the daemon runs without, for dummy bridges.
+ * Open what --datapath asks for. Where nobody asked and the host lets us have none, the daemon runs without, for dummy bridges.
  * Return: 0, *why is NULL or the reason for having none; or negative errno with @err.
  */
 static int open_datapath(char **why, struct errtext *err)
 {
-	const char *type = options.datapath ? options.datapath : "user";
-	const struct datapath_ops *ops = datapath_by_type(type);
-	struct dp_config config = {
-		.loop = loop,
-		.rundir = options.rundir,
-		.max_flows = config_flow_limit(),
-		.upcall = upcall_handle,
-		.aux = &vswitch.dp,
-	};
-	int error;
+	bool is_auto = !options.datapath || !strcmp(options.datapath, "auto");
+	int error = is_auto ? open_best(err) : open_type(options.datapath, err);
 
 	*why = NULL;
-	if (!ops)
-		return errtext_set(err, EINVAL, "--datapath=%s: unknown; known are ebpf, user and dummy", type);
-	error = ops->open(&config, &vswitch.dp, err);
 	if (!error || options.datapath)
 		return error;
-	log_warn("the %s datapath does not work here (%s): only bridges with datapath_type=dummy will", type,
-		 err->text);
+	log_warn("no datapath works here (%s): only bridges with datapath_type=dummy will", err->text);
 	*why = xstrdup(err->text);
 	return 0;
+}
+
+/* What is in place now, and the flows of a predecessor go on where there are any. */
+static void start_datapath(void)
+{
+	const struct datapath_ops *ops = vswitch.dp ? vswitch.dp->ops : NULL;
+
+	if (ops && ops->start) {
+		adopt_flows(vswitch.dp);
+		ops->start(vswitch.dp);
+	} else {
+		purge_programs(options.rundir);
+	}
 }
 
 /* ---- start and stop ---- */
@@ -261,10 +290,7 @@ static int start(struct errtext *err)
 	if (error)
 		log_warn("changes of network devices will not be noticed: %s", strerror(-error));
 	config_start();
-	if (vswitch.dp && vswitch.dp->ops->start) {
-		adopt_flows(vswitch.dp);
-		vswitch.dp->ops->start(vswitch.dp);
-	}
+	start_datapath();
 	uplink_start(loop);
 	register_methods();
 	path = in_rundir("vsw.sock");

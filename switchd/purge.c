@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/util.h"
 #include "os/netdev.h"
 #include "switchd/datapath/ebpf_pin.h"
 #include "switchd/datapath/sweep.h"
+#include "switchd/iface_dev.h"
 #include "switchd/iface_veth.h"
+
+LOG_MODULE(purge);
 
 /** Devices to delete. */
 struct doomed {
@@ -45,6 +49,29 @@ static int delete_devices(const char *rundir)
 	free(d.ifindexes);
 	free(d.suffix);
 	return error;
+}
+
+static bool is_port(void *aux VSW_UNUSED, int ifindex)
+{
+	struct iface *iface;
+
+	HMAP_FOR_EACH(iface, name_node, &vswitch.ifaces)
+		if (iface->dev->ifindex == ifindex)
+			return true;
+	return false;
+}
+
+void purge_programs(const char *rundir)
+{
+	struct ebpf_pins pins;
+	struct errtext err;
+
+	(void)!ebpf_pins_open(&pins, rundir, false, &err);
+	if (ebpf_pins_remove_all(&pins)) {
+		log_info("what a predecessor with the ebpf datapath left in the kernel is removed");
+		sweep_devices(pins.owner, is_port, NULL);
+	}
+	ebpf_pins_close(&pins);
 }
 
 int purge_all(const char *rundir)

@@ -10,4 +10,11 @@
  */
 int purge_all(const char *rundir);
 
+/**
+ * purge_programs() - in a daemon whose datapath is not `ebpf`, once its ports are there: what a predecessor's `ebpf` left
+ *
+ * Ports have other programs now; devices that are none any more are relieved of theirs.
+ */
+void purge_programs(const char *rundir);
+
 #endif
