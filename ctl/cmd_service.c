@@ -96,7 +96,7 @@ static int stop(struct ctl *ctl, const struct invocation *inv)
 
 	if (use_systemd(ctl, inv))
 		return systemctl(ctl, "stop");
-	error = daemon_stop(ctl->rundir, MAX(ctl->timeout_ms, START_TIMEOUT_MS), &err);
+	error = daemon_stop(ctl->rundir, invocation_has(inv, "--purge"), MAX(ctl->timeout_ms, START_TIMEOUT_MS), &err);
 	return error ? ctl_error(ctl, error, &err) : CTL_OK;
 }
 
@@ -116,7 +116,7 @@ static json_t *ask_status(const struct ctl *ctl)
 
 static int restart(struct ctl *ctl, const struct invocation *inv)
 {
-	static const char *const names[] = {"--db", "--datapath"};
+	static const char *const names[] = {"--db", "--datapath"}, *const keys[] = {"db", "datapath_asked"};
 	json_t *status = use_systemd(ctl, inv) ? NULL : ask_status(ctl);
 	struct command_option kept[ARRAY_SIZE(names)] = {0};
 	struct invocation_option options[ARRAY_SIZE(names)];
@@ -129,7 +129,7 @@ static int restart(struct ctl *ctl, const struct invocation *inv)
 		const char *value = invocation_option(inv, names[i]);
 
 		if (!value)
-			value = json_string_value(json_object_get(status, names[i] + 2));
+			value = json_string_value(json_object_get(status, keys[i]));
 		kept[i].name = names[i];
 		if (value)
 			options[again.n_options++] = (struct invocation_option){&kept[i], value};

@@ -223,7 +223,8 @@ const struct command commands[] = {
 	{ "service", "start|stop|restart|status", "the daemon, with systemd or without", GROUP_SERVICE, 1, 1,
 	  { WORD_CHOICE }, "start stop restart status",
 	  OPTIONS({ "--db", "FILE", "start: database (default: /var/lib/vsw/conf.db)", 0 },
-		  { "--datapath", "TYPE", "start: ebpf, user or dummy", 0 }), cmd_service },
+		  { "--datapath", "TYPE", "start: auto, ebpf, user or dummy", 0 },
+		  { "--purge", NULL, "stop: leave nothing in the kernel", 0 }), cmd_service },
 	{ "help", "[COMMAND]", "this overview, or the page of a command", GROUP_SERVICE, 0, 1, { WORD_COMMAND }, NULL,
 	  NULL, cmd_help },
 };

@@ -196,7 +196,7 @@ static int daemon_pid(struct rpc *rpc, pid_t *pid, struct errtext *err)
 	return error;
 }
 
-int daemon_stop(const char *rundir, int timeout_ms, struct errtext *err)
+int daemon_stop(const char *rundir, bool purge, int timeout_ms, struct errtext *err)
 {
 	json_t *result = NULL;
 	struct rpc *rpc;
@@ -209,7 +209,7 @@ int daemon_stop(const char *rundir, int timeout_ms, struct errtext *err)
 		return error;
 	error = daemon_pid(rpc, &pid, err);
 	if (!error)
-		error = rpc_call(rpc, "daemon/stop", NULL, &result, err);
+		error = rpc_call(rpc, "daemon/stop", purge ? json_pack("{s:b}", "purge", 1) : NULL, &result, err);
 	rpc_close(rpc);
 	json_decref(result);
 	if (error)

@@ -41,9 +41,10 @@ VSW_MUST_USE int daemon_await(struct daemon_start *start, const char *rundir, in
 
 /**
  * daemon_stop() - ask the daemon of @rundir to end, and wait until it has
+ * @purge: it is to leave nothing in the kernel
  *
  * Return: 0, also when none was running; or -errno with @err.
  */
-VSW_MUST_USE int daemon_stop(const char *rundir, int timeout_ms, struct errtext *err);
+VSW_MUST_USE int daemon_stop(const char *rundir, bool purge, int timeout_ms, struct errtext *err);
 
 #endif

@@ -105,7 +105,7 @@ static void stop_daemons(const struct topo_run *run)
 	size_t i;
 
 	json_array_foreach(run->daemons, i, rundir)
-		if (daemon_stop(json_string_value(rundir), TOPO_TIMEOUT_MS, NULL))
+		if (daemon_stop(json_string_value(rundir), true, TOPO_TIMEOUT_MS, NULL))
 			fprintf(stderr, "vsw: the vsw-switchd of %s does not end by itself\n",
 				json_string_value(rundir));
 }

@@ -21,7 +21,7 @@ if [ -z "${VSW_DEMO:-}" ]; then
 	exit $?
 fi
 
-mount --make-rprivate / && mount -t tmpfs tmpfs /run && mkdir -p /run/netns
+mount --make-rprivate / && mount -t tmpfs tmpfs /run && { mount -t bpf bpf /sys/fs/bpf 2>/dev/null || :; } && mkdir -p /run/netns
 ip link set lo up
 export PATH=$TOP/build/bin:$PATH VSW_RUNDIR=$VSW_DEMO/run
 

@@ -88,6 +88,7 @@ static int get_status(struct control_request *request, const json_t *params, jso
 	status = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s}", "pid", (int)getpid(), "version", VSW_VERSION, "uptime_s",
 			   (json_int_t)(clock_wall_ms() - started_ms) / 1000, "rundir", vswitch.rundir, "db",
 			   config_path(), "datapath", vswitch.dp ? vswitch.dp->ops->type : "none");
+	json_object_set_new(status, "datapath_asked", json_string(daemon_datapath_asked()));
 	json_object_set_new(status, "bridges", json_integer((json_int_t)hmap_count(&vswitch.bridges)));
 	json_object_set_new(status, "ports", json_integer((json_int_t)hmap_count(&vswitch.ports)));
 	json_object_set_new(status, "flows", json_integer((json_int_t)count_flows()));
@@ -125,13 +126,14 @@ static int list_methods(struct control_request *request, const json_t *params, j
 
 static int end_daemon(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
-	int error = control_allow(params, "", err);
+	int error = control_allow(params, "purge", err);
+	bool purge = control_bool(params, "purge", false, &error, err);
 
 	(void)request;
 	if (error)
 		return error;
 	*result = control_text("");
-	daemon_quit();
+	daemon_quit(purge);
 	return 0;
 }
 

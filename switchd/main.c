@@ -52,9 +52,18 @@ static struct loop *loop;
 static struct loop_fd signal_lfd;
 static int signal_fd = -1;
 
-void daemon_quit(void)
+/* What is left for a successor goes, too: there will be none. */
+static bool is_purging;
+
+void daemon_quit(bool purge)
 {
+	is_purging |= purge;
 	loop_quit(loop);
+}
+
+const char *daemon_datapath_asked(void)
+{
+	return options.datapath ? options.datapath : "auto";
 }
 
 int daemon_reopen_log(struct errtext *err)
@@ -74,7 +83,7 @@ static void on_signal(struct loop_fd *self, uint32_t events)
 	while (read(signal_fd, &info, sizeof info) == sizeof info) {
 		if (info.ssi_signo != SIGHUP) {
 			log_info("signal %u: ending", info.ssi_signo);
-			daemon_quit();
+			daemon_quit(false);
 		} else if (daemon_reopen_log(&err)) {
 			log_err("%s", err.text);
 		}
@@ -308,7 +317,7 @@ static void stop(void)
 	uplink_stop();
 	control_close();
 	iface_dev_stop();
-	if (vswitch.dp && vswitch.dp->ops->leave)
+	if (vswitch.dp && vswitch.dp->ops->leave && !is_purging)
 		vswitch.dp->ops->leave(vswitch.dp);
 	config_stop();
 	revalidate_stop();
@@ -338,6 +347,8 @@ static int run(void)
 	if (error)
 		log_err("the event loop failed: %s", strerror(-error));
 	stop();
+	if (is_purging && purge_all(options.rundir))
+		log_warn("not everything could be removed from the kernel");
 	log_info("ended");
 	return error ? 1 : 0;
 }
