@@ -92,6 +92,8 @@ struct bpf_port {
 	uint32_t is_down;    /* its device takes no packets; written by the daemon alone */
 	uint32_t direct_mtu; /* of the other end, see below */
 	uint32_t is_tunnel;  /* its device collects metadata */
+	uint32_t watch;	     /* enum bpf_watch: somebody captures here; written by the daemon alone */
+	uint32_t zero;
 	/*
 	 * The device is a veth whose other end, in another network namespace, has this MAC address (six bytes as in the frame, two zeros):
 	 * what goes there may be put onto it right away. 0: it may not.
@@ -253,11 +255,48 @@ struct bpf_control {
 		magic; /* what bpf_upcall_hdr begins with: tells our packets from what the host's stack sends on the TAP */
 	uint32_t zero;
 	struct bpf_queue queues[BPF_UPCALL_QUEUES];
+	uint32_t watch_len;    /* bytes of a captured packet at most */
+	uint32_t watch_budget; /* what each CPU may spend in BPF_WATCH_WINDOW; see BPF_WATCH_COST */
 };
 
 /** What one CPU has counted. */
 struct bpf_cpu_stats {
 	uint64_t cache_hits, mask_hits, misses, lost;
+	uint64_t n_unwatched; /* packets that were not captured to stay within the budget */
+};
+
+/** bpf_port.watch */
+enum bpf_watch {
+	BPF_WATCH_IN = 1,    /* what comes in and takes the short way, and what became of it */
+	BPF_WATCH_OUT = 2,   /* what is sent */
+	BPF_WATCH_DROPS = 4, /* what came in and was dropped */
+};
+
+/** Time by which the budget for captured packets is cut: nanoseconds >> this. */
+#define BPF_WATCH_WINDOW 23
+/** What a captured packet of so many bytes costs. */
+#define BPF_WATCH_COST(LEN) (256 + (LEN))
+/** The longest capture: a record of the ring is shorter than 64 KiB. */
+#define BPF_WATCH_MAX 65280
+
+enum bpf_sight_kind {
+	BPF_SIGHT_IN,	   /* the bytes of a packet that came in; its fate follows on the same CPU */
+	BPF_SIGHT_FATE,	   /* of the one before; no bytes */
+	BPF_SIGHT_DROPPED, /* came in and was dropped: both in one */
+	BPF_SIGHT_OUT,
+};
+
+/** In front of the bytes of a captured packet, in the ring `sights`. */
+struct bpf_sight {
+	uint64_t ns;	   /* CLOCK_MONOTONIC */
+	uint64_t flow_id;  /* 0: none */
+	uint32_t port;	   /* where it was seen */
+	uint32_t in_port;
+	uint32_t len;	   /* of the packet, without the tag that lies in its metadata */
+	uint32_t gso_size;
+	uint16_t kind;	   /* enum bpf_sight_kind */
+	uint16_t reason;   /* enum drop_reason; 0: forwarded */
+	uint16_t vlan_proto, vlan_tci; /* that tag, host order; 0: none */
 };
 
 /** bpf_upcall_hdr.flags */

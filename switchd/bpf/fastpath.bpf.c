@@ -16,6 +16,7 @@
  *   actions.bpf.h  the flow's operations on the packet
  *   meter.bpf.h    token buckets
  *   tunnel.bpf.h   metadata of tunnels
+ *   watch.bpf.h    packets that somebody captures
  *   upcall.bpf.h   the way to the daemon, and the gate
  */
 #include <linux/bpf.h>
@@ -49,7 +50,7 @@ int vsw_port(struct __sk_buff *skb)
 	struct bpf_port *in;
 	uint32_t slot;
 	uint64_t act;
-	int bad;
+	int bad, verdict;
 
 	if (!dev || !ctl || !s)
 		return TC_ACT_SHOT; /* a device that is being added or taken away: nothing reaches the host's stack */
@@ -63,6 +64,7 @@ int vsw_port(struct __sk_buff *skb)
 		return drop(skb, in, bad);
 
 	slot = s->p.too_deep ? 0 : find_flow(s, ctl, &flow);
+	s->slot = slot;
 	if (!slot || !flow) {
 		s->stats.misses++;
 		return to_daemon(skb, s, in, 0, ctl);
@@ -73,7 +75,12 @@ int vsw_port(struct __sk_buff *skb)
 	if (!gate_is_open(flow))
 		return through_gate(skb, s, in, flow, slot, ctl);
 	account(flow, skb, s);
-	return run_flow(skb, s, in, act);
+	if (!in->watch)
+		return run_flow(skb, s, in, act);
+	watch_in(skb, s, in);
+	verdict = run_flow(skb, s, in, act);
+	watch_end(skb, s);
+	return verdict;
 }
 
 /*

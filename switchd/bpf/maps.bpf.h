@@ -33,6 +33,7 @@ MAP(traffic, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_traffic, BPF_N_PORTS, BPF_
 MAP(meters, BPF_MAP_TYPE_ARRAY, uint32_t, struct dp_meter_slot, BPF_N_METERS, BPF_F_MMAPABLE);
 MAP(tunnels, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_tunnel, BPF_N_TUNNELS, BPF_F_MMAPABLE);
 MAP(control, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_control, 1, BPF_F_MMAPABLE);
+MAP(sights, BPF_MAP_TYPE_PERF_EVENT_ARRAY, uint32_t, uint32_t, 0, 0);
 
 /* Everything about the packet under way; one program at a time runs on a CPU's copy (tc programs do not nest, see redirect). */
 struct scratch {
@@ -44,6 +45,11 @@ struct scratch {
 	uint32_t left_behind;	  /* of the packets before in `key`, see quick.bpf.h */
 	uint32_t n_replaced;	  /* cache entries: which of a bucket is next */
 	uint64_t jiffies, now_ns; /* the coarse clock as it was read in that tick */
+	uint32_t slot;		  /* + 1 of the flow that the packet has */
+	uint32_t is_watched;	  /* its bytes were captured, its fate is still to be told */
+	uint64_t watch_window;	  /* see watch.bpf.h */
+	uint64_t watch_spent;
+	struct bpf_sight sight;
 };
 MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, uint32_t, struct scratch, 1, 0);
 
@@ -53,6 +59,8 @@ static __always_inline struct bpf_port *port_of(uint32_t port)
 {
 	return bpf_map_lookup_elem(&ports, &port);
 }
+
+#include "watch.bpf.h"
 
 /* Bytes of the frame as it is on the wire. */
 static __always_inline uint32_t wire_len(const struct __sk_buff *skb)
@@ -116,6 +124,8 @@ static __always_inline int drop_flags(struct __sk_buff *skb, struct bpf_port *in
 	if (reason < DROP_N_REASONS)
 		__sync_fetch_and_add(&in->drops[reason], 1);
 	note_last_drop(skb, in, reason, flags);
+	if (in->watch)
+		watch_drop(skb, in, reason);
 	return TC_ACT_SHOT;
 }
 

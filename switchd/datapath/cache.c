@@ -233,6 +233,11 @@ bool cache_credit(struct cache_flow *flow, uint64_t n_packets, uint64_t n_bytes,
 	return alive;
 }
 
+uint64_t cache_flow_id(const struct cache_flow *flow)
+{
+	return flow->id;
+}
+
 const struct cache_actions *cache_flow_actions(const struct cache_flow *flow)
 {
 	return rcu_dereference(flow->actions);

@@ -103,6 +103,8 @@ struct cache_flow *cache_lookup(struct cache *cache, struct cache_exact *exact, 
 bool cache_credit(struct cache_flow *flow, uint64_t n_packets, uint64_t n_bytes, uint16_t tcp_flags,
 		  int64_t now_ms) VSW_MUST_USE;
 
+/** cache_flow_id() - as it was put. */
+uint64_t cache_flow_id(const struct cache_flow *flow);
 /** cache_flow_actions() - valid until rcu_read_unlock(). */
 const struct cache_actions *cache_flow_actions(const struct cache_flow *flow);
 

@@ -78,6 +78,8 @@
 
 struct datapath;
 struct loop;
+struct sight;
+struct watch_counts;
 
 #define DP_PORT_NONE UINT32_MAX
 /** Port numbers are below this; 0 is a valid number. */
@@ -263,6 +265,15 @@ struct datapath_ops {
 	 * milliseconds it may be any. Return: 0, -ENOENT, or -ENODATA: none yet.
 	 */
 	int (*port_last_drop)(struct datapath *dp, uint32_t port_no, struct dp_last_drop *drop);
+
+	/** Capture what passes a port (enum watch_what in watch.h), from now on; 0: stop. Return: 0 or -ENOENT. */
+	int (*port_watch)(struct datapath *dp, uint32_t port_no, unsigned int what);
+	/**
+	 * Hand over what the kernel has captured, by @fn, and add what it has not to @counts. NULL: all captured packets come through
+	 * watch_read(). From the thread that captures, as often as it likes. @fn NULL: nobody captures any more.
+	 */
+	void (*watch_poll)(struct datapath *dp, void (*fn)(void *aux, const struct sight *sight), void *aux,
+			   struct watch_counts *counts);
 
 	/**
 	 * New flow, or new actions for the flow with this id (statistics stay).

@@ -12,6 +12,7 @@
 #include "os/loop.h"
 #include "switchd/datapath/dummy_stream.h"
 #include "switchd/datapath/forward.h"
+#include "switchd/datapath/watch.h"
 
 enum { FRONT = EXECUTE_RESERVE + PACKET_HEADROOM };
 
@@ -101,6 +102,7 @@ static void capture(struct dummy_port *port, const struct packet *p)
 }
 
 struct sending {
+	struct dummy_engine *engine;
 	struct dummy_port *port;
 	enum drop_reason drop; /* NONE: taken */
 };
@@ -118,6 +120,8 @@ static int send_frame(void *sending_, struct packet *p)
 		sending->drop = error == -EMSGSIZE ? DROP_TOO_BIG : DROP_TX_QUEUE_FULL;
 	else if (port->dp->captures)
 		capture(port, p);
+	if (!error && forward_is_watched(&port->fp, WATCH_OUT))
+		forward_watch_output(&sending->engine->f, &port->fp, sending->engine->f.x.verdict, p->data, p->len, 0);
 	forward_port_sent(&port->fp, !error, error ? 0 : p->len, !!error);
 	return 0;
 }
@@ -140,7 +144,7 @@ static void send_completed(struct dummy_engine *e, struct sending *sending, cons
 static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 {
 	struct dummy_engine *e = container_of(x, struct dummy_engine, f.x);
-	struct sending sending = {.port = port_by_number(e->dp, port_no)};
+	struct sending sending = {.engine = e, .port = port_by_number(e->dp, port_no)};
 
 	if (!sending.port) {
 		execute_drop(x, DROP_NO_PORT);
@@ -351,6 +355,15 @@ static int dummy_port_last_drop(struct datapath *datapath, uint32_t port_no, str
 	return port ? forward_port_last_drop(&port->fp, drop) : -ENOENT;
 }
 
+static int dummy_port_watch(struct datapath *datapath, uint32_t port_no, unsigned int what)
+{
+	struct dummy_port *port = port_by_number(dummy_dp_of(datapath), port_no);
+
+	if (port)
+		forward_port_watch(&port->fp, what);
+	return port ? 0 : -ENOENT;
+}
+
 /* ---- the daemon's own packets ---- */
 
 static void dp_free(struct dummy_dp *dp)
@@ -454,6 +467,7 @@ const struct datapath_ops datapath_dummy = {
 	.port_del = dummy_port_del,
 	.port_stats = dummy_port_stats,
 	.port_last_drop = dummy_port_last_drop,
+	.port_watch = dummy_port_watch,
 	.flow_put = forward_flow_put,
 	.flow_del = forward_flow_del,
 	.flow_stats = forward_flow_stats,

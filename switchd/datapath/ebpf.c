@@ -54,6 +54,7 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 		return error;
 	}
 	ebpf_flows_init(dp);
+	ebpf_watch_init(dp);
 	ebpf_adopt_begin(dp);
 	error = ebpf_gate_init(dp, err);
 	if (!error)
@@ -89,6 +90,7 @@ static void stop(struct ebpf_dp *dp)
 	user_dp_fini(&dp->user);
 	ebpf_upcall_fini(dp);
 	ebpf_gate_fini(dp);
+	ebpf_watch_fini(dp);
 	ebpf_flows_fini(dp);
 	ebpf_adopt_fini(dp);
 	ebpf_kernel_unload(&dp->kernel);
@@ -470,6 +472,8 @@ const struct datapath_ops datapath_ebpf = {
 	.port_stats = ebpf_port_stats,
 	.port_link = ebpf_port_link,
 	.port_last_drop = ebpf_port_last_drop,
+	.port_watch = ebpf_port_watch,
+	.watch_poll = ebpf_watch_poll,
 	.flow_put = ebpf_flow_put,
 	.flow_del = ebpf_flow_del,
 	.flow_stats = ebpf_flow_stats,

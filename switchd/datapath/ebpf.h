@@ -7,6 +7,7 @@
  *   ebpf_ops.c     datapath actions -> what the program interprets
  *   ebpf_flows.c   which flow lies in which slot of the kernel's table
  *   ebpf_lists.c   which list of operations lies where in the kernel's pool
+ *   ebpf_watch.c   packets that are captured in the kernel
  *   ebpf_last_drop.c  the last packet that a port dropped, as the program noted it
  *   ebpf_slow.c    which flows the daemon runs, and why
  *   ebpf_gate.c    when a new flow's packets may take the short way
@@ -47,6 +48,7 @@
 #define EBPF_QUEUE_LIMIT 16384
 
 struct ebpf_skeleton;
+struct ebpf_watch;
 
 /** The kernel's side. The maps are memory here. */
 struct ebpf_kernel {
@@ -55,7 +57,7 @@ struct ebpf_kernel {
 	bool is_adopted; /**< the maps are a predecessor's */
 	bool is_anew;	 /**< they were of no use, or cannot be pinned: there may be programs that use other ones */
 	int port_program, steer_program, tunnel_program;
-	int small_fd, large_fd, scratch_fd;
+	int small_fd, large_fd, scratch_fd, sights_fd;
 	struct bpf_dev *devs;
 	struct bpf_port *ports;
 	struct bpf_traffic *traffic;
@@ -210,6 +212,9 @@ struct ebpf_dp {
 	pthread_cond_t grace_cond;
 	uint64_t grace_wanted, grace_begun;
 	_Atomic uint64_t grace_over;
+
+	pthread_mutex_t watch_lock; /* guards these two */
+	struct ebpf_watch *watch;   /* NULL: no port is watched */
 };
 
 static inline struct ebpf_dp *ebpf_dp_of(struct datapath *dp)
@@ -291,6 +296,15 @@ void ebpf_list_put(struct ebpf_dp *dp, struct ebpf_list *list);
  * Return: how many those are.
  */
 size_t ebpf_lists_resume(struct ebpf_dp *dp);
+/* ---- ebpf_watch.c ---- */
+
+void ebpf_watch_init(struct ebpf_dp *dp);
+void ebpf_watch_fini(struct ebpf_dp *dp);
+/* As the functions of struct datapath_ops. */
+int ebpf_port_watch(struct datapath *datapath, uint32_t port_no, unsigned int what);
+void ebpf_watch_poll(struct datapath *datapath, void (*fn)(void *aux, const struct sight *sight), void *aux,
+		     struct watch_counts *counts);
+
 /* ---- ebpf_last_drop.c ---- */
 
 /** ebpf_port_last_drop() - as datapath_ops.port_last_drop(): the younger of the program's and the daemon's. */

@@ -135,6 +135,7 @@ static void take_descriptors(struct ebpf_kernel *k, const struct fastpath *f)
 	k->small_fd = bpf_map__fd(f->maps.small);
 	k->large_fd = bpf_map__fd(f->maps.large);
 	k->scratch_fd = bpf_map__fd(f->maps.scratch);
+	k->sights_fd = bpf_map__fd(f->maps.sights);
 }
 
 /*
@@ -271,6 +272,7 @@ void ebpf_kernel_stats(const struct ebpf_kernel *k, struct bpf_cpu_stats *sum)
 			sum->mask_hits += s->mask_hits;
 			sum->misses += s->misses;
 			sum->lost += s->lost;
+			sum->n_unwatched += s->n_unwatched;
 		}
 	}
 	free(values);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "switchd/datapath/watch.h"
 
 static void count(uint64_t *counter)
 {
@@ -27,6 +28,7 @@ void forward_port_init(struct forward_port *port, uint32_t port_no)
 	port->stats = (struct dp_port_stats){0};
 	port->last_drop = (struct dp_last_drop){.reason = DROP_NONE};
 	port->is_listed = false;
+	port->watch = 0;
 	pthread_mutex_init(&port->lock, NULL);
 	waiting_queue_init(&port->queue);
 }
@@ -83,6 +85,11 @@ void forward_port_sent(struct forward_port *port, uint64_t n_packets, uint64_t n
 	port->stats.tx_bytes += n_bytes;
 	port->stats.tx_dropped += n_dropped;
 	pthread_mutex_unlock(&port->lock);
+}
+
+void forward_port_watch(struct forward_port *port, unsigned int what)
+{
+	__atomic_store_n(&port->watch, what, __ATOMIC_RELAXED);
 }
 
 static bool rewrites(const struct cache_actions *actions)
@@ -168,6 +175,7 @@ static bool run_flow(struct forwarder *f, struct packet *p, const struct pkt_key
 
 	if (!flow || !cache_credit(flow, 1, p->len, tcp_flags_of(key), f->now_ms))
 		return false;
+	f->served_id = cache_flow_id(flow);
 	actions = cache_flow_actions(flow);
 	execute_actions(&f->x, p, held, actions->data, actions->len);
 	return true;
@@ -293,6 +301,7 @@ static void run_all(struct forwarder *f, size_t n)
 void forward_batch(struct forwarder *f, struct forward_port *port, size_t n)
 {
 	uint64_t n_bytes = 0;
+	bool watched;
 
 	f->port = port;
 	f->now_ms = clock_now_ms();
@@ -305,7 +314,12 @@ void forward_batch(struct forwarder *f, struct forward_port *port, size_t n)
 
 	rcu_read_lock();
 	classify_all(f, n);
+	watched = forward_is_watched(port, WATCH_IN | WATCH_DROPS);
+	if (watched)
+		forward_watch_begin(f, port, n);
 	run_all(f, n);
+	if (watched)
+		forward_watch_end(f, port, n);
 
 	pthread_mutex_lock(&port->lock);
 	port->stats.rx_packets += n;
@@ -372,6 +386,7 @@ static bool serve_one(struct forwarder *f, struct forward_port *port)
 	uint8_t head[DP_LAST_DROP_BYTES];
 	struct forward_frame frame = {head, w->packet.len};
 	struct verdict verdict = {0};
+	struct sight *sight = NULL;
 	bool asked;
 
 	f->port = port;
@@ -380,8 +395,13 @@ static bool serve_one(struct forwarder *f, struct forward_port *port)
 	f->again = &again;
 	f->x.verdict = &verdict;
 	f->x.n_recirc = w->n_recirc;
+	f->served_id = 0;
 	memcpy(head, w->packet.data, MIN(w->packet.len, sizeof head));
+	if (forward_is_watched(port, WATCH_IN | WATCH_DROPS))
+		sight = forward_watch_waiting(port, w);
 	asked = serve(f, w);
+	if (sight)
+		forward_watch_served(f, port, sight, &verdict);
 	f->x.n_recirc = 0;
 	f->again = NULL;
 	waiting_push_front(&port->queue, again);

@@ -33,6 +33,7 @@
 #define FORWARD_MAX_METERS 262144
 
 struct forwarder;
+struct sight;
 
 /** What all threads of a datapath share. */
 struct forward_shared {
@@ -61,6 +62,7 @@ struct forward_port {
 	struct waiting_queue queue;
 	struct cds_list_head node; /**< in forwarder.waiting_ports while the queue is not empty */
 	bool is_listed;
+	unsigned int watch; /**< enum watch_what (watch.h); written by the main thread, read relaxed */
 };
 
 /** Where a packet was when it came in: actions move what they use up. */
@@ -82,6 +84,7 @@ struct forwarder {
 	struct forward_port *port; /**< it came from */
 	uint32_t hash;		   /**< of its flow */
 	struct waiting **again;	   /**< while a queue is served: end of the list of what must wait again */
+	uint64_t served_id;	   /**< the flow of a packet that had waited, 0: none; for watching */
 
 	/* The batch at hand. */
 	struct packet packets[FORWARD_BATCH];
@@ -90,6 +93,7 @@ struct forwarder {
 	struct cache_flow *flows[FORWARD_BATCH];
 	uint32_t hashes[FORWARD_BATCH];
 	struct pkt_key keys[FORWARD_BATCH];
+	struct sight *sights[FORWARD_BATCH]; /**< while the port is watched */
 
 	pthread_mutex_t posted_lock;
 	struct forward_job *posted, **posted_tail; /**< guarded by posted_lock, as is: */
@@ -120,6 +124,8 @@ void forward_port_stats(struct forward_port *port, struct dp_port_stats *stats);
 int forward_port_last_drop(struct forward_port *port, struct dp_last_drop *drop);
 /** forward_port_lost() - count a frame that was received, and dropped before it could become a packet. @frame: its head; NULL: unknown. */
 void forward_port_lost(struct forward_port *port, enum drop_reason reason, const struct forward_frame *frame);
+/** forward_port_watch() - as datapath_ops.port_watch(). */
+void forward_port_watch(struct forward_port *port, unsigned int what);
 /** forward_port_sent() - count copies that left through the port, and those that its device did not take. */
 void forward_port_sent(struct forward_port *port, uint64_t n_packets, uint64_t n_bytes, uint64_t n_dropped);
 
@@ -178,6 +184,26 @@ void forward_flow_invalidate_all(struct datapath *datapath);
 /** forward_stats() - of the table and of the threads' engines. */
 void forward_stats(const struct forward_dp *dp, const struct forwarder *const forwarders[], size_t n,
 		   struct dp_stats *stats);
+
+/**
+ * forward_watch_output() - a packet was sent through a port that is watched (WATCH_OUT)
+ * @v: the verdict that it belongs to
+ * @bytes: @len of them, as they were sent
+ */
+void forward_watch_output(const struct forwarder *f, const struct forward_port *out, const struct verdict *v,
+			  const void *bytes, uint32_t len, uint32_t gso_size);
+/** forward_is_watched() - for @what (enum watch_what)? */
+static inline bool forward_is_watched(const struct forward_port *port, unsigned int what)
+{
+	return unlikely(__atomic_load_n(&port->watch, __ATOMIC_RELAXED) & what);
+}
+
+/* Of forward.c to forward_watch.c: before a batch's actions run, and behind them; the same for one packet that waited. */
+void forward_watch_begin(struct forwarder *f, const struct forward_port *port, size_t n);
+void forward_watch_end(struct forwarder *f, const struct forward_port *port, size_t n);
+struct sight *forward_watch_waiting(const struct forward_port *port, const struct waiting *w);
+void forward_watch_served(const struct forwarder *f, const struct forward_port *port, struct sight *s,
+			  const struct verdict *v);
 
 /** forward_port_purge() - forget what waits; the port is going away. */
 void forward_port_purge(struct forwarder *f, struct forward_port *port);

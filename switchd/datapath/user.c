@@ -191,6 +191,16 @@ static int user_port_last_drop(struct datapath *datapath, uint32_t port_no, stru
 	return port ? forward_port_last_drop(&port->fp, drop) : -ENOENT;
 }
 
+int user_port_watch(struct datapath *datapath, uint32_t port_no, unsigned int what)
+{
+	struct user_dp *dp = user_dp_of(datapath);
+	struct user_port *port = port_no < DP_MAX_PORTS ? dp->ports[port_no] : NULL;
+
+	if (port)
+		forward_port_watch(&port->fp, what);
+	return port ? 0 : -ENOENT;
+}
+
 /* ---- the rest ---- */
 
 /* In the thread of the port that the packet counts for; any, when it comes from none. */
@@ -232,6 +242,7 @@ const struct datapath_ops datapath_user = {
 	.port_del = user_port_del,
 	.port_stats = user_port_stats,
 	.port_last_drop = user_port_last_drop,
+	.port_watch = user_port_watch,
 	.flow_put = forward_flow_put,
 	.flow_del = forward_flow_del,
 	.flow_stats = forward_flow_stats,

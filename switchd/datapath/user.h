@@ -109,6 +109,7 @@ struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct a
 
 /* Operations that another datapath over these threads may take as they are. */
 int user_port_del(struct datapath *datapath, uint32_t port_no);
+int user_port_watch(struct datapath *datapath, uint32_t port_no, unsigned int what);
 int user_execute(struct datapath *datapath, struct packet *packet, const void *actions, size_t actions_len);
 void user_stats(struct datapath *datapath, struct dp_stats *stats);
 

@@ -6,6 +6,7 @@
 #include <urcu.h>
 
 #include "base/util.h"
+#include "switchd/datapath/watch.h"
 
 _Static_assert(AFPACKET_RESERVE <= EXECUTE_RESERVE, "every packet has room for the header");
 _Static_assert((int)PACKET_F_CSUM_PARTIAL == VIRTIO_NET_HDR_F_NEEDS_CSUM, "the flags are virtio's");
@@ -52,6 +53,14 @@ static size_t send_with_priority(struct user_thread *t, const struct user_port *
 	return afpacket_send_prio(t->prio, port->socket, priority, iovs, n, errors);
 }
 
+static void watch_output(const struct user_thread *t, const struct user_port *port, const struct user_frame *frame)
+{
+	const struct afpacket_vnet *vnet = frame->iov.iov_base;
+	uint32_t len = (uint32_t)(frame->iov.iov_len - sizeof *vnet);
+
+	forward_watch_output(&t->f, &port->fp, frame->verdict, (const uint8_t *)(vnet + 1), len, vnet->gso_size);
+}
+
 /* Sends the first frames of the list, a batch of one priority at most. Return: the rest of it. */
 static struct user_frame *send_batch(struct user_thread *t, struct user_port *port, struct user_frame *first)
 {
@@ -60,6 +69,7 @@ static struct user_frame *send_batch(struct user_thread *t, struct user_port *po
 	int errors[AFPACKET_BATCH];
 	uint64_t n_bytes = 0;
 	struct user_frame *frame = first;
+	bool watched = forward_is_watched(&port->fp, WATCH_OUT);
 	size_t n = 0, n_sent;
 
 	do {
@@ -76,6 +86,8 @@ static struct user_frame *send_batch(struct user_thread *t, struct user_port *po
 		note_result(frame->verdict, errors[i]);
 		if (!errors[i])
 			n_bytes += frame->iov.iov_len - sizeof(struct afpacket_vnet);
+		if (watched && !errors[i])
+			watch_output(t, port, frame);
 	}
 	forward_port_sent(&port->fp, n_sent, n_bytes, n - n_sent);
 	return frame;
