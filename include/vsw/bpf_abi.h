@@ -42,7 +42,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 9
+#define VSW_BPF_ABI 1
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
