@@ -72,6 +72,7 @@ static inline struct harness *harness_new(uint64_t ram)
 		abort();
 	h->m.ops = &ops;
 	h->m.name = "test";
+	CDS_INIT_LIST_HEAD(&h->m.hooks);
 	h->m.pio = bus_new();
 	h->m.mmio = bus_new();
 	h->m.pci = pci_bus_new(&h->m);

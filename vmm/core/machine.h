@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <urcu/list.h>
+
 #include "base/util.h"
 
 struct bus;
@@ -52,6 +54,13 @@ struct machine_ops {
 	void (*event)(struct machine *m, enum machine_event event);
 };
 
+/** A device that is on no bus with a reset of its own (board devices): called at each reset of the machine. Embedded, owned by the device. */
+struct machine_hook {
+	struct cds_list_head node; /* in machine.hooks */
+	void (*reset)(void *aux);
+	void *aux;
+};
+
 struct machine {
 	const struct machine_ops *ops;
 	struct guest_memory *memory;
@@ -59,7 +68,21 @@ struct machine {
 	struct pci_bus *pci;
 	struct loop *loop; /**< main loop: control socket, timers of slow devices */
 	const char *name;  /**< of the guest: for messages */
+	struct cds_list_head hooks;
 };
+
+/** machine_add_hook() - main thread. */
+static inline void machine_add_hook(struct machine *m, struct machine_hook *hook, void (*reset)(void *aux), void *aux)
+{
+	hook->reset = reset;
+	hook->aux = aux;
+	cds_list_add_tail(&hook->node, &m->hooks);
+}
+
+static inline void machine_del_hook(struct machine_hook *hook)
+{
+	cds_list_del(&hook->node);
+}
 
 static inline void machine_set_line(struct machine *m, unsigned int gsi, bool level)
 {

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * vsw-vmm: one process, one guest.
+ *
+ * The main thread runs the loop (control, console, timers), each virtual CPU has a thread, devices work in I/O threads. The process ends with its guest: 0 when
+ * that has switched itself off, 1 after an error, or what the guest wrote to the debug exit port.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <urcu.h>
+
+#include "base/log.h"
+#include "os/loop.h"
+#include "vmm/board.h"
+#include "vmm/core/acpi.h"
+#include "vmm/core/boot.h"
+#include "vmm/core/vm.h"
+#include "vmm/options.h"
+
+LOG_MODULE(vmm);
+
+struct guest {
+	struct options options;
+	struct loop *loop;
+	struct vm *vm;
+	struct board board;
+	struct boot_image image;
+	struct loop_fd signals;
+	int signal_fd, status;
+};
+
+static int boot(void *aux, struct vm *vm)
+{
+	struct guest *guest = aux;
+	struct guest_memory *memory = vm_machine(vm)->memory;
+	uint64_t rsdp = acpi_build(memory, guest->options.n_cpus);
+	struct vm_entry entry;
+	struct errtext err;
+	int error = boot_load(&guest->image, memory, rsdp, &entry, &err);
+
+	if (error)
+		log_err("%s", err.text);
+	else
+		vm_set_entry(vm, &entry);
+	return error;
+}
+
+static void stopped(void *aux, struct vm *vm, enum vm_stop reason)
+{
+	struct guest *guest = aux;
+
+	guest->status = reason == VM_STOP_POWEROFF ? 0 : reason == VM_STOP_PANIC ? vm_exit_code(vm) : 1;
+	loop_quit(guest->loop);
+}
+
+static void on_signal(struct loop_fd *self, uint32_t events)
+{
+	struct guest *guest = container_of(self, struct guest, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(guest->signal_fd, &info, sizeof info) != sizeof info)
+		return;
+	log_info("%s: ended by signal %u", guest->options.name, info.ssi_signo);
+	guest->status = 1;
+	loop_quit(guest->loop);
+}
+
+static int watch_signals(struct guest *guest, struct errtext *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	guest->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (guest->signal_fd < 0 || loop_add_fd(guest->loop, &guest->signals, guest->signal_fd, EPOLLIN, on_signal))
+		return errtext_set(err, EMFILE, "signals: no descriptor is left");
+	return 0;
+}
+
+static int start(struct guest *guest, struct errtext *err)
+{
+	const struct options *o = &guest->options;
+	struct vm_config config = {
+		.name = o->name,
+		.n_cpus = o->n_cpus,
+		.memory = o->memory,
+		.loop = guest->loop,
+		.no_reboot = o->no_reboot,
+		.boot = boot,
+		.stopped = stopped,
+		.aux = guest,
+	};
+	int error = watch_signals(guest, err);
+
+	if (!error)
+		error = boot_image_open(&guest->image, o->kernel, o->initrd, o->append, err);
+	if (!error)
+		error = vm_new(&config, &guest->vm, err);
+	if (!error)
+		error = board_init(&guest->board, vm_machine(guest->vm), err);
+	if (!error && vm_start(guest->vm))
+		error = errtext_set(err, EINVAL, "%s: it cannot be started", o->name);
+	return error;
+}
+
+static void finish(struct guest *guest)
+{
+	if (guest->vm) {
+		vm_pause(guest->vm);
+		board_fini(&guest->board);
+		vm_free(guest->vm);
+	}
+	boot_image_close(&guest->image);
+	if (guest->signal_fd >= 0)
+		close(guest->signal_fd);
+	loop_free(guest->loop);
+}
+
+int main(int argc, char *argv[])
+{
+	struct guest guest = {.signal_fd = -1};
+	struct errtext err = {0};
+	int error = options_parse(&guest.options, argc, argv, &err);
+
+	if (error > 0)
+		return 0;
+	if (!error) {
+		urcu_memb_register_thread();
+		guest.loop = loop_new();
+		error = guest.loop ? start(&guest, &err) : errtext_set(&err, errno, "no descriptor is left");
+	}
+	if (!error)
+		loop_run(guest.loop);
+	else
+		fprintf(stderr, "vsw-vmm: %s\n", err.text);
+	finish(&guest);
+	return error ? 1 : guest.status;
+}

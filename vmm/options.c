@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Options of vsw-vmm: one table, from which --help is printed, too. */
+#include "vmm/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/core/vm.h"
+#include "vsw/version.h"
+
+struct option_row {
+	const char *name, *arg, *help;
+	int (*set)(struct options *o, const char *value, struct errtext *err);
+};
+
+static int set_name(struct options *o, const char *value, struct errtext *err)
+{
+	if (!*value || strlen(value) > 63 || strpbrk(value, "/ \t\n"))
+		return errtext_set(err, EINVAL,
+				   "--name %s: 1 to 63 characters without blanks and slashes were expected", value);
+	o->name = value;
+	return 0;
+}
+
+static int set_cpus(struct options *o, const char *value, struct errtext *err)
+{
+	uint64_t n;
+
+	if (!str_to_uint(value, 10, VM_MAX_CPUS, &n) || !n)
+		return errtext_set(err, EINVAL, "--cpus %s: a number from 1 to %d was expected", value, VM_MAX_CPUS);
+	o->n_cpus = (unsigned int)n;
+	return 0;
+}
+
+/* "512M", "4G"; without a unit MiB. */
+static int set_memory(struct options *o, const char *value, struct errtext *err)
+{
+	char digits[24];
+	size_t len = strlen(value);
+	unsigned int shift = 20;
+	uint64_t n;
+
+	if (len && strchr("MmGg", value[len - 1]))
+		shift = strchr("Gg", value[--len]) ? 30 : 20;
+	if (!len || len >= sizeof digits)
+		return errtext_set(err, EINVAL, "--memory %s: a size such as 512M or 4G was expected", value);
+	memcpy(digits, value, len);
+	digits[len] = '\0';
+	if (!str_to_uint(digits, 10, UINT64_MAX >> shift, &n) || !n)
+		return errtext_set(err, EINVAL, "--memory %s: a size such as 512M or 4G was expected", value);
+	o->memory.size = n << shift;
+	return 0;
+}
+
+static int set_kernel(struct options *o, const char *value, struct errtext *err)
+{
+	(void)err;
+	o->kernel = value;
+	return 0;
+}
+
+static int set_initrd(struct options *o, const char *value, struct errtext *err)
+{
+	(void)err;
+	o->initrd = value;
+	return 0;
+}
+
+static int set_append(struct options *o, const char *value, struct errtext *err)
+{
+	(void)err;
+	o->append = value;
+	return 0;
+}
+
+static int set_no_reboot(struct options *o, const char *value, struct errtext *err)
+{
+	(void)value, (void)err;
+	o->no_reboot = true;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{"name", "NAME", "the guest's name", set_name},
+	{"cpus", "N", "virtual CPUs (1)", set_cpus},
+	{"memory", "SIZE", "RAM, such as 512M or 4G (512M)", set_memory},
+	{"kernel", "FILE", "bzImage, or vmlinux with a PVH entry", set_kernel},
+	{"initrd", "FILE", "initial RAM disk", set_initrd},
+	{"append", "TEXT", "kernel command line", set_append},
+	{"no-reboot", NULL, "end instead of a reset", set_no_reboot},
+};
+
+enum { OPT_HELP = 1000, OPT_VERSION };
+
+static void print_help(void)
+{
+	printf("usage: vsw-vmm --name NAME --kernel FILE [OPTION...]\nOne guest under KVM.\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		printf("  --%-10s %-6s %s\n", rows[i].name, rows[i].arg ? rows[i].arg : "", rows[i].help);
+	printf("  --%-10s %-6s %s\n  --%-10s %-6s %s\n", "help", "", "this text", "version", "", "the version");
+}
+
+static int parse_all(struct options *o, int argc, char *argv[], const struct option *table, struct errtext *err)
+{
+	int c, error = 0;
+
+	opterr = 0;
+	while (!error && (c = getopt_long(argc, argv, ":", table, NULL)) != -1) {
+		if (c == OPT_HELP) {
+			print_help();
+			return 1;
+		}
+		if (c == OPT_VERSION) {
+			puts("vsw-vmm " VSW_VERSION);
+			return 1;
+		}
+		if (c == ':')
+			return errtext_set(err, EINVAL, "%s: it needs a value; see --help", argv[optind - 1]);
+		if (c == '?')
+			return errtext_set(err, EINVAL, "%s: no such option; see --help", argv[optind - 1]);
+		error = rows[c].set(o, optarg, err);
+	}
+	if (!error && optind < argc)
+		error = errtext_set(err, EINVAL, "%s: no argument was expected; see --help", argv[optind]);
+	return error;
+}
+
+int options_parse(struct options *o, int argc, char *argv[], struct errtext *err)
+{
+	struct option table[ARRAY_SIZE(rows) + 3] = {0};
+	int error;
+
+	*o = (struct options){.n_cpus = 1, .memory = {.size = 512ull << 20, .numa_node = -1}};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		table[i] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL, (int)i};
+	table[ARRAY_SIZE(rows)] = (struct option){"help", no_argument, NULL, OPT_HELP};
+	table[ARRAY_SIZE(rows) + 1] = (struct option){"version", no_argument, NULL, OPT_VERSION};
+	error = parse_all(o, argc, argv, table, err);
+	if (!error && !o->name)
+		error = errtext_set(err, EINVAL, "--name: the guest needs a name; see --help");
+	if (!error && !o->kernel)
+		error = errtext_set(err, EINVAL, "--kernel: a file to boot was expected; see --help");
+	return error;
+}
