@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <urcu.h>
@@ -61,12 +62,12 @@ static void stopped(void *aux, struct vm *vm, enum vm_stop reason)
 static void on_signal(struct loop_fd *self, uint32_t events)
 {
 	struct guest *guest = container_of(self, struct guest, signals);
-	struct signalfd_siginfo info;
+	struct signalfd_siginfo info = {0};
 
 	(void)events;
-	if (read(guest->signal_fd, &info, sizeof info) != sizeof info)
+	if (read(guest->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
 		return;
-	log_info("%s: ended by signal %u", guest->options.name, info.ssi_signo);
+	log_info("%s: ended by signal %d", guest->options.name, (int)info.ssi_signo);
 	guest->status = 1;
 	loop_quit(guest->loop);
 }
