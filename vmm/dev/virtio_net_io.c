@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * virtio-net without vhost: packets between rings and backend, in the pair's I/O thread.
+ *
+ * Nothing is copied here: the backend reads from and writes into the guest's buffers. What a guest puts into a packet's header is judged by the kernel
+ * behind the backend, which takes a copy of it first.
+ *
+ * To the guest: chains are taken from the ring before it is known how long the packet is, and those not needed are given back. A ring that holds less
+ * than the longest packet is served through a buffer of ours.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "vmm/core/iothread.h"
+#include "vmm/dev/virtio_net_impl.h"
+
+/** Packets before others have their turn. */
+#define BATCH 64
+#define MAX_IOV 1024 /* of one readv() */
+#define ETH_HEADER 14
+#define PEEK (sizeof(struct net_hdr) + 18) /* what the filter looks at */
+
+static void add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static struct virtqueue *rx_queue(struct net_pair *pair)
+{
+	return &pair->net->dev.queues[2 * pair->index];
+}
+
+static struct virtqueue *tx_queue(struct net_pair *pair)
+{
+	return &pair->net->dev.queues[2 * pair->index + 1];
+}
+
+/* ---- scattered bytes ---- */
+
+static size_t copy_from_iov(const struct iovec *iov, size_t n, void *dst, size_t len)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < n && done < len; i++) {
+		size_t part = MIN(iov[i].iov_len, len - done);
+
+		memcpy((char *)dst + done, iov[i].iov_base, part);
+		done += part;
+	}
+	return done;
+}
+
+static size_t copy_to_iov(const struct iovec *iov, size_t n, size_t skip, const void *src, size_t len)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < n && done < len; i++) {
+		size_t part;
+
+		if (skip >= iov[i].iov_len) {
+			skip -= iov[i].iov_len;
+			continue;
+		}
+		part = MIN(iov[i].iov_len - skip, len - done);
+		memcpy((char *)iov[i].iov_base + skip, (const char *)src + done, part);
+		done += part;
+		skip = 0;
+	}
+	return done;
+}
+
+/* ---- to the guest ---- */
+
+/* The longest packet that the backend may have for us. */
+static size_t longest_packet(const struct virtio_net *net)
+{
+	const uint64_t big = 1ull << NET_F_GUEST_TSO4 | 1ull << NET_F_GUEST_TSO6 | 1ull << NET_F_GUEST_UFO |
+			     1ull << NET_F_GUEST_USO4 | 1ull << NET_F_GUEST_USO6;
+
+	return net->dev.features & big ? 65536 + sizeof(struct net_hdr) + 18
+				       : net->be->mtu + sizeof(struct net_hdr) + 18;
+}
+
+static void give_back(struct net_pair *pair, unsigned int from, unsigned int n)
+{
+	while (n > from)
+		virtqueue_unpop(rx_queue(pair), &pair->rx_chains[--n]);
+}
+
+/* Take chains for one packet of any length. Return: how many; 0: there are none. @room: bytes in them. */
+static unsigned int take_chains(struct net_pair *pair, size_t *room)
+{
+	bool mergeable = virtio_has(&pair->net->dev, NET_F_MRG_RXBUF);
+	size_t need = longest_packet(pair->net);
+	unsigned int n = 0;
+
+	*room = 0;
+	while (n < (mergeable ? ARRAY_SIZE(pair->rx_chains) : 1) && *room < need) {
+		int result = virtqueue_pop(rx_queue(pair), &pair->rx_chains[n]);
+
+		if (result < 0) {
+			virtio_broken(&pair->net->dev, "its receive queue is broken");
+			return 0;
+		}
+		if (!result)
+			break;
+		*room += pair->rx_chains[n++].in_len;
+	}
+	return n;
+}
+
+static size_t gather(const struct net_pair *pair, unsigned int n_chains, struct iovec iov[MAX_IOV])
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < n_chains; i++) {
+		const struct vq_chain *chain = &pair->rx_chains[i];
+
+		for (unsigned int k = 0; k < chain->n_in && n < MAX_IOV; k++)
+			iov[n++] = chain->iov[chain->n_out + k];
+	}
+	return n;
+}
+
+/* Receive into the chains, or through a buffer when they may be too small. Return: bytes, or -errno; -EMSGSIZE: it did not fit. */
+static ssize_t receive(struct net_pair *pair, const struct iovec *iov, size_t n, size_t room)
+{
+	struct net_backend *be = pair->net->be;
+	static __thread uint8_t bounce[NET_PACKET_MAX];
+	struct iovec whole = {bounce, sizeof bounce};
+	ssize_t len;
+
+	if (room >= longest_packet(pair->net))
+		return be->ops->receive(be, pair->index, iov, n);
+	len = be->ops->receive(be, pair->index, &whole, 1);
+	if (len < 0)
+		return len;
+	return copy_to_iov(iov, n, 0, bounce, (size_t)len) == (size_t)len ? len : -EMSGSIZE;
+}
+
+static bool is_wanted(struct net_pair *pair, const struct iovec *iov, size_t n, size_t len)
+{
+	uint8_t head[PEEK];
+	size_t got = copy_from_iov(iov, n, head, MIN(len, sizeof head));
+
+	if (got < sizeof(struct net_hdr) + ETH_HEADER)
+		return false;
+	return net_filter_wants(&pair->net->filter, head + sizeof(struct net_hdr), got - sizeof(struct net_hdr),
+				virtio_has(&pair->net->dev, NET_F_CTRL_VLAN));
+}
+
+/* Hand @len bytes in the first of @n chains over; the others go back. */
+static void deliver(struct net_pair *pair, unsigned int n, size_t len, const struct iovec *iov, size_t n_iov)
+{
+	const struct vq_chain *used[ARRAY_SIZE(pair->rx_chains)];
+	uint32_t lens[ARRAY_SIZE(pair->rx_chains)];
+	unsigned int n_used = 0;
+	le16 num_buffers;
+
+	for (size_t left = len; left && n_used < n; n_used++) {
+		used[n_used] = &pair->rx_chains[n_used];
+		lens[n_used] = (uint32_t)MIN(left, pair->rx_chains[n_used].in_len);
+		left -= lens[n_used];
+	}
+	give_back(pair, n_used, n);
+	num_buffers = cpu_to_le16((uint16_t)n_used);
+	copy_to_iov(iov, n_iov, offsetof(struct net_hdr, num_buffers), &num_buffers, sizeof num_buffers);
+	virtqueue_push_many(rx_queue(pair), used, lens, n_used);
+	add(&pair->stats.rx_packets, 1);
+	add(&pair->stats.rx_bytes, len - sizeof(struct net_hdr));
+}
+
+/* Return: whether there may be more. */
+static bool receive_one(struct net_pair *pair)
+{
+	struct iovec iov[MAX_IOV];
+	size_t room, n_iov;
+	unsigned int n = take_chains(pair, &room);
+	ssize_t len;
+
+	if (!n) {
+		pair->rx_starved = !virtqueue_enable_kicks(rx_queue(pair));
+		return !pair->rx_starved;
+	}
+	n_iov = gather(pair, n, iov);
+	len = receive(pair, iov, n_iov, room);
+	if (len >= 0 && is_wanted(pair, iov, n_iov, (size_t)len)) {
+		deliver(pair, n, (size_t)len, iov, n_iov);
+		return true;
+	}
+	give_back(pair, 0, n);
+	if (len >= 0)
+		add(&pair->stats.rx_filtered, 1);
+	else if (len == -EMSGSIZE)
+		add(&pair->stats.rx_no_buffer, 1);
+	return len >= 0 || len == -EMSGSIZE;
+}
+
+static void receive_packets(struct net_pair *pair)
+{
+	uint64_t before = pair->stats.rx_packets;
+	unsigned int n = 0;
+
+	virtqueue_disable_kicks(rx_queue(pair));
+	while (n < BATCH && receive_one(pair))
+		n++;
+	if (pair->stats.rx_packets != before)
+		virtio_interrupt(&pair->net->dev, 2 * pair->index);
+}
+
+/* ---- from the guest ---- */
+
+/* Return: 1: sent or dropped, the chain is done with; 0: there is no room now. */
+static int send_chain(struct net_pair *pair, const struct vq_chain *chain)
+{
+	struct net_backend *be = pair->net->be;
+	int error = -EINVAL;
+
+	if (chain->out_len >= sizeof(struct net_hdr) + ETH_HEADER && chain->out_len <= NET_PACKET_MAX)
+		error = be->ops->send(be, pair->index, chain->iov, chain->n_out);
+	if (error == -EAGAIN)
+		return 0;
+	if (error) {
+		add(&pair->stats.tx_errors, 1);
+		return 1;
+	}
+	add(&pair->stats.tx_packets, 1);
+	add(&pair->stats.tx_bytes, chain->out_len - sizeof(struct net_hdr));
+	return 1;
+}
+
+/* Return: whether there may be more. */
+static bool send_one(struct net_pair *pair)
+{
+	struct virtqueue *vq = tx_queue(pair);
+
+	if (!pair->has_chain) {
+		int result = virtqueue_pop(vq, &pair->tx_chain);
+
+		if (result < 0)
+			virtio_broken(&pair->net->dev, "its transmit queue is broken");
+		if (result <= 0)
+			return result == 0 && virtqueue_enable_kicks(vq);
+	}
+	pair->has_chain = !send_chain(pair, &pair->tx_chain);
+	pair->tx_blocked = pair->has_chain;
+	if (!pair->has_chain)
+		virtqueue_push(vq, &pair->tx_chain, 0);
+	return !pair->has_chain;
+}
+
+/* Return: whether the batch was full, so that there may be more. */
+static bool send_packets(struct net_pair *pair)
+{
+	unsigned int n = 0;
+
+	virtqueue_disable_kicks(tx_queue(pair));
+	while (n < BATCH && send_one(pair))
+		n++;
+	if (n)
+		virtio_interrupt(&pair->net->dev, 2 * pair->index + 1);
+	return n == BATCH;
+}
+
+/* ---- the thread ---- */
+
+static void update_events(struct net_pair *pair)
+{
+	uint32_t events = (pair->rx_starved ? 0 : EPOLLIN) | (pair->tx_blocked ? EPOLLOUT : 0);
+
+	if (pair->thread && pair->tap.fd_plus_1)
+		loop_set_events(iothread_loop(pair->thread), &pair->tap, events);
+}
+
+void net_io_kick(struct net_pair *pair, bool is_tx)
+{
+	const uint64_t one = 1;
+
+	if (!is_tx) {
+		pair->rx_starved = false;
+		receive_packets(pair);
+	} else if (send_packets(pair) && pair->thread) {
+		/* Others first, then again. */
+		if (write(pair->net->dev.kick_fds[2 * pair->index + 1], &one, sizeof one) != sizeof one)
+			return; /* it is signalled already */
+	}
+	update_events(pair);
+}
+
+static void tap_ready(struct loop_fd *self, uint32_t events)
+{
+	struct net_pair *pair = container_of(self, struct net_pair, tap);
+
+	if (events & EPOLLOUT && pair->tx_blocked)
+		net_io_kick(pair, true);
+	if (events & ~(uint32_t)EPOLLOUT && !pair->rx_starved)
+		receive_packets(pair);
+	update_events(pair);
+}
+
+static void kick_ready(struct net_pair *pair, bool is_tx)
+{
+	uint64_t n;
+
+	if (read(pair->net->dev.kick_fds[2 * pair->index + is_tx], &n, sizeof n) == sizeof n)
+		net_io_kick(pair, is_tx);
+}
+
+static void rx_kick_ready(struct loop_fd *self, uint32_t events)
+{
+	(void)events;
+	kick_ready(container_of(self, struct net_pair, rx_kick), false);
+}
+
+static void tx_kick_ready(struct loop_fd *self, uint32_t events)
+{
+	(void)events;
+	kick_ready(container_of(self, struct net_pair, tx_kick), true);
+}
+
+static void watch(void *aux)
+{
+	struct net_pair *pair = aux;
+	struct loop *loop = iothread_loop(pair->thread);
+	const int *kicks = &pair->net->dev.kick_fds[2 * pair->index];
+
+	if (loop_add_fd(loop, &pair->tap, pair->net->be->fds[pair->index], EPOLLIN, tap_ready) ||
+	    loop_add_fd(loop, &pair->rx_kick, kicks[0], EPOLLIN, rx_kick_ready) ||
+	    loop_add_fd(loop, &pair->tx_kick, kicks[1], EPOLLIN, tx_kick_ready))
+		virtio_broken(&pair->net->dev, "no descriptor is left for its queues");
+}
+
+static void unwatch(void *aux)
+{
+	struct net_pair *pair = aux;
+	struct loop *loop = iothread_loop(pair->thread);
+
+	loop_del_fd(loop, &pair->tap);
+	loop_del_fd(loop, &pair->rx_kick);
+	loop_del_fd(loop, &pair->tx_kick);
+}
+
+int net_io_start(struct net_pair *pair)
+{
+	pair->rx_starved = pair->tx_blocked = pair->has_chain = false;
+	if (pair->thread)
+		iothread_run(pair->thread, watch, pair);
+	return 0;
+}
+
+void net_io_stop(struct net_pair *pair)
+{
+	if (pair->thread)
+		iothread_run(pair->thread, unwatch, pair);
+}

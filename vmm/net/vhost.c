@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/* vhost-net. */
+#include "vmm/net/vhost.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vhost.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "vmm/core/memory.h"
+
+struct vhost_net {
+	int fd;
+	uint64_t features;
+	bool is_running;
+};
+
+static int set_memory(struct vhost_net *vhost, const struct guest_memory *memory)
+{
+	size_t size = sizeof(struct vhost_memory) + memory->n_regions * sizeof(struct vhost_memory_region);
+	struct vhost_memory *table = xzalloc(size);
+	int error = 0;
+
+	table->nregions = (uint32_t)memory->n_regions;
+	for (size_t i = 0; i < memory->n_regions; i++) {
+		table->regions[i].guest_phys_addr = memory->regions[i].gpa;
+		table->regions[i].memory_size = memory->regions[i].size;
+		table->regions[i].userspace_addr = (uintptr_t)memory->regions[i].host;
+	}
+	if (ioctl(vhost->fd, VHOST_SET_MEM_TABLE, table) < 0)
+		error = -errno;
+	free(table);
+	return error;
+}
+
+int vhost_net_new(const struct guest_memory *memory, struct vhost_net **result, struct errtext *err)
+{
+	struct vhost_net *vhost = xzalloc(sizeof *vhost);
+	int error = 0;
+
+	vhost->fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+	if (vhost->fd < 0)
+		error = errtext_set(err, errno, "/dev/vhost-net: %s", strerror(errno));
+	else if (ioctl(vhost->fd, VHOST_SET_OWNER, 0) < 0 || ioctl(vhost->fd, VHOST_GET_FEATURES, &vhost->features) < 0)
+		error = errtext_set(err, errno, "vhost-net: %s", strerror(errno));
+	else if ((error = set_memory(vhost, memory)) != 0)
+		errtext_set(err, -error, "vhost-net: guest memory: %s", strerror(-error));
+	if (error) {
+		vhost_net_free(vhost);
+		return error;
+	}
+	*result = vhost;
+	return 0;
+}
+
+void vhost_net_free(struct vhost_net *vhost)
+{
+	if (!vhost)
+		return;
+	if (vhost->fd >= 0)
+		close(vhost->fd);
+	free(vhost);
+}
+
+uint64_t vhost_net_features(const struct vhost_net *vhost)
+{
+	return vhost->features;
+}
+
+static int set_ring(struct vhost_net *vhost, unsigned int index, const struct vhost_ring *ring)
+{
+	struct vhost_vring_state num = {index, ring->size}, base = {index, ring->base};
+	struct vhost_vring_file kick = {index, ring->kick_fd}, call = {index, ring->call_fd};
+	struct vhost_vring_addr addr = {
+		.index = index,
+		.desc_user_addr = (uintptr_t)ring->desc,
+		.avail_user_addr = (uintptr_t)ring->avail,
+		.used_user_addr = (uintptr_t)ring->used,
+	};
+
+	if (ioctl(vhost->fd, VHOST_SET_VRING_NUM, &num) < 0 || ioctl(vhost->fd, VHOST_SET_VRING_BASE, &base) < 0 ||
+	    ioctl(vhost->fd, VHOST_SET_VRING_ADDR, &addr) < 0 || ioctl(vhost->fd, VHOST_SET_VRING_KICK, &kick) < 0 ||
+	    ioctl(vhost->fd, VHOST_SET_VRING_CALL, &call) < 0)
+		return -errno;
+	return 0;
+}
+
+static int set_backend(struct vhost_net *vhost, unsigned int index, int fd)
+{
+	struct vhost_vring_file file = {index, fd};
+
+	return ioctl(vhost->fd, VHOST_NET_SET_BACKEND, &file) < 0 ? -errno : 0;
+}
+
+int vhost_net_start(struct vhost_net *vhost, uint64_t features, const struct vhost_ring rings[2], int tap_fd)
+{
+	uint64_t wanted = features & vhost->features;
+	int error = ioctl(vhost->fd, VHOST_SET_FEATURES, &wanted) < 0 ? -errno : 0;
+
+	for (unsigned int i = 0; i < 2 && !error; i++)
+		error = set_ring(vhost, i, &rings[i]);
+	for (unsigned int i = 0; i < 2 && !error; i++)
+		error = set_backend(vhost, i, tap_fd);
+	if (error)
+		set_backend(vhost, 0, -1);
+	vhost->is_running = !error;
+	return error;
+}
+
+void vhost_net_stop(struct vhost_net *vhost, uint16_t bases[2])
+{
+	if (!vhost->is_running)
+		return;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct vhost_vring_state base = {i, 0};
+
+		set_backend(vhost, i, -1);
+		bases[i] = ioctl(vhost->fd, VHOST_GET_VRING_BASE, &base) < 0 ? 0 : (uint16_t)base.num;
+	}
+	vhost->is_running = false;
+}
