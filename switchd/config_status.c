@@ -12,6 +12,7 @@
 #include "switchd/config_apply.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/iface_dev.h"
+#include "switchd/revalidate.h"
 #include "switchd/tunnel.h"
 
 static struct db_row *row_of(struct db *db, const char *table, const char *name)
@@ -155,6 +156,7 @@ static void report_stats(struct iface *iface)
 
 void config_report_stats(struct iface *iface)
 {
+	revalidate_pull_stats(); /* what patch and tunnel ports count */
 	if (iface) {
 		report_stats(iface);
 		return;

@@ -13,6 +13,7 @@
 #include "switchd/control.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/iface_dev.h"
+#include "switchd/revalidate.h"
 
 /* ---- which ports ---- */
 
@@ -143,6 +144,8 @@ static int port_stats(struct control_request *request, const json_t *params, jso
 	};
 
 	(void)request;
+	if (!error)
+		revalidate_pull_stats(); /* what patch and tunnel ports count */
 	return error ? error : each_bridge(params, stats_of_bridge, &q, result, err);
 }
 

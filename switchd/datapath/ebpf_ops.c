@@ -136,10 +136,12 @@ _Static_assert(offsetof(struct dp_set_icmp, code) == offsetof(struct dp_set_icmp
 
 void ebpf_tunnel_compile(struct bpf_tunnel *t, const struct packet_tunnel *set)
 {
-	bool ipv6 = !set->dst;
-	uint32_t flags = (ipv6 ? BPF_TUNNEL_IPV6 : 0) | (set->flags & FLOW_TUN_CSUM ? BPF_TUNNEL_CSUM : 0) |
+	bool ipv6 = !set->dst, is_udp = set->tp_dst;
+	/* In IPv6 a UDP checksum is the rule (RFC 8200 8.1); Open vSwitch sends one, too. */
+	bool csum = set->flags & FLOW_TUN_CSUM || (ipv6 && is_udp);
+	uint32_t flags = (ipv6 ? BPF_TUNNEL_IPV6 : 0) | (csum ? BPF_TUNNEL_CSUM : 0) |
 			 (set->flags & FLOW_TUN_DF ? BPF_TUNNEL_DF : 0) |
-			 (set->flags & FLOW_TUN_KEY || set->tp_dst ? 0 : BPF_TUNNEL_NO_KEY);
+			 (set->flags & FLOW_TUN_KEY || is_udp ? 0 : BPF_TUNNEL_NO_KEY);
 
 	*t = (struct bpf_tunnel){
 		.op = {.code = BPF_OP_TUNNEL,
