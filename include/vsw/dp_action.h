@@ -184,6 +184,8 @@ struct dp_sample {
 	R(POLICER, "policer") \
 	R(NO_TUNNEL_PORT, "no-tunnel-port") /* came out of a tunnel that no port has: key or address */ \
 	R(TUNNEL_ECN, "tunnel-ecn")	    /* congestion was met in the tunnel, and the packet cannot say so */ \
+	R(NO_ROUTE, "no-route")		    /* to the other end of the tunnel */ \
+	R(MALFORMED_TUNNEL, "malformed-tunnel") \
 	R(STALE_RECIRC, "stale-recirculation") \
 	R(NO_CONTROLLER, "no-controller") /* it was for a controller, and none listens */ \
 	R(NO_MEMORY, "no-memory") \

@@ -162,11 +162,6 @@ static void read_device(int ifindex, struct bpf_port *port)
 		close(sock);
 }
 
-static bool is_tunnel(const struct dp_port_spec *spec)
-{
-	return !strcmp(spec->type, "vxlan") || !strcmp(spec->type, "geneve") || !strcmp(spec->type, "gre");
-}
-
 /* A device that was a port of a predecessor's has its number, and what it counted. */
 static uint32_t choose_number(struct ebpf_dp *dp, const struct dp_port_spec *spec)
 {
@@ -198,7 +193,7 @@ static int port_to_kernel(struct ebpf_dp *dp, const struct dp_port_spec *spec, u
 		return errtext_set(err, ENOSPC, "%s: no room for device number %d beside those of other ports",
 				   spec->name, spec->ifindex);
 	ebpf_kernel_clear_traffic(&dp->kernel, number);
-	*port = (struct bpf_port){.generation = port->generation + 1, .is_tunnel = is_tunnel(spec)};
+	*port = (struct bpf_port){.generation = port->generation + 1, .is_tunnel = user_is_tunnel(spec)};
 	read_device(spec->ifindex, port);
 	__atomic_store_n(&port->ifindex, (uint32_t)spec->ifindex, __ATOMIC_RELEASE);
 	dev->port = number;
@@ -235,7 +230,7 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 	if (error)
 		return error;
 	error = afpacket_open_sender(spec->ifindex, spec->name, dp->kernel.port_program, &socket, err);
-	if (!error && is_tunnel(spec)) {
+	if (!error && user_is_tunnel(spec)) {
 		error = afpacket_attach_egress(socket, spec->name, dp->kernel.tunnel_program, err);
 		if (error)
 			afpacket_close(socket);
@@ -244,7 +239,7 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 		ebpf_port_leave_kernel(dp, number);
 		return error;
 	}
-	user_dp_add_port(&dp->user, number, socket, ebpf_thread_of(dp, number))->is_tunnel = is_tunnel(spec);
+	user_dp_add_port(&dp->user, number, socket, ebpf_thread_of(dp, number))->is_tunnel = user_is_tunnel(spec);
 	*port_no = number;
 	return 0;
 }

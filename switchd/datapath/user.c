@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "os/tc_drop.h"
 #include "switchd/datapath/sweep.h"
+#include "switchd/datapath/user_tunnel.h"
 
 enum { DEFAULT_MAX_THREADS = 4 };
 
@@ -99,6 +100,11 @@ static void user_close(struct datapath *datapath)
 
 /* ---- ports ---- */
 
+bool user_is_tunnel(const struct dp_port_spec *spec)
+{
+	return !strcmp(spec->type, "vxlan") || !strcmp(spec->type, "geneve") || !strcmp(spec->type, "gre");
+}
+
 struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct afpacket *socket,
 				   struct user_thread *thread)
 {
@@ -117,6 +123,7 @@ struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct a
 
 void user_port_free(struct user_port *port)
 {
+	user_tunnel_free(port->tunnel);
 	afpacket_close(port->socket);
 	forward_port_fini(&port->fp);
 	free(port);
@@ -132,6 +139,29 @@ uint32_t user_dp_choose_number(const struct user_dp *dp, uint32_t requested, uin
 	return DP_PORT_NONE;
 }
 
+static int add_tunnel(struct user_dp *dp, const struct dp_port_spec *spec, uint32_t number, uint32_t *port_no,
+		      struct errtext *err)
+{
+	struct user_tunnel *tunnel;
+	struct user_port *port;
+	int error;
+
+	if (number == DP_PORT_NONE)
+		return errtext_set(err, ENOSPC, "%s: all %u port numbers are in use", spec->name, DP_MAX_PORTS);
+	error = user_tunnel_new(dp, spec, &tunnel, err);
+	if (error)
+		return error;
+	port = user_dp_add_port(dp, number, NULL, dp->threads[dp->next_thread++ % dp->n_threads]);
+	port->tunnel = tunnel;
+	error = user_tunnel_start(tunnel, port);
+	if (error) {
+		user_port_del(&dp->base.dp, number);
+		return errtext_set(err, -error, "%s: cannot watch its sockets: %s", spec->name, strerror(-error));
+	}
+	*port_no = number;
+	return 0;
+}
+
 static int user_port_add(struct datapath *datapath, const struct dp_port_spec *spec, uint32_t *port_no,
 			 struct errtext *err)
 {
@@ -141,6 +171,8 @@ static int user_port_add(struct datapath *datapath, const struct dp_port_spec *s
 	struct user_port *port;
 	int error;
 
+	if (user_is_tunnel(spec))
+		return add_tunnel(dp, spec, number, port_no, err);
 	if (!strcmp(spec->type, "dummy"))
 		return errtext_set(err, EINVAL, "%s: dummy ports need a bridge with datapath_type=dummy", spec->name);
 	if (number == DP_PORT_NONE)
@@ -166,6 +198,11 @@ int user_port_del(struct datapath *datapath, uint32_t port_no)
 	if (!port)
 		return -ENOENT;
 	rcu_assign_pointer(dp->ports[port_no], NULL);
+	if (port->tunnel) {
+		user_tunnel_stop(port->tunnel);
+		user_thread_retire_port(port->thread, port);
+		return 0;
+	}
 	afpacket_detach(port->socket);
 	user_thread_del_port(port->thread, port);
 	return 0;
@@ -179,7 +216,7 @@ static int user_port_stats(struct datapath *datapath, uint32_t port_no, struct d
 	if (!port)
 		return -ENOENT;
 	forward_port_stats(&port->fp, stats);
-	stats->rx_missed = afpacket_missed(port->socket);
+	stats->rx_missed = port->tunnel ? 0 : afpacket_missed(port->socket);
 	return 0;
 }
 
@@ -236,6 +273,7 @@ void user_stats(struct datapath *datapath, struct dp_stats *stats)
 
 const struct datapath_ops datapath_user = {
 	.type = "user",
+	.tunnels = DP_TUNNELS_BY_ITSELF,
 	.open = user_open,
 	.close = user_close,
 	.port_add = user_port_add,

@@ -4,6 +4,7 @@
  *
  *   user.c         the datapath's operations: opening, ports, flows
  *   user_thread.c  one forwarding thread: waits for its ports, receives, has the engine (forward.h) do the rest
+ *   user_tunnel.c  tunnel ports
  *   user_tx.c      outputs, collected per port and sent by one system call
  *
  * Each port is served by one thread for all its life, so packets of a port are handled in order and its queue needs no lock. Any
@@ -27,6 +28,7 @@
 #define USER_N_PLACES (USER_MAX_THREADS * USER_MAX_PENDING)
 
 struct user_thread;
+struct user_tunnel;
 
 /** One pending output. */
 struct user_frame {
@@ -54,7 +56,8 @@ struct user_port {
 	struct user_dp *dp;
 	struct user_thread *thread;
 	struct afpacket *socket;
-	bool is_tunnel; /**< what is sent is given to user_dp.put_tunnel first */
+	struct user_tunnel *tunnel; /**< instead of the socket: a tunnel port of our own making */
+	bool is_tunnel;		    /**< what is sent is given to user_dp.put_tunnel first */
 	_Atomic bool is_dead;
 	struct cds_list_head dead_node; /* in thread->dead_ports */
 	struct rcu_head rcu;
@@ -106,6 +109,9 @@ uint32_t user_dp_choose_number(const struct user_dp *dp, uint32_t requested, uin
 /** user_dp_add_port() - publish a port that sends through @socket (now the port's); nothing is received yet. */
 struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct afpacket *socket,
 				   struct user_thread *thread);
+
+/** user_is_tunnel() - is it a port that tunnels share? */
+bool user_is_tunnel(const struct dp_port_spec *spec);
 
 /* Operations that another datapath over these threads may take as they are. */
 int user_port_del(struct datapath *datapath, uint32_t port_no);

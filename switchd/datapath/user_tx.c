@@ -6,6 +6,7 @@
 #include <urcu.h>
 
 #include "base/util.h"
+#include "switchd/datapath/user_tunnel.h"
 #include "switchd/datapath/watch.h"
 
 _Static_assert(AFPACKET_RESERVE <= EXECUTE_RESERVE, "every packet has room for the header");
@@ -29,6 +30,11 @@ static enum drop_reason drop_of(int error)
 	case ENXIO:
 	case ENODEV:
 		return DROP_NO_PORT;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		return DROP_NO_ROUTE;
+	case EDESTADDRREQ:
+		return DROP_NO_DESTINATION;
 	default:
 		return DROP_TX_ERROR;
 	}
@@ -127,6 +133,14 @@ static struct afpacket_vnet vnet_of(const struct packet *p)
 	return vnet;
 }
 
+static void output_tunnel(struct user_thread *t, struct user_port *port, const struct packet *p)
+{
+	int error = user_tunnel_send(port->tunnel, t->index, p);
+
+	note_result(t->f.x.verdict, error);
+	forward_port_sent(&port->fp, !error, error ? 0 : p->len, !!error);
+}
+
 static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 {
 	struct user_thread *t = thread_of(x);
@@ -137,6 +151,10 @@ static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 
 	if (unlikely(!port)) {
 		execute_drop(x, DROP_NO_PORT);
+		return;
+	}
+	if (port->tunnel) {
+		output_tunnel(t, port, p);
 		return;
 	}
 	if (t->n_frames == USER_MAX_PENDING)
