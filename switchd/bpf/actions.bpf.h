@@ -321,7 +321,23 @@ static __always_inline uint64_t key_mac(const struct pkt_key *key)
 
 static __always_inline int run_flow(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in, uint64_t act)
 {
-	struct run r = {.skb = skb, .first = BPF_ACT_REST(act), .n = BPF_ACT_N(act), .s = s, .in = in};
+	/*
+	 * 0, which the verifier of 6.1 must not know: it follows the body of a bpf_loop() once, and takes what only a later round
+	 * does for dead code.
+	 */
+	uint32_t none = *(volatile uint32_t *)&s->none;
+	struct run r = {
+		.skb = skb,
+		.first = BPF_ACT_REST(act),
+		.n = BPF_ACT_N(act),
+		.s = s,
+		.in = in,
+		.sent = none,
+		.reason = none,
+		.pending = none,
+		.edited = none,
+		.skip = none,
+	};
 
 	if (!r.n)
 		return r.first ? send_last(&r, r.first - 1, key_mac(&s->key)) : drop_run(&r, DROP_RULE_DROP);

@@ -45,6 +45,7 @@ struct scratch {
 	uint32_t left_behind;	  /* of the packets before in `key`, see quick.bpf.h */
 	uint32_t n_replaced;	  /* cache entries: which of a bucket is next */
 	uint64_t jiffies, now_ns; /* the coarse clock as it was read in that tick */
+	uint32_t none;		  /* always 0, see run_flow() */
 	uint32_t slot;		  /* + 1 of the flow that the packet has */
 	uint32_t is_watched;	  /* its bytes were captured, its fate is still to be told */
 	uint64_t watch_window;	  /* see watch.bpf.h */
