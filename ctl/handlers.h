@@ -64,6 +64,8 @@ int cmd_drops(struct ctl *ctl, const struct invocation *inv);
 int cmd_trace(struct ctl *ctl, const struct invocation *inv);
 
 /* cmd_topo.c */
+int cmd_save(struct ctl *ctl, const struct invocation *inv);
+int cmd_apply(struct ctl *ctl, const struct invocation *inv);
 int cmd_uplink(struct ctl *ctl, const struct invocation *inv);
 int cmd_iface_list(struct ctl *ctl, const struct invocation *inv);
 int cmd_topo(struct ctl *ctl, const struct invocation *inv);

@@ -23,6 +23,7 @@ void event_commands_stop(void);
 void trace_commands_register(void);
 void drop_commands_register(void);
 void uplink_commands_register(void);
+void apply_commands_register(void);
 /** daemon_commands_register() - version, status, log, time, stop. */
 void daemon_commands_register(struct loop *loop);
 

@@ -29,6 +29,7 @@
 #include "os/daemonize.h"
 #include "os/loop.h"
 #include "switchd/adopt.h"
+#include "switchd/apply.h"
 #include "switchd/bridge_config.h"
 #include "switchd/commands.h"
 #include "switchd/config.h"
@@ -259,6 +260,7 @@ static void register_methods(void)
 	trace_commands_register();
 	drop_commands_register();
 	uplink_commands_register();
+	apply_commands_register();
 	daemon_commands_register(loop);
 }
 
@@ -301,6 +303,7 @@ static int start(struct errtext *err)
 	config_start();
 	start_datapath();
 	uplink_start(loop);
+	apply_start(loop);
 	register_methods();
 	path = in_rundir("vsw.sock");
 	error = control_open(loop, path, err);
@@ -314,6 +317,7 @@ static void stop(void)
 	db_commands_stop();
 	event_commands_stop();
 	top_flows_fini();
+	apply_stop();
 	uplink_stop();
 	control_close();
 	iface_dev_stop();

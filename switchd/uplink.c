@@ -428,18 +428,46 @@ static int choose_targets(struct uplink *u, const char *check, struct errtext *e
 	return 0;
 }
 
-int uplink_add(const struct uplink_request *request, struct errtext *err)
+static int uplink_new(const char *bridge, const char *device, struct uplink **uplink, struct errtext *err)
 {
-	int error = check_bridge(request->bridge, err);
+	int error = check_bridge(bridge, err);
 	struct uplink *u;
 
 	if (!error)
-		error = check_device(request->device, request->bridge, err);
+		error = check_device(device, bridge, err);
 	if (error)
 		return error;
-	u = xzalloc(sizeof *u);
-	u->bridge = xstrdup(request->bridge);
-	u->device = xstrdup(request->device);
+	*uplink = u = xzalloc(sizeof *u);
+	u->bridge = xstrdup(bridge);
+	u->device = xstrdup(device);
+	return 0;
+}
+
+int uplink_add_now(const char *bridge, const char *device, struct errtext *err)
+{
+	struct uplink *u;
+	int error = uplink_new(bridge, device, &u, err);
+
+	if (error)
+		return error;
+	u->state = UPLINK_MOVING;
+	error = uplink_move(u, err);
+	if (error) {
+		uplink_free(u);
+		return error;
+	}
+	cds_list_add_tail(&u->node, &uplinks);
+	settle(u);
+	return 0;
+}
+
+int uplink_add(const struct uplink_request *request, struct errtext *err)
+{
+	struct uplink *u;
+	int error = uplink_new(request->bridge, request->device, &u, err);
+
+	if (error)
+		return error;
 	u->must_confirm = request->confirm_s > 0;
 	u->confirm_ms = request->confirm_s * 1000;
 	u->as_json = request->as_json;

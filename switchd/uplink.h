@@ -88,6 +88,9 @@ struct uplink_request {
 /** uplink_add() - begin. The request is deferred, and answered with the outcome. Return: 0, or negative errno with @err: nothing was done. */
 VSW_MUST_USE int uplink_add(const struct uplink_request *request, struct errtext *err);
 
+/** uplink_add_now() - the move alone, settled at once: for a caller that watches for itself. Return: 0 or negative errno with @err. */
+VSW_MUST_USE int uplink_add_now(const char *bridge, const char *device, struct errtext *err);
+
 /** uplink_find() - the one of @bridge; NULL as name: the only one there is. Return: 0, -ENOENT or -EINVAL with @err. */
 VSW_MUST_USE int uplink_find(const char *bridge, struct uplink **uplink, struct errtext *err);
 /** uplink_of_device() - Return: NULL when there is none. */
