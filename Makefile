@@ -197,10 +197,10 @@ demo: ## build, and show a switch at work between namespaces (root)
 	@demo/demo.sh
 
 .PHONY: bench
-bench: ## speed beside Open vSwitch and the Linux bridge, as one table (root)
+bench: ## speed beside Open vSwitch and the Linux bridge, as tables (root); BENCH=tcp,packets: these lines only
 	@$(MAKE) -s deps deps-check
 	@$(MAKE) -s -j2 all $(BENCHES)
-	@tests/bench/run
+	@tests/bench/run $(if $(BENCH),--only $(BENCH))
 
 .PHONY: install uninstall
 INSTALLED := $(PREFIX)/bin/vsw $(PREFIX)/sbin/vsw-switchd $(PREFIX)/share/man/man8/vsw.8 $(PREFIX)/share/man/man8/vsw-switchd.8 \

@@ -2,9 +2,9 @@
 /*
  * Sends small UDP frames on a device as fast as the kernel takes them, for a bounded time.
  *
- *   blast DEVICE SECONDS [--flows N] [--size BYTES] [--count N] [--rate PPS] [--burst N] [--dst-mac MAC] [--seq]
+ *   blast DEVICE SECONDS [--flows N] [--size BYTES] [--count N] [--rate PPS] [--burst N] [--dst-mac MAC] [--per-address N] [--seq]
  *
- * Flows differ in source address and port; each sends --burst frames in turn (1). With --seq each frame carries a 32-bit sequence
+ * Flows differ in source address and port, --per-address (256) of them share an address; each sends --burst frames in turn (1). With --seq each frame carries a 32-bit sequence
  * number per flow behind the UDP header.
  * Prints the number of frames sent.
  */
@@ -60,12 +60,12 @@ static void build(uint8_t *f, size_t size, const uint8_t dst[6])
 	put16(f + 38, (unsigned int)size - 34);
 }
 
-static void set_flow(uint8_t *f, unsigned int flow)
+static void set_flow(uint8_t *f, unsigned int flow, unsigned int per_address)
 {
 	f[26] = 10;
 	f[27] = 253;
-	put16(f + 28, flow >> 8);
-	put16(f + 34, 1024 + (flow & 0xff));
+	put16(f + 28, flow / per_address);
+	put16(f + 34, 1024 + flow % per_address);
 	put16(f + 24, 0);
 	put16(f + 24, csum(f + 14, 20));
 }
@@ -81,6 +81,7 @@ static double now(void)
 int main(int argc, char *argv[])
 {
 	unsigned long flows = 1, size = 60, count = 0, rate = 0, burst = 1, in_burst = 0, sent = 0, flow = 0;
+	unsigned long per_address = 256;
 	uint8_t dst[6] = {2, 0, 0, 0, 0xbb, 2};
 	uint32_t *seqs = NULL;
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET, .sll_protocol = 0};
@@ -89,7 +90,7 @@ int main(int argc, char *argv[])
 
 	if (argc < 3) {
 		fprintf(stderr, "usage: blast DEVICE SECONDS [--flows N] [--size BYTES] [--count N] [--rate PPS] "
-				"[--burst N] [--dst-mac MAC] [--seq]\n");
+				"[--burst N] [--dst-mac MAC] [--per-address N] [--seq]\n");
 		return 1;
 	}
 	for (int i = 3; i < argc; i++) {
@@ -107,6 +108,8 @@ int main(int argc, char *argv[])
 			count = strtoul(arg, NULL, 0);
 		else if (!strcmp(argv[i], "--burst"))
 			burst = strtoul(arg, NULL, 0);
+		else if (!strcmp(argv[i], "--per-address"))
+			per_address = strtoul(arg, NULL, 0);
 		else if (!strcmp(argv[i], "--rate"))
 			rate = strtoul(arg, NULL, 0);
 		else if (!strcmp(argv[i], "--dst-mac"))
@@ -114,7 +117,7 @@ int main(int argc, char *argv[])
 			       &dst[5]);
 		i++;
 	}
-	if (size < 60 || size > MAX_SIZE || !flows)
+	if (size < 60 || size > MAX_SIZE || !flows || !per_address)
 		return 1;
 	seqs = calloc(flows, sizeof *seqs);
 	ll.sll_ifindex = (int)if_nametoindex(argv[1]);
@@ -141,7 +144,7 @@ int main(int argc, char *argv[])
 		if (count && count - sent < (unsigned long)n)
 			n = (int)(count - sent);
 		for (int i = 0; i < n; i++) {
-			set_flow(frames[i], (unsigned int)flow);
+			set_flow(frames[i], (unsigned int)flow, (unsigned int)per_address);
 			if (use_seq) {
 				uint32_t s = htonl(seqs[flow]++);
 
