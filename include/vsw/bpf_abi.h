@@ -42,7 +42,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 1
+#define VSW_BPF_ABI 11
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -50,8 +50,8 @@ enum bpf_limits {
 	BPF_N_METERS = 2 * BPF_N_PORTS, /* half of them police ports */
 	BPF_N_DEVS = 65536,
 	BPF_DEV_PROBES = 4,	  /* a device is at its ifindex modulo BPF_N_DEVS or shortly behind */
-	BPF_CACHE_BUCKETS = 8192, /* per CPU */
-	BPF_CACHE_WAYS = 4,	  /* entries of a bucket: 32,768 a CPU, 256 KiB */
+	BPF_CACHE_BUCKETS = 4096, /* per CPU */
+	BPF_CACHE_WAYS = 8,	  /* entries of a bucket, a cache line: 32,768 a CPU, 256 KiB */
 	BPF_N_OPS = 72,		  /* in one list: a flood to 64 ports, with some rewriting */
 	BPF_UPCALL_HDR = 24,
 	BPF_UPCALL_QUEUES = 16,
@@ -111,10 +111,11 @@ struct bpf_traffic {
 	uint64_t zero[2];		       /* a cache line */
 };
 
+/** Its first cache line is all that most packets need. */
 struct bpf_mask {
-	uint32_t n_words; /* PKT_KEY_COMPACT / 8 or PKT_KEY_WORDS; 0: free */
-	uint32_t zero;
 	uint64_t words[PKT_KEY_WORDS];
+	uint32_t n_words; /* PKT_KEY_COMPACT / 8 or PKT_KEY_WORDS; 0: free */
+	uint32_t zero[9];
 };
 
 struct bpf_small_key {
@@ -213,7 +214,8 @@ struct bpf_flow {
 	be16 tcp_flags; /* all seen */
 	uint64_t n_packets, n_bytes;
 	uint64_t used_ns; /* CLOCK_MONOTONIC, coarse */
-	uint64_t zero;
+	uint32_t n_words; /* of its mask */
+	uint32_t zero;
 	uint64_t key[PKT_KEY_COMPACT / 8];
 };
 
@@ -288,14 +290,14 @@ enum bpf_sight_kind {
 
 /** In front of the bytes of a captured packet, in the ring `sights`. */
 struct bpf_sight {
-	uint64_t ns;	   /* CLOCK_MONOTONIC */
-	uint64_t flow_id;  /* 0: none */
-	uint32_t port;	   /* where it was seen */
+	uint64_t ns;	  /* CLOCK_MONOTONIC */
+	uint64_t flow_id; /* 0: none */
+	uint32_t port;	  /* where it was seen */
 	uint32_t in_port;
-	uint32_t len;	   /* of the packet, without the tag that lies in its metadata */
+	uint32_t len; /* of the packet, without the tag that lies in its metadata */
 	uint32_t gso_size;
-	uint16_t kind;	   /* enum bpf_sight_kind */
-	uint16_t reason;   /* enum drop_reason; 0: forwarded */
+	uint16_t kind;		       /* enum bpf_sight_kind */
+	uint16_t reason;	       /* enum drop_reason; 0: forwarded */
 	uint16_t vlan_proto, vlan_tci; /* that tag, host order; 0: none */
 };
 
@@ -327,6 +329,7 @@ _Static_assert(sizeof(struct bpf_op) == 16, "no holes");
 _Static_assert(sizeof(struct bpf_op_addr) == sizeof(struct bpf_op), "takes the place of one");
 _Static_assert(offsetof(struct bpf_upcall_hdr, seq) == BPF_UPCALL_TAG_AT, "where the driver puts a tag");
 _Static_assert(sizeof(struct bpf_flow) == 128, "two cache lines");
+_Static_assert(sizeof(struct bpf_mask) == 256, "four");
 _Static_assert(offsetof(struct bpf_flow, key) == 64, "of which the program writes one");
 #endif
 

@@ -52,7 +52,7 @@ static __always_inline int matches(const struct bpf_flow *flow, uint32_t slot, c
 #pragma unroll
 	for (int i = 0; i < PKT_KEY_COMPACT / 8; i++)
 		diff |= (w[i] & mask->words[i]) ^ flow->key[i];
-	if (mask->n_words > PKT_KEY_COMPACT / 8) {
+	if (flow->n_words > PKT_KEY_COMPACT / 8) {
 		const struct bpf_tail *tail = bpf_map_lookup_elem(&tails, &slot);
 
 		if (!tail)

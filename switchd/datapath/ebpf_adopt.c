@@ -124,7 +124,7 @@ static bool is_sound_flow(const struct ebpf_dp *dp, uint32_t slot, const struct 
 	uint64_t key[PKT_KEY_WORDS];
 
 	if (!f->id || f->mask >= BPF_N_MASKS || f->mask != entry->mask || !is_sound_mask(mask) ||
-	    mask->n_words != n_words || !is_sound_act(dp, f->act))
+	    mask->n_words != n_words || f->n_words != n_words || !is_sound_act(dp, f->act))
 		return false;
 	key_of(dp, slot, key);
 	for (size_t i = 0; i < PKT_KEY_WORDS; i++)

@@ -131,6 +131,7 @@ static void slot_fill(struct ebpf_dp *dp, uint32_t slot, const struct dp_flow_pu
 	f->act = act;
 	dp->kernel.books[slot] = (struct bpf_book){0};
 	f->mask = (uint16_t)mask;
+	f->n_words = dp->kernel.masks[mask].n_words;
 	f->epoch = dp->kernel.control->epoch;
 	memcpy(f->key, put->key, sizeof f->key);
 	memcpy(dp->kernel.tails[slot].key, (const uint8_t *)put->key + sizeof f->key,

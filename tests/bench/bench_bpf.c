@@ -140,7 +140,8 @@ static struct bpf_large_key prepare(struct maps *m, uint32_t n_masks, const uint
 	*f = (struct bpf_flow){
 		.id = 1,
 		.gate = BPF_GATE_OPEN,
-		.mask = n_masks - 1,
+		.mask = (uint16_t)(n_masks - 1),
+		.n_words = m->masks[0].n_words,
 		.act = n_ops == 1 && ops->code == BPF_OP_OUTPUT ? BPF_ACT(0, ops->value + 1) : BPF_ACT(n_ops, 0),
 	};
 	memcpy(f->key, &words, sizeof f->key);
