@@ -93,6 +93,14 @@ int cmd_dump_dp_flows(struct ctl *ctl, const struct invocation *inv)
 	return ctl_ask(ctl, "dp/dump-flows", params);
 }
 
+int cmd_hosts(struct ctl *ctl, const struct invocation *inv)
+{
+	json_t *params = json_object();
+
+	ctl_put_string(params, "bridge", invocation_arg(inv, 0));
+	return ctl_ask(ctl, "hosts", params);
+}
+
 int cmd_dp_show(struct ctl *ctl, const struct invocation *inv VSW_UNUSED)
 {
 	return ctl_ask(ctl, "dp/show", NULL);

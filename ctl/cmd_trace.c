@@ -173,7 +173,15 @@ static int trace_capture(struct ctl *ctl, const json_t *params, const char *word
 	return error ? ctl_error(ctl, error, &err) : CTL_OK;
 }
 
-/* ---- the command ---- */
+/* ---- the commands ---- */
+
+int cmd_why(struct ctl *ctl, const struct invocation *inv)
+{
+	json_t *params = json_pack("{s:s, s:s}", "from", inv->args[0], "to", inv->args[1]);
+
+	ctl_put_string(params, "proto", invocation_arg(inv, 2));
+	return ctl_ask(ctl, "why", params);
+}
 
 int cmd_trace(struct ctl *ctl, const struct invocation *inv)
 {

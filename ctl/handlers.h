@@ -43,6 +43,7 @@ int cmd_queue_stats(struct ctl *ctl, const struct invocation *inv);
 int cmd_queue_get_config(struct ctl *ctl, const struct invocation *inv);
 
 /* cmd_look.c */
+int cmd_hosts(struct ctl *ctl, const struct invocation *inv);
 int cmd_fdb(struct ctl *ctl, const struct invocation *inv);
 int cmd_dump_dp_flows(struct ctl *ctl, const struct invocation *inv);
 int cmd_dp_show(struct ctl *ctl, const struct invocation *inv);
@@ -61,6 +62,7 @@ int cmd_events(struct ctl *ctl, const struct invocation *inv);
 int cmd_drops(struct ctl *ctl, const struct invocation *inv);
 
 /* cmd_trace.c */
+int cmd_why(struct ctl *ctl, const struct invocation *inv);
 int cmd_trace(struct ctl *ctl, const struct invocation *inv);
 
 /* cmd_topo.c */

@@ -22,6 +22,7 @@
 #include "switchd/datapath/datapath.h"
 #include "switchd/events.h"
 #include "switchd/fdb.h"
+#include "switchd/hosts.h"
 #include "switchd/pipeline/meter.h"
 #include "switchd/pipeline/table.h"
 #include "switchd/revalidate.h"
@@ -175,6 +176,7 @@ static void expire(struct loop_timer *self, int64_t now_ms)
 	HMAP_FOR_EACH(br, node, &vswitch.bridges) {
 		wait_ms = MIN(wait_ms, tables_expire(br->tables, now_ms));
 		wait_ms = MIN(wait_ms, fdb_expire(br->fdb, now_ms));
+		hosts_expire(br->hosts, now_ms);
 	}
 	/* With very many flows to count, rules that end one after the other end a few at a time. */
 	took_ms = clock_now_ms() - began_ms;
@@ -393,6 +395,7 @@ int bridge_new(const struct bridge_settings *settings, struct bridge **brp, stru
 	hmap_init(&br->ifaces);
 	set_plain(br, settings);
 	br->fdb = fdb_new(fdb_changed, br);
+	br->hosts = hosts_new();
 	set_fdb_limits(br, settings);
 	error = pick_datapath(settings, &br->dp, err);
 	if (!error)
@@ -437,6 +440,7 @@ void bridge_free(struct bridge *br, bool forever)
 	if (forever)
 		delete_fdb_file(br);
 	fdb_free(br->fdb);
+	hosts_free(br->hosts);
 	hmap_fini(&br->ifaces);
 	free(br->flood_vlans);
 	free(br->name);

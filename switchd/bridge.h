@@ -22,6 +22,7 @@
 struct bond;
 struct datapath;
 struct fdb;
+struct hosts;
 struct loop;
 struct meter_table;
 struct qos_settings;
@@ -116,6 +117,7 @@ struct bridge {
 	bool forward_bpdu;     /**< other_config:forward-bpdu */
 	uint64_t *flood_vlans; /**< bitmap; NULL: none. MACs are not learnt there */
 	struct fdb *fdb;       /**< locks itself */
+	struct hosts *hosts;   /**< likewise; NULL in tests that have none */
 	struct tables *tables; /**< RCU */
 	struct meter_table *meters;
 	struct cds_list_head ports;

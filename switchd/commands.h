@@ -24,6 +24,8 @@ void trace_commands_register(void);
 void drop_commands_register(void);
 void uplink_commands_register(void);
 void apply_commands_register(void);
+void host_commands_register(void);
+void why_commands_register(void);
 /** daemon_commands_register() - version, status, log, time, stop. */
 void daemon_commands_register(struct loop *loop);
 

@@ -261,6 +261,8 @@ static void register_methods(void)
 	drop_commands_register();
 	uplink_commands_register();
 	apply_commands_register();
+	host_commands_register();
+	why_commands_register();
 	daemon_commands_register(loop);
 }
 

@@ -143,6 +143,7 @@ static void remember(struct megaflow *m, const struct xlate_out *out)
 	m->mask = out->mask;
 	memcpy(m->tables, out->tables, sizeof m->tables);
 	m->used_fdb = out->used_fdb;
+	m->snoops = out->snoops;
 	m->n_credits = out->n_credits;
 	m->credits = out->n_credits ? xmemdup(out->credits, out->n_credits * sizeof *out->credits) : NULL;
 	for (size_t i = 0; i < m->n_credits; i++)
@@ -254,7 +255,9 @@ static struct megaflow *find_used(uint64_t id, int64_t used_ms, bool *is_late)
 	if (i < n_slots && slots[i].generation == id >> 32 && slots[i].next_free == TAKEN) {
 		m = slots[i].m;
 		*is_late = !m;
-		slots[i].used_ms = MAX(slots[i].used_ms, used_ms);
+		/* One that tells addresses ends in time, however busy, so that they are told again. */
+		if (!m || !m->snoops)
+			slots[i].used_ms = MAX(slots[i].used_ms, used_ms);
 	}
 	pthread_mutex_unlock(&slots_lock);
 	return m;
@@ -280,7 +283,7 @@ int64_t megaflow_credit(struct megaflow *m)
 	if (!m->dp->ops->flow_stats(m->dp, m->id, &now))
 		credit(m, &now);
 	find_used(m->id, now.used_ms, &is_late);
-	return now.used_ms;
+	return m->snoops ? m->created_ms : now.used_ms;
 }
 
 void megaflow_credit_active(const struct dp_flow_activity *active)

@@ -25,6 +25,7 @@ struct megaflow {
 	struct pkt_key mask;
 	uint64_t tables[4]; /* tables looked up */
 	bool used_fdb;
+	bool snoops; /* its packets tell addresses (snoop.h): it counts as unused from the beginning */
 	int64_t created_ms;
 	struct dp_flow_stats credited; /* n_packets and n_bytes given to the rules so far */
 	size_t actions_len;

@@ -16,6 +16,7 @@
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/fdb.h"
+#include "switchd/hosts.h"
 #include "switchd/iface_dev.h"
 
 static const char *const type_names[] = {
@@ -86,6 +87,7 @@ void port_set(struct port *port, const struct port_settings *settings)
 void port_free(struct port *port)
 {
 	fdb_flush_port(port->bridge->fdb, port);
+	hosts_flush_port(port->bridge->hosts, port);
 	switch_wrlock();
 	hmap_remove(&vswitch.ports, &port->name_node);
 	cds_list_del(&port->bridge_node);

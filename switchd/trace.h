@@ -10,6 +10,7 @@
  *   final_flow        "unchanged", or the flow after all rewrites
  *   megaflow          what a cached flow for this would match
  *   datapath_actions  "drop", or what it would do
+ *   outputs           names of the ports that get a copy, each once
  *   drop_reason       a name of DROP_REASONS; only when it drops
  *   drop              the same with "reason", "text" (a sentence), "bridge", "table" and, if a rule did it, its "cookie"
  *   text              all of it for people

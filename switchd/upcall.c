@@ -13,6 +13,7 @@
 #include "switchd/bridge.h"
 #include "switchd/megaflow.h"
 #include "switchd/pipeline/xlate.h"
+#include "switchd/snoop.h"
 #include "switchd/revalidate.h"
 
 LOG_MODULE(upcall);
@@ -80,6 +81,8 @@ static void handle(struct datapath *const *dp, const struct dp_upcall *upcall, s
 	if (out.failed && out.bridge)
 		report_failure(&out);
 	xlate_credit(out.credits, out.n_credits, 1, upcall->packet->len, in.now_ms);
+	if (out.snoops)
+		snoop(&in, &out);
 	if (upcall->is_miss && (!revalidate_has_room() || megaflow_install(&in, &out)))
 		atomic_fetch_add_explicit(&n_not_installed, 1, memory_order_relaxed);
 	rcu_read_unlock();

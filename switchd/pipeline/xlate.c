@@ -162,6 +162,8 @@ static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 	if (ctx->in->trace)
 		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_BRIDGE, .bridge = ctx->br});
 	police(ctx, entry);
+	if (entry)
+		xlate_snoop(ctx);
 	if (!entry || (xlate_may_receive(ctx, entry) && xlate_tunnel_receive(ctx, entry)))
 		xlate_enter(ctx);
 	xlate_event_end(ctx);

@@ -82,6 +82,7 @@ struct xlate_out {
 	uint8_t drop_table;
 	struct bridge *bridge; /**< where it entered, NULL when the port belongs to none */
 	uint64_t tables[4];    /**< bit T: table T of any bridge was looked up; what a change there must revalidate */
+	bool snoops;	       /**< the packet tells who has an IP address (switchd/snoop.h) */
 	bool used_fdb;	       /**< an FDB change can change the answer */
 	bool slow_path;	       /**< each packet must come to the daemon: install DP_USERSPACE instead */
 	struct xlate_credit *credits; /**< memory given by the caller, XLATE_MAX_RULES of them */

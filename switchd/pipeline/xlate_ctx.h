@@ -9,6 +9,7 @@
  *   output.c   ports: checks, floods, patch ports, the controller
  *   tunnel.c   ports that are tunnels
  *   normal.c   NORMAL; vlan.c the port's VLAN modes for it; normal_explain.c why it does what it does
+ *   snoop.c    what packets tell of IP addresses
  *   commit.c   datapath actions that make the packet what the flow says
  *
  * Three keys tell the story of the packet: `flow` is what actions have made of it, `base` what the datapath actions emitted so far have
@@ -152,6 +153,11 @@ void xlate_tunnel_mask(struct xlate_ctx *ctx);
 bool xlate_tunnel_receive(struct xlate_ctx *ctx, const struct iface *iface);
 /** xlate_tunnel_output() - @max_len: bytes of the packet to send at most; 0: all. */
 void xlate_tunnel_output(struct xlate_ctx *ctx, const struct iface *iface, uint32_t max_len);
+
+/* ---- snoop.c ---- */
+
+/** xlate_snoop() - have packets that tell who has an IP address come up, each new answer once. */
+void xlate_snoop(struct xlate_ctx *ctx);
 
 /* ---- normal.c ---- */
 

@@ -127,6 +127,8 @@ static void init(void)
 	dp_commands_register();
 	trace_commands_register();
 	drop_commands_register();
+	host_commands_register();
+	why_commands_register();
 	begin();
 }
 
