@@ -11,7 +11,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 CLANG ?= clang
 CC := $(if $(FUZZ),$(CLANG),$(if $(filter default,$(origin CC)),gcc,$(CC)))
-PKGS := jansson sqlite3 liburcu libnl-3.0 libnl-route-3.0 libmnl libpcap libbpf
+PKGS := jansson sqlite3 liburcu libnl-3.0 libnl-route-3.0 libmnl libpcap libbpf liburing
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -179,7 +179,7 @@ check-fast: ## unit tests, quick system tests and static checks, under two minut
 	@tests/run --sum build/test-sum
 
 DEPS_BUILD := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
-	libmnl-dev libpcap-dev libbpf-dev iproute2 iputils-ping iperf3 ethtool procps python3
+	libmnl-dev libpcap-dev libbpf-dev liburing-dev iproute2 iputils-ping iperf3 ethtool procps python3
 DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse openvswitch-switch \
 	tshark tcpdump dnsmasq-base arping fping busybox-static openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git
 

@@ -41,7 +41,7 @@ struct block_config {
 
 struct block_ops {
 	const char *format;
-	int (*open)(const struct block_config *config, struct block **block, struct errtext *err);
+	int (*open)(const struct block_config *config, unsigned int n_rings, struct block **block, struct errtext *err);
 	void (*close)(struct block *block);
 	/** Queue one request on the ring of I/O thread @ring. It may be batched until kick(). Return: 0, -EAGAIN (too many in flight). */
 	int (*submit)(struct block *block, unsigned int ring, struct block_request *request);
