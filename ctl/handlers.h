@@ -50,6 +50,9 @@ int cmd_dp_show(struct ctl *ctl, const struct invocation *inv);
 int cmd_log(struct ctl *ctl, const struct invocation *inv);
 int cmd_version(struct ctl *ctl, const struct invocation *inv);
 
+/* cmd_capture.c */
+int cmd_capture(struct ctl *ctl, const struct invocation *inv);
+
 /* cmd_doctor.c */
 int cmd_doctor(struct ctl *ctl, const struct invocation *inv);
 

@@ -22,6 +22,7 @@
 
 struct rpc {
 	int fd;
+	int passed_fd; /* -1: none */
 	int timeout_ms;
 	int64_t deadline_ms; /* of the call that runs */
 	char *path;
@@ -131,7 +132,7 @@ int rpc_open(struct rpc **rpcp, const char *rundir, int timeout_ms, struct errte
 	struct rpc *rpc = xzalloc(sizeof *rpc);
 	int error;
 
-	rpc->fd = -1;
+	rpc->fd = rpc->passed_fd = -1;
 	rpc->timeout_ms = timeout_ms;
 	rpc->path = xasprintf("%s/vsw.sock", rundir);
 	set_deadline(rpc);
@@ -150,6 +151,8 @@ void rpc_close(struct rpc *rpc)
 		return;
 	if (rpc->fd >= 0)
 		close(rpc->fd);
+	if (rpc->passed_fd >= 0)
+		close(rpc->passed_fd);
 	free(rpc->path);
 	free(rpc);
 }
@@ -181,12 +184,38 @@ static int send_all(struct rpc *rpc, const char *data, size_t len, struct errtex
 	return 0;
 }
 
+/* As recv(). A descriptor that comes along is kept for rpc_take_fd(). */
+static ssize_t receive(struct rpc *rpc, void *buffer, size_t size)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {buffer, size};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	ssize_t n = recvmsg(rpc->fd, &msg, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return n;
+	if (rpc->passed_fd >= 0)
+		close(rpc->passed_fd);
+	memcpy(&rpc->passed_fd, CMSG_DATA(c), sizeof rpc->passed_fd);
+	return n;
+}
+
+int rpc_take_fd(struct rpc *rpc)
+{
+	int fd = rpc->passed_fd;
+
+	rpc->passed_fd = -1;
+	return fd;
+}
+
 static int receive_line(struct rpc *rpc, struct ds *line, struct errtext *err)
 {
 	char buffer[65536];
 
 	for (;;) {
-		ssize_t n = recv(rpc->fd, buffer, sizeof buffer, 0);
+		ssize_t n = receive(rpc, buffer, sizeof buffer);
 		int error = 0;
 
 		if (n > 0) {

@@ -40,6 +40,9 @@ void rpc_close(struct rpc *rpc);
  */
 VSW_MUST_USE int rpc_call(struct rpc *rpc, const char *method, json_t *params, json_t **result, struct errtext *err);
 
+/** rpc_take_fd() - the descriptor that came with the last answer, now the caller's; -1: none did. */
+int rpc_take_fd(struct rpc *rpc);
+
 /** rpc_peer() - process id of the daemon, as the kernel noted it when the socket began to listen. Return: > 0, or -errno. */
 pid_t rpc_peer(const struct rpc *rpc);
 

@@ -15,6 +15,7 @@ void meter_commands_register(void);
 void qos_commands_register(void);
 void fdb_commands_register(void);
 void dp_commands_register(void);
+void capture_commands_register(void);
 void doctor_commands_register(void);
 void top_commands_register(void);
 void event_commands_register(struct loop *loop);

@@ -31,6 +31,7 @@
 #include "switchd/adopt.h"
 #include "switchd/apply.h"
 #include "switchd/bridge_config.h"
+#include "switchd/capture.h"
 #include "switchd/commands.h"
 #include "switchd/config.h"
 #include "switchd/config_apply.h"
@@ -254,6 +255,8 @@ static void register_methods(void)
 	qos_commands_register();
 	fdb_commands_register();
 	dp_commands_register();
+	capture_init(loop);
+	capture_commands_register();
 	doctor_commands_register();
 	top_commands_register();
 	event_commands_register(loop);
@@ -318,6 +321,7 @@ static void stop(void)
 	service_notify("STOPPING=1");
 	db_commands_stop();
 	event_commands_stop();
+	capture_fini();
 	top_flows_fini();
 	apply_stop();
 	uplink_stop();

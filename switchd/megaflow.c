@@ -343,3 +343,45 @@ void megaflow_remove(struct megaflow *m)
 	forget(m);
 	free(m);
 }
+
+/* ---- for people ---- */
+
+void megaflow_note_fill(struct megaflow_note *note, const void *actions, size_t actions_len,
+			const struct xlate_credit *credits, size_t n_credits)
+{
+	const struct dp_action *a;
+	size_t left;
+
+	note->actions_len = note->n_rules = 0;
+	DP_ACTION_FOR_EACH(a, left, actions, actions_len) {
+		if (a->len > sizeof note->actions - note->actions_len)
+			break;
+		memcpy(note->actions + note->actions_len, a, a->len);
+		note->actions_len += a->len;
+	}
+	for (size_t i = 0; i < n_credits && note->n_rules < ARRAY_SIZE(note->rules); i++) {
+		const struct xlate_credit *c = &credits[i];
+
+		if (c->kind != XLATE_CREDIT_RULE && c->kind != XLATE_CREDIT_TABLE)
+			continue;
+		note->rules[note->n_rules].table = c->table;
+		note->rules[note->n_rules].has_rule = c->rule;
+		note->rules[note->n_rules++].cookie = c->rule ? c->rule->cookie : 0;
+	}
+}
+
+bool megaflow_get_note(uint64_t id, struct megaflow_note *note)
+{
+	const struct megaflow *m = NULL;
+	uint32_t i = (uint32_t)id;
+
+	pthread_mutex_lock(&slots_lock);
+	if (i < n_slots)
+		m = slots[i].m;
+	pthread_mutex_unlock(&slots_lock);
+	if (!m || m->id != id)
+		return false;
+	note->in_port = m->key.in_port;
+	megaflow_note_fill(note, m->actions, m->actions_len, m->credits, m->n_credits);
+	return true;
+}

@@ -88,6 +88,24 @@ void megaflow_credit_active(const struct dp_flow_activity *active);
 /** megaflows_credit_late() - and for those that were reported before they were in the book. */
 void megaflows_credit_late(void);
 
+/** What becomes of a flow's packets, and by which rules. */
+struct megaflow_note {
+	uint32_t in_port;      /**< of the datapath */
+	uint8_t actions[1024]; /**< a well-formed list; cut behind an action that fits */
+	size_t actions_len;
+	struct {
+		uint64_t cookie;
+		uint8_t table;
+		bool has_rule; /**< else nothing matched in the table */
+	} rules[16];
+	size_t n_rules;
+};
+/** megaflow_get_note() - under megaflows_lock(). Return: false when there is no such flow. */
+bool megaflow_get_note(uint64_t id, struct megaflow_note *note);
+/** megaflow_note_fill() - from a translation. */
+void megaflow_note_fill(struct megaflow_note *note, const void *actions, size_t actions_len,
+			const struct xlate_credit *credits, size_t n_credits);
+
 size_t megaflows_count(void);
 /** megaflows_memory() - bytes in the book, without the datapath's share. */
 size_t megaflows_memory(void);

@@ -75,11 +75,11 @@ int vsw_port(struct __sk_buff *skb)
 	if (!gate_is_open(flow))
 		return through_gate(skb, s, in, flow, slot, ctl);
 	account(flow, skb, s);
-	if (!in->watch)
-		return run_flow(skb, s, in, act);
-	watch_in(skb, s, in);
+	if (in->watch)
+		watch_in(skb, s, in);
 	verdict = run_flow(skb, s, in, act);
-	watch_end(skb, s);
+	if (in->watch)
+		watch_end(skb, s);
 	return verdict;
 }
 

@@ -126,7 +126,7 @@ static __always_inline int drop_flags(struct __sk_buff *skb, struct bpf_port *in
 		__sync_fetch_and_add(&in->drops[reason], 1);
 	note_last_drop(skb, in, reason, flags);
 	if (in->watch)
-		watch_drop(skb, in, reason);
+		watch_drop(skb, (uint64_t)in->watch << 32 | reason);
 	return TC_ACT_SHOT;
 }
 

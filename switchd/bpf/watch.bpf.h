@@ -5,6 +5,8 @@
  * A packet that came in is captured as it came, before its flow has changed it; what became of it is a record of its own, behind it on
  * the same CPU. A packet that goes up to the daemon is captured there. Each CPU may spend so much per window of time; what comes beyond that
  * is counted and not captured.
+ *
+ * The larger functions are global: the verifier looks at those once by themselves, and not again on each way that leads to them.
  */
 #ifndef BPF_WATCH_H
 #define BPF_WATCH_H 1
@@ -29,7 +31,7 @@ static __always_inline int watch_may(struct scratch *s, const struct bpf_control
 }
 
 /* @what: port << 16 | kind << 8 | reason. Return: 1 when it was captured. */
-static __attribute__((noinline)) int watch_packet(struct __sk_buff *skb, uint64_t what)
+__attribute__((noinline)) int watch_packet(struct __sk_buff *skb, uint64_t what)
 {
 	struct bpf_control *ctl = bpf_map_lookup_elem(&control, &zero);
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
@@ -61,7 +63,7 @@ static __attribute__((noinline)) int watch_packet(struct __sk_buff *skb, uint64_
 	return !bpf_perf_event_output(skb, &sights, BPF_F_CURRENT_CPU | (uint64_t)n << 32, t, sizeof *t);
 }
 
-static __attribute__((noinline)) int watch_fate(struct __sk_buff *skb, uint32_t reason)
+__attribute__((noinline)) int watch_fate(struct __sk_buff *skb, uint32_t reason)
 {
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
 
@@ -94,16 +96,19 @@ static __always_inline void watch_end(struct __sk_buff *skb, struct scratch *s)
 		watch_fate(skb, 0);
 }
 
-static __always_inline void watch_drop(struct __sk_buff *skb, const struct bpf_port *in, uint32_t reason)
+/* @what: bpf_port.watch << 32 | reason. */
+__attribute__((noinline)) int watch_drop(struct __sk_buff *skb, uint64_t what)
 {
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	uint32_t reason = what;
 
 	if (!s)
-		return;
+		return 0;
 	if (s->is_watched)
 		watch_fate(skb, reason);
-	else if (in->watch & (BPF_WATCH_IN | BPF_WATCH_DROPS))
+	else if (what >> 32 & (BPF_WATCH_IN | BPF_WATCH_DROPS))
 		watch_packet(skb, watch_what(s->key.in_port, BPF_SIGHT_DROPPED, reason));
+	return 0;
 }
 
 static __always_inline void watch_out(struct __sk_buff *skb, const struct bpf_port *out, uint32_t port)

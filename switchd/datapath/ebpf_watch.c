@@ -37,6 +37,7 @@ enum {
 /** What one CPU's ring has brought and who reads it now. */
 struct ebpf_watch {
 	struct perf_buffer *rings;
+	const struct datapath *dp;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	size_t n_cpus;
 	struct slot {
@@ -68,6 +69,7 @@ static void fill(const struct ebpf_watch *w, struct sight *s, const struct bpf_s
 				      (uint8_t)(b->vlan_tci >> 8), (uint8_t)b->vlan_tci};
 	size_t tag_len = b->vlan_proto && n >= ADDRESSES_LEN ? TAG_LEN : 0, head = tag_len ? ADDRESSES_LEN : 0;
 
+	s->dp = w->dp;
 	s->ts_ns = b->ns + w->wall_offset_ns;
 	s->flow_id = b->reason == DROP_MALFORMED_ETH ? 0 : b->flow_id;
 	s->port = b->port;
@@ -152,6 +154,7 @@ static int open_rings(struct ebpf_dp *dp)
 		return -EINVAL;
 	w = xzalloc(sizeof *w);
 	w->n_cpus = (size_t)n_cpus;
+	w->dp = &dp->user.base.dp;
 	w->slots = xcalloc(w->n_cpus + 1, sizeof *w->slots);
 	for (size_t i = 0; i <= w->n_cpus; i++)
 		w->slots[i].s = xzalloc(sizeof(struct sight) + WATCH_MAX_LEN + TAG_LEN);

@@ -398,7 +398,7 @@ static bool serve_one(struct forwarder *f, struct forward_port *port)
 	f->served_id = 0;
 	memcpy(head, w->packet.data, MIN(w->packet.len, sizeof head));
 	if (forward_is_watched(port, WATCH_IN | WATCH_DROPS))
-		sight = forward_watch_waiting(port, w);
+		sight = forward_watch_waiting(f, port, w);
 	asked = serve(f, w);
 	if (sight)
 		forward_watch_served(f, port, sight, &verdict);

@@ -201,7 +201,8 @@ static inline bool forward_is_watched(const struct forward_port *port, unsigned 
 /* Of forward.c to forward_watch.c: before a batch's actions run, and behind them; the same for one packet that waited. */
 void forward_watch_begin(struct forwarder *f, const struct forward_port *port, size_t n);
 void forward_watch_end(struct forwarder *f, const struct forward_port *port, size_t n);
-struct sight *forward_watch_waiting(const struct forward_port *port, const struct waiting *w);
+struct sight *forward_watch_waiting(const struct forwarder *f, const struct forward_port *port,
+				    const struct waiting *w);
 void forward_watch_served(const struct forwarder *f, const struct forward_port *port, struct sight *s,
 			  const struct verdict *v);
 

@@ -15,13 +15,20 @@ static uint64_t id_of(const struct cache_flow *flow)
 	return flow ? cache_flow_id(flow) : 0;
 }
 
+static const struct datapath *dp_of(const struct forwarder *f)
+{
+	return &container_of((struct forward_shared *)f->shared, struct forward_dp, shared)->dp;
+}
+
 /* Keep the bytes. Return: NULL: it is not looked at. */
-static struct sight *keep(const struct forward_port *port, const uint8_t *data, uint32_t len, uint32_t gso_size)
+static struct sight *keep(const struct forwarder *f, const struct forward_port *port, const uint8_t *data, uint32_t len,
+			  uint32_t gso_size)
 {
 	struct sight *s = watch_reserve(len);
 
 	if (!s)
 		return NULL;
+	s->dp = dp_of(f);
 	s->port = s->in_port = port->port_no;
 	s->gso_size = gso_size;
 	memcpy(s->bytes, data, s->n_bytes);
@@ -45,7 +52,7 @@ void forward_watch_begin(struct forwarder *f, const struct forward_port *port, s
 		f->sights[i] = NULL;
 		if (!(port->watch & WATCH_IN) || f->verdicts[i].waiting)
 			continue;
-		f->sights[i] = keep(port, f->frames[i].data, f->frames[i].len, f->packets[i].gso_size);
+		f->sights[i] = keep(f, port, f->frames[i].data, f->frames[i].len, f->packets[i].gso_size);
 	}
 }
 
@@ -56,7 +63,7 @@ void forward_watch_end(struct forwarder *f, const struct forward_port *port, siz
 		struct sight *s = f->sights[i];
 
 		if (!s && port->watch & WATCH_DROPS && is_settled(v) && !v->forwarded)
-			s = keep(port, f->frames[i].data, f->frames[i].len, f->packets[i].gso_size);
+			s = keep(f, port, f->frames[i].data, f->frames[i].len, f->packets[i].gso_size);
 		if (!s)
 			continue;
 		s->flow_id = id_of(f->flows[i]);
@@ -65,11 +72,11 @@ void forward_watch_end(struct forwarder *f, const struct forward_port *port, siz
 	}
 }
 
-struct sight *forward_watch_waiting(const struct forward_port *port, const struct waiting *w)
+struct sight *forward_watch_waiting(const struct forwarder *f, const struct forward_port *port, const struct waiting *w)
 {
 	bool wanted = port->watch & (WATCH_IN | WATCH_DROPS) && !w->is_counted;
 
-	return wanted ? keep(port, w->packet.data, w->packet.len, w->packet.gso_size) : NULL;
+	return wanted ? keep(f, port, w->packet.data, w->packet.len, w->packet.gso_size) : NULL;
 }
 
 void forward_watch_served(const struct forwarder *f, const struct forward_port *port, struct sight *s,
@@ -85,6 +92,7 @@ void forward_watch_output(const struct forwarder *f, const struct forward_port *
 {
 	bool of_batch = v >= f->verdicts && v < f->verdicts + FORWARD_BATCH;
 	struct sight head = {
+		.dp = dp_of(f),
 		.port = out->port_no,
 		.in_port = f->port->port_no,
 		.len = len,

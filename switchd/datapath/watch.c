@@ -163,6 +163,7 @@ void watch_put(const struct sight *head, const void *bytes)
 
 	if (!s)
 		return;
+	s->dp = head->dp;
 	s->flow_id = head->flow_id;
 	s->port = head->port;
 	s->in_port = head->in_port;

@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct datapath;
+
 /** The longest capture; longer packets are cut. */
 #define WATCH_MAX_LEN 65280
 /** Windows are so many nanoseconds (as in vsw/bpf_abi.h). */
@@ -34,12 +36,13 @@ enum watch_what {
 
 /** One packet at one port. */
 struct sight {
-	uint64_t ts_ns;	  /**< since 1970 */
-	uint64_t flow_id; /**< of the flow that it had; 0: unknown, or none */
-	uint32_t port;	  /**< where it was seen */
-	uint32_t in_port; /**< where it came in; DP_PORT_NONE: it is the daemon's own */
-	uint32_t len;	  /**< on the wire */
-	uint32_t n_bytes; /**< of @bytes */
+	const struct datapath *dp; /**< whose port numbers these are */
+	uint64_t ts_ns;		   /**< since 1970 */
+	uint64_t flow_id;	   /**< of the flow that it had; 0: unknown, or none */
+	uint32_t port;		   /**< where it was seen */
+	uint32_t in_port;	   /**< where it came in; DP_PORT_NONE: it is the daemon's own */
+	uint32_t len;		   /**< on the wire */
+	uint32_t n_bytes;	   /**< of @bytes */
 	uint32_t gso_size;
 	uint16_t reason; /**< enum drop_reason; DROP_NONE: it was forwarded */
 	bool is_out;	 /**< it was sent; else it came in */
