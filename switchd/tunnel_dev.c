@@ -204,6 +204,8 @@ static int open_dev(struct tunnel_dev *dev, struct errtext *err)
 				   dev->dp->ops->type);
 	if (dev->dp->ops->tunnels == DP_TUNNELS_BY_DEVICE)
 		error = open_netdev(dev, err);
+	else if (dev->dp->ops != &datapath_dummy)
+		delete_netdev(dev); /* a predecessor's with another datapath: it has the UDP port */
 	spec.ifindex = dev->ifindex;
 	return error ? error : dev->dp->ops->port_add(dev->dp, &spec, &dev->dp_port, err);
 }

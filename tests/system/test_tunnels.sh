@@ -113,6 +113,14 @@ fi
 stop_switchd
 start_switchd
 check "works after a restart" wait_for 10 pings h 10.0.0.2
+# With another datapath, too: what one left is out of the other's way.
+if [ "$DATAPATH" = ebpf ]; then
+	for DATAPATH in user ebpf; do
+		stop_switchd
+		start_switchd
+		check "works after a restart with --datapath $DATAPATH" wait_for 10 pings h 10.0.0.2
+	done
+fi
 vsw del-port t
 check "device goes with the last port" eval "! ip link show vxlan_sys_4789"
 
