@@ -160,6 +160,7 @@ static void detach(struct iface *iface)
 		hmap_remove(&iface_dev_by_ifindex__, &iface->dev->by_ifindex);
 	iface->dev->ifindex = 0;
 	iface->dev->has_htb = false;
+	iface->dev->shaper = NULL;
 	dp->ops->port_del(dp, number);
 	iface_mtu_follow(iface->bridge, 0);
 }

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "os/tc_htb.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/datapath/shaper.h"
 #include "switchd/iface_dev.h"
 
 LOG_MODULE(qos);
@@ -92,6 +93,39 @@ static int set_htb(const struct iface *iface, const struct qos_settings *s, stru
 	return error;
 }
 
+/* ---- our own ---- */
+
+static int set_own(struct iface *iface, const struct qos_settings *s, struct errtext *err)
+{
+	struct shaper_queue_config *queues = xcalloc(s->n_queues, sizeof *queues);
+	struct datapath *dp = iface->bridge->dp;
+	struct egress_stage *shaper;
+	int error;
+
+	for (size_t i = 0; i < s->n_queues; i++)
+		queues[i] = (struct shaper_queue_config){
+			.id = s->queues[i].id,
+			.min_rate = s->queues[i].min_rate,
+			.max_rate = s->queues[i].max_rate,
+			.burst = s->queues[i].burst,
+			.priority = s->queues[i].priority,
+		};
+	shaper = shaper_new(s->max_rate, queues, s->n_queues);
+	free(queues);
+	error = dp->ops->port_set_egress(dp, iface->dp_port, EGRESS_SHAPER, shaper);
+	iface->dev->shaper = error ? NULL : shaper;
+	return error ? errtext_set(err, -error, "%s ports cannot be shaped", iface_type_name(iface->type)) : 0;
+}
+
+static void remove_own(struct iface *iface)
+{
+	struct datapath *dp = iface->bridge->dp;
+
+	if (iface->dev->shaper)
+		(void)!dp->ops->port_set_egress(dp, iface->dp_port, EGRESS_SHAPER, NULL);
+	iface->dev->shaper = NULL;
+}
+
 /* ---- the whole ---- */
 
 static void remove_htb(struct iface *iface)
@@ -106,6 +140,28 @@ static void remove_htb(struct iface *iface)
 		log_warn("port %s: its HTB qdisc cannot be removed: %s", iface->name, strerror(-error));
 }
 
+/* Is the error such that the kernel has no HTB? */
+static bool is_lacking(int error)
+{
+	return error == -ENOENT || error == -EOPNOTSUPP;
+}
+
+static int apply(struct iface *iface, const struct qos_settings *s, struct errtext *err)
+{
+	int error = -EOPNOTSUPP;
+
+	if (s->type == QOS_HTB && iface->dev->ifindex)
+		error = set_htb(iface, s, err);
+	if (!error) {
+		remove_own(iface);
+		iface->dev->has_htb = true;
+	} else if (is_lacking(error)) {
+		remove_htb(iface);
+		error = set_own(iface, s, err);
+	}
+	return error;
+}
+
 int qos_follow(struct iface *iface, struct errtext *err)
 {
 	const struct qos_settings *wanted = iface->port->qos;
@@ -113,14 +169,13 @@ int qos_follow(struct iface *iface, struct errtext *err)
 	int error = 0;
 
 	if (!wanted || wanted->type == QOS_NOOP) {
-		remove_htb(iface);
+		qos_leave(iface);
 		return 0;
 	}
-	if (!iface->dev->ifindex)
+	if (iface->dp_port == DP_PORT_NONE)
 		return 0;
 	s = resolve(iface);
-	error = set_htb(iface, s, err);
-	iface->dev->has_htb |= !error;
+	error = apply(iface, s, err);
 	free(s);
 	return error;
 }
@@ -128,6 +183,7 @@ int qos_follow(struct iface *iface, struct errtext *err)
 void qos_leave(struct iface *iface)
 {
 	remove_htb(iface);
+	remove_own(iface);
 }
 
 /* ---- statistics ---- */
@@ -150,20 +206,34 @@ static void fill_stats(void *aux, const struct tc_htb_stats *stats)
 	}
 }
 
+static void fill_from_shaper(const struct egress_stage *shaper, const struct fill *fill)
+{
+	for (size_t i = 0; i < fill->n; i++) {
+		struct shaper_queue_stats stats;
+
+		shaper_stats(shaper, i, &stats);
+		fill->stats[i].n_packets = stats.n_packets;
+		fill->stats[i].n_bytes = stats.n_bytes;
+		fill->stats[i].n_dropped = stats.n_dropped;
+	}
+}
+
 struct qos_queue_stats *qos_stats(struct iface *iface, struct qos_settings **settings, size_t *n)
 {
 	struct fill fill;
 
 	*n = 0;
 	*settings = NULL;
-	if (!iface->dev->has_htb)
+	if (!iface->dev->has_htb && !iface->dev->shaper)
 		return NULL;
 	*settings = resolve(iface);
 	fill.n = *n = (*settings)->n_queues;
 	fill.stats = xcalloc(fill.n, sizeof *fill.stats);
 	for (size_t i = 0; i < fill.n; i++)
 		fill.stats[i].queue = (*settings)->queues[i];
-	if (tc_htb_stats(iface->dev->ifindex, fill_stats, &fill))
+	if (iface->dev->shaper)
+		fill_from_shaper(iface->dev->shaper, &fill);
+	else if (tc_htb_stats(iface->dev->ifindex, fill_stats, &fill))
 		log_warn_rl("port %s: the kernel does not tell about its queues", iface->name);
 	return fill.stats;
 }

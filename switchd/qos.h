@@ -4,7 +4,8 @@
  *
  * The kernel's HTB does it (os/tc_htb.h), queues being its classes, which set_queue and enqueue choose through skb->priority. It is left in
  * place when the daemon stops, like every other device of ours, and taken over by the next one; it goes when the port's QoS or
- * the port goes.
+ * the port goes. Where there is no HTB, in the kernel or for want of a device, or where QoS type=vsw-shaper asks for it, the daemon shapes
+ * (datapath/shaper.h): all that goes out of the port then goes through it, on the ebpf datapath, too.
  */
 #ifndef SWITCHD_QOS_H
 #define SWITCHD_QOS_H 1

@@ -77,6 +77,7 @@
 #include "vsw/flow_key.h"
 
 struct datapath;
+struct egress_stage;
 struct loop;
 struct sight;
 struct watch_counts;
@@ -308,6 +309,12 @@ struct datapath_ops {
 	int (*execute)(struct datapath *dp, struct packet *packet, const void *actions, size_t actions_len);
 
 	void (*stats)(struct datapath *dp, struct dp_stats *stats);
+
+	/**
+	 * Put a stage into the port's egress line (egress.h), or take it out (NULL). The datapath owns @stage, whatever is returned. From the
+	 * main thread. Return: 0, -ENOENT, or -EOPNOTSUPP: not for this kind of port.
+	 */
+	int (*port_set_egress)(struct datapath *dp, uint32_t port_no, unsigned int slot, struct egress_stage *stage);
 
 	/** Meter ids are below this. */
 	uint32_t max_meters;

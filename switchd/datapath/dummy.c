@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "os/loop.h"
 #include "switchd/datapath/dummy_stream.h"
+#include "switchd/datapath/egress.h"
 #include "switchd/datapath/forward.h"
 #include "switchd/datapath/watch.h"
 
@@ -24,6 +25,8 @@ struct captured {
 
 struct dummy_port {
 	struct forward_port fp;
+	struct egress egress;
+	struct loop_timer egress_timer;
 	struct dummy_dp *dp;
 	struct hmap_node node; /* in dp->ports, by number */
 	struct dummy_stream *stream;
@@ -72,6 +75,12 @@ static struct forward_port *find_port(struct forwarder *f, uint32_t port_no)
 	struct dummy_port *port = port_by_number(container_of(f, struct dummy_engine, f)->dp, port_no);
 
 	return port ? &port->fp : NULL;
+}
+
+/* By the clock that tests stop. */
+static uint64_t now_ns(void)
+{
+	return (uint64_t)clock_now_ms() * 1000000;
 }
 
 /* ---- what leaves ---- */
@@ -141,25 +150,93 @@ static void send_completed(struct dummy_engine *e, struct sending *sending, cons
 	send_frame(sending, &copy);
 }
 
+/* Return: enum drop_reason of what was not taken. */
+static enum drop_reason send_now(struct dummy_engine *e, struct dummy_port *port, const struct packet *p)
+{
+	struct sending sending = {.engine = e, .port = port};
+
+	if (!packet_is_gso(p))
+		send_completed(e, &sending, p);
+	else if (packet_segment(p, e->segment, sizeof e->segment, send_frame, &sending) < 0)
+		sending.drop = DROP_TX_ERROR;
+	return sending.drop;
+}
+
 static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 {
 	struct dummy_engine *e = container_of(x, struct dummy_engine, f.x);
-	struct sending sending = {.engine = e, .port = port_by_number(e->dp, port_no)};
+	struct dummy_port *port = port_by_number(e->dp, port_no);
+	enum drop_reason drop;
 
-	if (!sending.port) {
-		execute_drop(x, DROP_NO_PORT);
-		return;
-	}
-	if (packet_is_gso(p)) {
-		if (packet_segment(p, e->segment, sizeof e->segment, send_frame, &sending) < 0)
-			sending.drop = DROP_TX_ERROR;
-	} else {
-		send_completed(e, &sending, p);
-	}
-	if (sending.drop)
-		execute_drop(x, sending.drop);
+	if (!port)
+		drop = DROP_NO_PORT;
+	else if (egress_is_active(&port->egress))
+		drop = egress_put(&port->egress, p, now_ns());
+	else
+		drop = send_now(e, port, p);
+	if (drop)
+		execute_drop(x, drop);
 	else
 		x->verdict->forwarded = true;
+}
+
+/* ---- what leaves later: by timers of the loop ---- */
+
+static void send_list(void *port_, struct egress_packet *list)
+{
+	struct dummy_port *port = port_;
+
+	while (list) {
+		struct egress_packet *next = list->next;
+
+		send_now(port->dp->engine, port, &list->packet);
+		egress_packet_free(list);
+		list = next;
+	}
+}
+
+static void egress_due(struct loop_timer *timer, int64_t now_ms);
+
+static void wake_at(void *port_, uint64_t due_ns)
+{
+	struct dummy_port *port = port_;
+
+	loop_set_timer(port->dp->loop, &port->egress_timer,
+		       (int64_t)MIN(due_ns / 1000000 + !!(due_ns % 1000000), (uint64_t)INT64_MAX), egress_due);
+}
+
+static void egress_due(struct loop_timer *timer, int64_t now_ms)
+{
+	struct dummy_port *port = container_of(timer, struct dummy_port, egress_timer);
+	uint64_t due_ns = egress_run(&port->egress, now_ns());
+
+	(void)now_ms;
+	if (due_ns != EGRESS_NEVER)
+		wake_at(port, due_ns);
+}
+
+static void count_lost(void *port_, const struct egress_packet *p)
+{
+	struct dummy_port *port = port_;
+
+	(void)p;
+	forward_port_sent(&port->fp, 0, 0, 1);
+}
+
+static const struct egress_driver egress_driver = {.send = send_list, .wake = wake_at, .lost = count_lost};
+
+static int dummy_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned int slot,
+				 struct egress_stage *stage)
+{
+	struct dummy_port *port = port_by_number(dummy_dp_of(datapath), port_no);
+
+	if (!port) {
+		if (stage)
+			stage->ops->free(stage);
+		return -ENOENT;
+	}
+	egress_set(&port->egress, slot, stage, now_ns());
+	return 0;
 }
 
 static const struct execute_ops dummy_ops = {
@@ -269,6 +346,8 @@ static uint32_t choose_number(const struct dummy_dp *dp, uint32_t requested)
 
 static void port_free(struct dummy_port *port)
 {
+	loop_cancel_timer(port->dp->loop, &port->egress_timer);
+	egress_fini(&port->egress);
 	dummy_stream_free(port->stream);
 	forget_all(port);
 	forward_port_fini(&port->fp);
@@ -308,6 +387,7 @@ static int dummy_port_add(struct datapath *datapath, const struct dp_port_spec *
 		return errtext_set(err, ENOSPC, "%s: all %u port numbers are in use", spec->name, DP_MAX_PORTS);
 	port = xzalloc(sizeof *port);
 	forward_port_init(&port->fp, number);
+	egress_init(&port->egress, &egress_driver, port);
 	port->dp = dp;
 	port->last = &port->first;
 	error = open_stream(port, spec, err);
@@ -408,12 +488,6 @@ static int dummy_execute(struct datapath *datapath, struct packet *packet, const
 	return 0;
 }
 
-/* By the clock that tests stop. */
-static uint64_t now_ns(void)
-{
-	return (uint64_t)clock_now_ms() * 1000000;
-}
-
 static void dummy_stats(struct datapath *datapath, struct dp_stats *stats)
 {
 	const struct dummy_dp *dp = dummy_dp_of(datapath);
@@ -476,6 +550,7 @@ const struct datapath_ops datapath_dummy = {
 	.flow_invalidate_all = forward_flow_invalidate_all,
 	.execute = dummy_execute,
 	.stats = dummy_stats,
+	.port_set_egress = dummy_port_set_egress,
 	.max_meters = FORWARD_MAX_METERS,
 	.meter_set = forward_meter_set,
 	.meter_del = forward_meter_del,

@@ -96,10 +96,20 @@ static void stop(struct ebpf_dp *dp)
 	ebpf_kernel_unload(&dp->kernel);
 }
 
+/* Meters of a predecessor's that the configuration does not have any more. */
+static void forget_meters(struct ebpf_dp *dp)
+{
+	for (uint32_t id = 0; id < BPF_N_METERS; id++)
+		if (!(dp->meters_set[id / 64] >> id % 64 & 1))
+			(void)!meters_del(&dp->user.base.shared.meters, id);
+}
+
 static void ebpf_start(struct datapath *datapath)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
 	int error;
+
+	forget_meters(dp);
 
 	ebpf_adopt_end(dp);
 	error = ebpf_upcall_start(dp);
@@ -244,6 +254,37 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 	return 0;
 }
 
+static int ebpf_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned int slot,
+				struct egress_stage *stage)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	int error = user_port_set_egress(datapath, port_no, slot, stage);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&dp->flows_lock);
+	if (!dp->is_leaving)
+		ebpf_flows_set_later(dp, port_no, egress_is_active(&dp->user.ports[port_no]->egress));
+	pthread_mutex_unlock(&dp->flows_lock);
+	return 0;
+}
+
+static int ebpf_meter_set(struct datapath *datapath, uint32_t id, const struct dp_meter *meter)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	int error = forward_meter_set(datapath, id, meter);
+
+	if (!error)
+		dp->meters_set[id / 64] |= 1ull << id % 64;
+	return error;
+}
+
+/* What the kernel goes on with without us it goes on to meter. */
+static int ebpf_meter_del(struct datapath *datapath, uint32_t id)
+{
+	return ebpf_dp_of(datapath)->is_leaving ? 0 : forward_meter_del(datapath, id);
+}
+
 static int ebpf_port_del(struct datapath *datapath, uint32_t port_no)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
@@ -251,6 +292,10 @@ static int ebpf_port_del(struct datapath *datapath, uint32_t port_no)
 
 	if (!port)
 		return -ENOENT;
+	pthread_mutex_lock(&dp->flows_lock);
+	dp->later[port_no / 64] &= ~(1ull << port_no % 64);
+	pthread_mutex_unlock(&dp->flows_lock);
+	user_egress_forget(port);
 	rcu_assign_pointer(dp->user.ports[port_no], NULL);
 	if (dp->is_leaving) {
 		afpacket_leave(port->socket);
@@ -478,8 +523,9 @@ const struct datapath_ops datapath_ebpf = {
 	.execute = user_execute,
 	.stats = ebpf_stats,
 	.max_meters = BPF_N_METERS,
-	.meter_set = forward_meter_set,
-	.meter_del = forward_meter_del,
+	.port_set_egress = ebpf_port_set_egress,
+	.meter_set = ebpf_meter_set,
+	.meter_del = ebpf_meter_del,
 	.meter_stats = forward_meter_stats,
 	.orphan = ebpf_adopt_orphan,
 	.orphan_adopt = ebpf_adopt_flow,

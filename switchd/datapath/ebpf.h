@@ -204,6 +204,9 @@ struct ebpf_dp {
 	struct ebpf_orphan *orphans; /* a predecessor's flows, those used last at the end */
 	size_t n_orphans;
 	bool is_leaving; /* the kernel is to go on without us */
+	uint64_t later[BPF_N_PORTS /
+		       64]; /* ports with an egress line: what goes there goes through the daemon; flows_lock */
+	uint64_t meters_set[BPF_N_METERS / 64]; /* by this process, and not a predecessor */
 
 	struct ebpf_gate gates[USER_MAX_THREADS];
 	pthread_t grace_thread;
@@ -246,6 +249,8 @@ void ebpf_flows_init(struct ebpf_dp *dp);
 void ebpf_flows_fini(struct ebpf_dp *dp);
 /** ebpf_flows_put() - the kernel's part of datapath_ops.flow_put(); whatever it cannot have the daemon keeps. */
 void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put);
+/** ebpf_flows_set_later() - from now on (or no more) flows that output to the port are the daemon's to run. */
+void ebpf_flows_set_later(struct ebpf_dp *dp, uint32_t port, bool later);
 /** ebpf_flows_del() - out of the kernel. @stats: what it has counted there is added. */
 void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats);
 /** ebpf_flows_kernel_bytes() - memory of the maps now. */

@@ -419,6 +419,27 @@ static void put_in_new_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, const st
 		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port);
 }
 
+static bool has_later_output(const struct ebpf_dp *dp, const struct ebpf_ops *ops)
+{
+	for (uint32_t i = 0; i < ops->n; i++) {
+		uint32_t port = ops->ops[i].value;
+
+		if (ops->ops[i].code == BPF_OP_OUTPUT && port < BPF_N_PORTS && dp->later[port / 64] >> port % 64 & 1)
+			return true;
+	}
+	return false;
+}
+
+/* A flow with a copy for a port that sends later runs in the daemon altogether: its other outputs keep their order, too. */
+static void compile(const struct ebpf_dp *dp, const struct dp_flow_put *put, struct ebpf_ops *ops)
+{
+	ebpf_ops_compile(ops, put->actions, put->actions_len);
+	if (!has_later_output(dp, ops))
+		return;
+	ops->n = ops->out = 0;
+	ops->why = EBPF_WHY_EGRESS;
+}
+
 void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put)
 {
 	struct ebpf_flow *flow = find_or_make(dp, put->id);
@@ -426,7 +447,7 @@ void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put)
 	struct ebpf_ops ops;
 	uint64_t act;
 
-	ebpf_ops_compile(&ops, put->actions, put->actions_len);
+	compile(dp, put, &ops);
 	act = act_for(dp, &ops, &flow->list);
 	if (is_all_in_kernel(dp, flow)) {
 		__atomic_store_n(&dp->kernel.flows[flow->slot].act, act, __ATOMIC_RELEASE);
@@ -442,6 +463,39 @@ static void flow_free(struct ebpf_dp *dp, struct ebpf_flow *flow)
 	ebpf_slow_set(dp, flow, EBPF_WHY_NONE);
 	hmap_remove(&dp->by_id, &flow->node);
 	free(flow);
+}
+
+static bool outputs_to(const struct dp_flow *flow, uint32_t port)
+{
+	const struct dp_action *a;
+	size_t left;
+
+	DP_ACTION_FOR_EACH(a, left, flow->actions, flow->actions_len)
+		if (a->type == DP_OUTPUT && a->arg == port)
+			return true;
+	return false;
+}
+
+void ebpf_flows_set_later(struct ebpf_dp *dp, uint32_t port, bool later)
+{
+	uint64_t bit = 1ull << port % 64, *word = &dp->later[port / 64], cursor = 0;
+	struct dp_flow flow;
+
+	if (!(*word & bit) == !later)
+		return;
+	*word ^= bit;
+	rcu_read_lock();
+	while (cache_dump(dp->user.base.shared.cache, &cursor, &flow, 1)) {
+		struct dp_flow_put put = {.id = flow.id,
+					  .key = flow.key,
+					  .mask = flow.mask,
+					  .actions = flow.actions,
+					  .actions_len = flow.actions_len};
+
+		if (outputs_to(&flow, port))
+			ebpf_flows_put(dp, &put);
+	}
+	rcu_read_unlock();
 }
 
 void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats)

@@ -25,6 +25,7 @@
 	W(SAMPLE, "sample") \
 	W(CLONE, "clone") \
 	W(TRUNC, "trunc") \
+	W(EGRESS, "egress-stage") /* it outputs to a port whose packets wait in the daemon (egress.h) */ \
 	W(TUNNEL, "set-tunnel") \
 	W(ND, "set-nd") \
 	W(MPLS, "set-mpls") \

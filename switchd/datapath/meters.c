@@ -166,12 +166,17 @@ static uint32_t headers_of(const struct packet *p)
 	return p->l4_ofs + UDP_HDR_LEN;
 }
 
+struct dp_meter_load meters_load_of(const struct packet *p)
+{
+	return packet_is_gso(p) ? dp_meter_wire(p->len, headers_of(p), p->gso_size) : dp_meter_wire(p->len, 0, 0);
+}
+
 enum drop_reason meters_charge(const struct meters *m, uint32_t id, const struct packet *p)
 {
 	struct dp_meter_load load;
 
 	if (id >= m->n || !m->slots[id].n_bands)
 		return DROP_NONE;
-	load = dp_meter_wire(p->len, packet_is_gso(p) ? headers_of(p) : 0, packet_is_gso(p) ? p->gso_size : 0);
+	load = meters_load_of(p);
 	return dp_meter_charge(&m->slots[id], m->now_ns(), &load) ? m->slots[id].reason : DROP_NONE;
 }

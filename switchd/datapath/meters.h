@@ -36,6 +36,9 @@ int meters_set(struct meters *meters, uint32_t id, const struct dp_meter *meter)
 int meters_del(struct meters *meters, uint32_t id);
 int meters_stats(const struct meters *meters, uint32_t id, struct dp_meter_stats *stats);
 
+/** meters_load_of() - what a parsed packet will be on the wire. */
+struct dp_meter_load meters_load_of(const struct packet *p);
+
 /**
  * meters_charge() - a packet meets a meter
  * @p: parsed

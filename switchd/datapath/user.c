@@ -62,9 +62,11 @@ void user_dp_fini(struct user_dp *dp)
 	for (uint32_t i = 0; i < DP_MAX_PORTS; i++)
 		if (dp->ports[i])
 			user_port_del(&dp->base.dp, i);
+	user_egress_stop(dp);
 	for (unsigned int i = 0; i < dp->n_threads; i++)
 		user_thread_stop(dp->threads[i]);
 	forward_dp_fini(&dp->base); /* waits for what was to be freed after a grace period, ports included */
+	user_egress_free(dp);
 	free(dp->ports);
 }
 
@@ -117,12 +119,14 @@ struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct a
 	port->thread = thread;
 	for (unsigned int i = 0; i < dp->n_threads; i++)
 		port->pending[i].tail = &port->pending[i].head;
+	egress_init(&port->egress, &user_egress_driver, port);
 	rcu_assign_pointer(dp->ports[number], port);
 	return port;
 }
 
 void user_port_free(struct user_port *port)
 {
+	egress_fini(&port->egress);
 	user_tunnel_free(port->tunnel);
 	afpacket_close(port->socket);
 	forward_port_fini(&port->fp);
@@ -198,6 +202,7 @@ int user_port_del(struct datapath *datapath, uint32_t port_no)
 	if (!port)
 		return -ENOENT;
 	rcu_assign_pointer(dp->ports[port_no], NULL);
+	user_egress_forget(port);
 	if (port->tunnel) {
 		user_tunnel_stop(port->tunnel);
 		user_thread_retire_port(port->thread, port);
@@ -289,6 +294,7 @@ const struct datapath_ops datapath_user = {
 	.flow_invalidate_all = forward_flow_invalidate_all,
 	.execute = user_execute,
 	.stats = user_stats,
+	.port_set_egress = user_port_set_egress,
 	.max_meters = FORWARD_MAX_METERS,
 	.meter_set = forward_meter_set,
 	.meter_del = forward_meter_del,

@@ -4,6 +4,7 @@
  *
  *   user.c         the datapath's operations: opening, ports, flows
  *   user_thread.c  one forwarding thread: waits for its ports, receives, has the engine (forward.h) do the rest
+ *   user_egress.c  the thread behind ports that send later (egress.h)
  *   user_tunnel.c  tunnel ports
  *   user_tx.c      outputs, collected per port and sent by one system call
  *
@@ -18,6 +19,7 @@
 #include <urcu.h>
 
 #include "os/afpacket.h"
+#include "switchd/datapath/egress.h"
 #include "switchd/datapath/forward.h"
 
 #define USER_MAX_THREADS 16
@@ -27,6 +29,7 @@
 /** Places for what is pending in all threads. */
 #define USER_N_PLACES (USER_MAX_THREADS * USER_MAX_PENDING)
 
+struct user_egress;
 struct user_thread;
 struct user_tunnel;
 
@@ -60,6 +63,9 @@ struct user_port {
 	bool is_tunnel;		    /**< what is sent is given to user_dp.put_tunnel first */
 	_Atomic bool is_dead;
 	struct cds_list_head dead_node; /* in thread->dead_ports */
+	struct egress egress;
+	bool is_in_egress; /* egress_node is in a list; the main thread's */
+	struct cds_list_head egress_node;
 	struct rcu_head rcu;
 	struct user_pending pending[]; /* by thread */
 };
@@ -87,7 +93,8 @@ struct user_dp {
 	struct forward_dp base;
 	struct user_thread *threads[USER_MAX_THREADS];
 	unsigned int n_threads, next_thread;
-	struct user_port **ports; /* RCU; DP_MAX_PORTS of them */
+	struct user_port **ports;   /* RCU; DP_MAX_PORTS of them */
+	struct user_egress *egress; /* user_egress.c; NULL until a port gets a stage */
 	/** Where a packet for a tunnel port is to go; @place: below USER_N_PLACES, in use until the packet is sent, and its mark. */
 	void (*put_tunnel)(struct user_dp *dp, uint32_t place, const struct packet *p);
 	/** Called at the end of each round of a thread; NULL: nothing to do. Return: milliseconds until the next one at the latest, -1: any. */
@@ -118,6 +125,14 @@ int user_port_del(struct datapath *datapath, uint32_t port_no);
 int user_port_watch(struct datapath *datapath, uint32_t port_no, unsigned int what);
 int user_execute(struct datapath *datapath, struct packet *packet, const void *actions, size_t actions_len);
 void user_stats(struct datapath *datapath, struct dp_stats *stats);
+int user_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned int slot, struct egress_stage *stage);
+
+/** user_egress_forget() - @port is being deleted: its line is driven no more. */
+void user_egress_forget(struct user_port *port);
+/** user_egress_stop() - end the thread; before the ports are freed. user_egress_free() - after that. */
+void user_egress_stop(struct user_dp *dp);
+void user_egress_free(struct user_dp *dp);
+extern const struct egress_driver user_egress_driver;
 
 /** user_thread_start() - Return: the thread, or NULL with errno set. */
 struct user_thread *user_thread_start(struct user_dp *dp, unsigned int index);
@@ -135,6 +150,8 @@ void user_thread_retire_port(struct user_thread *t, struct user_port *port);
 /** user_port_free() - the last thing. */
 void user_port_free(struct user_port *port);
 
+/** user_vnet_of() - the offload state of a packet, for the device. */
+struct afpacket_vnet user_vnet_of(const struct packet *p);
 /** user_tx_ops - what the engine calls to send. */
 extern const struct execute_ops user_tx_ops;
 

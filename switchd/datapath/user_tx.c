@@ -116,7 +116,7 @@ static void flush(struct execute *x)
 	t->n_pending_ports = t->n_frames = 0;
 }
 
-static struct afpacket_vnet vnet_of(const struct packet *p)
+struct afpacket_vnet user_vnet_of(const struct packet *p)
 {
 	struct afpacket_vnet vnet = {.gso_type = VIRTIO_NET_HDR_GSO_NONE};
 
@@ -141,11 +141,23 @@ static void output_tunnel(struct user_thread *t, struct user_port *port, const s
 	forward_port_sent(&port->fp, !error, error ? 0 : p->len, !!error);
 }
 
+static void output_later(struct execute *x, struct user_port *port, const struct packet *p)
+{
+	enum drop_reason reason = egress_put(&port->egress, p, meters_monotonic_ns());
+
+	if (reason) {
+		execute_drop(x, reason);
+		forward_port_sent(&port->fp, 0, 0, 1);
+	} else {
+		x->verdict->forwarded = true;
+	}
+}
+
 static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 {
 	struct user_thread *t = thread_of(x);
 	struct user_port *port = port_no < DP_MAX_PORTS ? rcu_dereference(t->dp->ports[port_no]) : NULL;
-	struct afpacket_vnet vnet = vnet_of(p);
+	struct afpacket_vnet vnet = user_vnet_of(p);
 	struct user_pending *pending;
 	struct user_frame *frame;
 
@@ -155,6 +167,10 @@ static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 	}
 	if (port->tunnel) {
 		output_tunnel(t, port, p);
+		return;
+	}
+	if (unlikely(egress_is_active(&port->egress))) {
+		output_later(x, port, p);
 		return;
 	}
 	if (t->n_frames == USER_MAX_PENDING)
