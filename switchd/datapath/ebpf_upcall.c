@@ -19,7 +19,7 @@
 #include "os/tap.h"
 
 enum {
-	BATCHES_PER_ROUND = 4,
+	PACKETS_PER_ROUND = 16, /* of a ring, before the others have their turn */
 	DRAIN_MS = 500,
 	TAG_LEN = 4,
 	ADDRESSES_LEN = 12,
@@ -191,7 +191,7 @@ static void serve(struct user_thread *t, struct user_source *source)
 	struct batch b = {0};
 	struct upcall up;
 
-	for (int i = 0; i < BATCHES_PER_ROUND * FORWARD_BATCH; i++) {
+	for (int i = 0; i < PACKETS_PER_ROUND; i++) {
 		uint64_t sent = __atomic_load_n(&ring->sent, __ATOMIC_RELAXED);
 
 		if (!read_one(queue, &up)) {

@@ -20,7 +20,8 @@ enum {
 	EVENTS_PER_ROUND = 64,
 	/* Batches that a port may bring in one round, before the others have their turn. */
 	BATCHES_PER_ROUND = 4,
-	UPCALLS_PER_ROUND = 32,
+	/* A new port's first packet waits for so many of the others'. */
+	UPCALLS_PER_ROUND = 2,
 	SORT_INTERVAL_MS = 1000,
 };
 
