@@ -42,7 +42,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 11
+#define VSW_BPF_ABI 12
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -99,6 +99,7 @@ struct bpf_port {
 	 * what goes there may be put onto it right away. 0: it may not.
 	 */
 	uint64_t direct_mac;
+	uint64_t miss_due_ns; /* when the next miss is due, were they spread evenly; CLOCK_MONOTONIC */
 	uint64_t drops[DROP_N_REASONS];
 	struct bpf_last_drop last_drop;
 };
@@ -255,7 +256,8 @@ struct bpf_control {
 	uint32_t queue_limit;	 /* packets per queue */
 	uint32_t
 		magic; /* what bpf_upcall_hdr begins with: tells our packets from what the host's stack sends on the TAP */
-	uint32_t zero;
+	uint32_t miss_ns;	/* each port may have one miss per so many nanoseconds; 0: any */
+	uint64_t miss_ahead_ns; /* and so far ahead of its time */
 	struct bpf_queue queues[BPF_UPCALL_QUEUES];
 	uint32_t watch_len;    /* bytes of a captured packet at most */
 	uint32_t watch_budget; /* what each CPU may spend in BPF_WATCH_WINDOW; see BPF_WATCH_COST */

@@ -176,6 +176,7 @@ struct dp_sample {
 	R(MALFORMED_IPV6, "malformed-ipv6") \
 	R(MALFORMED_L4, "malformed-l4") \
 	R(UPCALL_QUEUE_FULL, "upcall-queue-full") \
+	R(UPCALL_RATE, "upcall-rate") /* more new flows per second than a port may bring */ \
 	R(TX_QUEUE_FULL, "tx-queue-full") \
 	R(TX_ERROR, "tx-error") \
 	R(RX_TRUNCATED, "rx-truncated") \

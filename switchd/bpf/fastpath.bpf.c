@@ -66,8 +66,7 @@ int vsw_port(struct __sk_buff *skb)
 	slot = s->p.too_deep ? 0 : find_flow(s, ctl, &flow);
 	s->slot = slot;
 	if (!slot || !flow) {
-		s->stats.misses++;
-		return to_daemon(skb, s, in, 0, ctl);
+		return miss(skb, s, in, ctl);
 	}
 	act = *(volatile uint64_t *)&flow->act; /* once: it may change meanwhile */
 	if (BPF_ACT_N(act) == BPF_ACT_DAEMON)

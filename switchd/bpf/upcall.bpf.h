@@ -44,6 +44,30 @@ static __always_inline int to_daemon(struct __sk_buff *skb, struct scratch *s, s
 	return bpf_redirect(ctl->upcall_ifindex, 0);
 }
 
+/*
+ * A port's rate of new flows (the generic cell rate algorithm, ITU-T I.371). Two CPUs at the same moment may let one packet too
+ * many pass.
+ */
+static __always_inline int may_miss(struct bpf_port *in, const struct bpf_control *ctl)
+{
+	uint64_t now = bpf_ktime_get_ns(), due = in->miss_due_ns;
+
+	if (due > now + ctl->miss_ahead_ns)
+		return 0;
+	in->miss_due_ns = (due > now ? due : now) + ctl->miss_ns;
+	return 1;
+}
+
+/* What no flow covers. */
+static __always_inline int miss(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in, struct bpf_control *ctl)
+{
+	s->stats.misses++;
+	if (may_miss(in, ctl))
+		return to_daemon(skb, s, in, 0, ctl);
+	s->stats.lost++;
+	return drop(skb, in, DROP_UPCALL_RATE);
+}
+
 /* Return: whether the flow's packets may take the short way. If not, this one is counted in the gate. */
 static __always_inline int gate_is_open(struct bpf_flow *flow)
 {

@@ -46,6 +46,9 @@
 /** Packets of a port that may be on their way to the daemon, and of all ports of a ring together. */
 #define EBPF_PORT_LIMIT 4096
 #define EBPF_QUEUE_LIMIT 16384
+/** Packets of new flows that a port may send per second, and so many at once: less than a thread can translate. */
+#define EBPF_MISS_RATE 50000
+#define EBPF_MISS_BURST 16384
 
 struct ebpf_skeleton;
 struct ebpf_watch;
@@ -172,6 +175,9 @@ struct ebpf_gate {
 	_Atomic unsigned int n_pending;
 	int marker_fd;
 	uint32_t marker;
+	int64_t ran_ms;
+	uint32_t n_runs;
+	uint32_t stuck[BPF_N_PORTS]; /* the last run that found the port's packets not read yet */
 };
 
 struct ebpf_queue {

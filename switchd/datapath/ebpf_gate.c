@@ -87,16 +87,21 @@ static bool is_settled(struct ebpf_gate *gate)
 
 /* ---- opening ---- */
 
+/* What has to be read for point 2. */
+static void sample(struct ebpf_dp *dp, struct ebpf_pending *p)
+{
+	if (p->is_sampled)
+		return;
+	p->n_reads = __atomic_load_n(&dp->kernel.ports[p->port].upcalls, __ATOMIC_RELAXED);
+	p->n_drained = atomic_load(&dp->queues[ebpf_queue_of(p->port)].n_drained);
+	p->is_sampled = true;
+}
+
 /* Points 2 and 3. */
 static bool is_past_reading(struct ebpf_dp *dp, struct ebpf_pending *p, const struct user_port *port)
 {
 	const struct ebpf_queue *queue = &dp->queues[ebpf_queue_of(p->port)];
 
-	if (!p->is_sampled) {
-		p->n_reads = __atomic_load_n(&dp->kernel.ports[p->port].upcalls, __ATOMIC_RELAXED);
-		p->n_drained = atomic_load(&queue->n_drained);
-		p->is_sampled = true;
-	}
 	if (port && port->fp.queue.n)
 		return false;
 	return (port && port->fp.stats.rx_packets >= p->n_reads) || atomic_load(&queue->n_drained) > p->n_drained;
@@ -137,42 +142,57 @@ static void forget(struct ebpf_gate *gate, struct ebpf_pending *p)
 	atomic_fetch_sub(&gate->n_pending, 1);
 }
 
+/* Return: whether the gates of @p's port may open as far as reading goes; once for one of them, not again for those behind it. */
+static bool is_stuck(struct ebpf_dp *dp, struct ebpf_gate *gate, struct ebpf_pending *p, const struct user_port *port)
+{
+	sample(dp, p);
+	if (gate->stuck[p->port] == gate->n_runs)
+		return true;
+	if (is_past_reading(dp, p, port))
+		return false;
+	gate->stuck[p->port] = gate->n_runs;
+	return true;
+}
+
+/* Return: as ebpf_gate_run(). */
+static int open_some(struct ebpf_dp *dp, struct user_thread *t, struct ebpf_gate *gate, int64_t now_ms)
+{
+	struct ebpf_pending *p, *next;
+	bool is_known = false;
+
+	gate->n_runs++;
+	cds_list_for_each_entry_safe(p, next, &gate->pending, node) {
+		/* They stand in the order of their grace periods. */
+		if (atomic_load(&dp->grace_over) < p->grace)
+			break;
+		if (is_stuck(dp, gate, p, t->dp->ports[p->port]))
+			continue;
+		if (!is_known && !is_settled(gate))
+			return RETRY_MS;
+		is_known = true;
+		if (!is_alive(dp, p) || try_open(dp, p, now_ms))
+			forget(gate, p);
+	}
+	return cds_list_empty(&gate->pending) ? -1 : POLL_MS;
+}
+
 int ebpf_gate_run(struct user_thread *t)
 {
 	struct ebpf_dp *dp = dp_of(t);
 	struct ebpf_gate *gate = &dp->gates[t->index];
-	struct ebpf_pending *p, *next;
 	int64_t now_ms;
-	int settled = -1, timeout = -1;
+	int timeout;
 
 	if (!atomic_load(&gate->n_pending))
 		return -1;
 	now_ms = ebpf_monotonic_ms();
+	if (now_ms == gate->ran_ms)
+		return RETRY_MS; /* in a flood of new flows they are thousands, and rounds short */
+	gate->ran_ms = now_ms;
 	pthread_mutex_lock(&gate->lock);
-	cds_list_for_each_entry_safe(p, next, &gate->pending, node) {
-		/* They stand in the order of their grace periods. */
-		if (atomic_load(&dp->grace_over) < p->grace) {
-			timeout = POLL_MS;
-			break;
-		}
-		if (!is_alive(dp, p)) {
-			forget(gate, p);
-			continue;
-		}
-		timeout = POLL_MS;
-		if (!is_past_reading(dp, p, t->dp->ports[p->port]))
-			continue;
-		if (settled < 0)
-			settled = is_settled(gate);
-		if (!settled)
-			break;
-		if (try_open(dp, p, now_ms))
-			forget(gate, p);
-	}
-	if (cds_list_empty(&gate->pending))
-		timeout = -1;
+	timeout = open_some(dp, t, gate, now_ms);
 	pthread_mutex_unlock(&gate->lock);
-	return settled == 0 ? RETRY_MS : timeout;
+	return timeout;
 }
 
 /* ---- grace periods ---- */

@@ -26,6 +26,7 @@ enum {
 	FRONT = EXECUTE_RESERVE + PACKET_HEADROOM,
 	HEADERS = sizeof(struct virtio_net_hdr) + BPF_UPCALL_HDR + TAG_LEN + PKT_KEY_TUNNEL_LEN, /* the longest */
 	BUFFER_SIZE = ROUND_UP(FRONT + HEADERS + PACKET_MAX_LEN, 64),
+	NS_PER_S = 1000000000,
 	/* A batch, and one packet that belongs to the next. */
 	N_BUFFERS = FORWARD_BATCH + 1,
 };
@@ -253,6 +254,8 @@ int ebpf_upcall_init(struct ebpf_dp *dp, struct errtext *err)
 		queue_init(dp, i, fds[i]);
 	control->upcall_limit = EBPF_PORT_LIMIT;
 	control->queue_limit = EBPF_QUEUE_LIMIT;
+	control->miss_ns = NS_PER_S / EBPF_MISS_RATE;
+	control->miss_ahead_ns = (uint64_t)control->miss_ns * EBPF_MISS_BURST;
 	__atomic_store_n(&control->upcall_ifindex, (uint32_t)ifindex, __ATOMIC_RELEASE);
 	return 0;
 }
