@@ -125,16 +125,28 @@ struct megaflow *megaflow_next_unused(size_t *slot, size_t n, int64_t before_ms,
 	return m;
 }
 
-void megaflows_count_ages(int64_t now_ms, int64_t step_ms, size_t n[], size_t n_steps)
+/* Caller holds slots_lock. */
+static int64_t oldest_ms(int64_t now_ms)
 {
-	pthread_mutex_lock(&slots_lock);
-	for (size_t i = 0; i < n_slots; i++) {
-		size_t age = (size_t)(MAX(now_ms - slots[i].used_ms, 0) / step_ms);
+	int64_t oldest = now_ms;
 
+	for (size_t i = 0; i < n_slots; i++)
 		if (slots[i].m)
-			n[MIN(age, n_steps - 1)]++;
-	}
+			oldest = MIN(oldest, slots[i].used_ms);
+	return oldest;
+}
+
+int64_t megaflows_count_ages(int64_t now_ms, size_t n[], size_t n_steps)
+{
+	int64_t step_ms;
+
+	pthread_mutex_lock(&slots_lock);
+	step_ms = (now_ms - oldest_ms(now_ms)) / (int64_t)n_steps + 1;
+	for (size_t i = 0; i < n_slots; i++)
+		if (slots[i].m)
+			n[MAX(now_ms - slots[i].used_ms, 0) / step_ms]++;
 	pthread_mutex_unlock(&slots_lock);
+	return step_ms;
 }
 
 /* Takes over what is remembered of a translation; references the rules. */

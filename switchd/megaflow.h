@@ -70,9 +70,11 @@ struct megaflow *megaflow_next_unused(size_t *slot, size_t n_slots, int64_t befo
 
 /**
  * megaflows_count_ages() - how long ago flows were used
- * @n: n[i] is raised for each one unused for i * @step_ms or more and less than (i + 1) * @step_ms; the last one has all that are older
+ * @n: zeroed; n[i] becomes the number of those unused for i steps or more and less than i + 1
+ *
+ * Return: milliseconds per step, such that the oldest is within the last one.
  */
-void megaflows_count_ages(int64_t now_ms, int64_t step_ms, size_t n[], size_t n_steps);
+int64_t megaflows_count_ages(int64_t now_ms, size_t n[], size_t n_steps);
 
 /** megaflow_replace() - new actions and credits; counters before the change go to the old rules. Return: 0 or -errno. */
 int megaflow_replace(struct megaflow *m, const struct xlate_out *out);

@@ -173,20 +173,23 @@ void revalidate_pull_stats(void)
 /* ---- eviction ---- */
 
 /*
- * The age from which on flows are evicted. With as many flows as there may be it is one that makes room: what goes is what was not
- * used for longest, but nothing that was used since the last pass.
+ * The age from which on flows are evicted. Where some were refused because there are as many as there may be, it is one that makes
+ * room: what goes is what was not used for longest, but nothing that was used since the last pass.
  */
 static int64_t age_limit(int64_t now_ms)
 {
-	const int64_t step_ms = MAX(idle_ms / AGE_STEPS, 1);
+	static uint64_t n_refused_before; /* of the revalidator's thread */
 	size_t n[AGE_STEPS] = {0}, n_flows = megaflows_count(), n_old = 0, i = AGE_STEPS, n_wanted;
+	const bool is_pressed = n_refused != n_refused_before;
+	int64_t step_ms;
 
-	if (n_flows < flow_limit)
-		return idle_ms;
+	n_refused_before = n_refused;
 	if (n_flows > 2ull * flow_limit)
 		return 0; /* the limit has fallen: all begin anew */
+	if (n_flows < flow_limit || (n_flows == flow_limit && !is_pressed))
+		return idle_ms;
 	n_wanted = n_flows - flow_limit / ROOM * (ROOM - 1);
-	megaflows_count_ages(now_ms, step_ms, n, AGE_STEPS);
+	step_ms = megaflows_count_ages(now_ms, n, AGE_STEPS);
 	while (i > 0 && n_old < n_wanted)
 		n_old += n[--i];
 	return MIN(MAX((int64_t)i * step_ms, PERIOD_MS), idle_ms);
