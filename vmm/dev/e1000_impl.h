@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of e1000 share; nobody else includes this. */
+#ifndef VMM_DEV_E1000_IMPL_H
+#define VMM_DEV_E1000_IMPL_H 1
+
+#include <pthread.h>
+
+#include "os/loop.h"
+#include "vmm/core/pci.h"
+#include "vmm/dev/e1000.h"
+#include "vmm/dev/e1000_regs.h"
+#include "vmm/dev/nic_tx.h"
+#include "vmm/net/backend.h"
+
+#define EEPROM_WORDS 64
+#define PHY_REGS 32
+
+/** A context that TCP/IP context descriptors set (3.3.6); offsets into the frame. */
+struct e1000_context {
+	uint8_t ipcss, ipcso, tucss, tucso, hdrlen, tucmd;
+	uint16_t mss;
+};
+
+/** The frame that is being put together from descriptors. */
+struct e1000_tx {
+	struct e1000_context context;
+	size_t len;
+	bool is_data, segment; /* of the first descriptor */
+	uint8_t popts;
+	bool has_vlan;
+	uint16_t vlan;
+	bool too_long;	 /* given up; goes on to the end of the packet */
+	bool is_blocked; /* complete, but the backend has no room */
+	struct nic_tx ready;
+	uint8_t frame[NIC_FRAME_MAX];
+};
+
+struct e1000_eeprom {
+	uint16_t words[EEPROM_WORDS];
+	uint32_t last_eecd;
+	uint16_t shift_in, shift_out;
+	unsigned int n_in, n_out;
+	bool is_reading;
+};
+
+struct e1000 {
+	struct pci_device pci;
+	struct net_backend *be;
+	struct iothread *thread; /* NULL in tests */
+	pthread_mutex_t lock;	 /* guards everything below */
+	uint32_t regs[REGISTERS_END / 4];
+	uint16_t phy[PHY_REGS];
+	struct e1000_eeprom eeprom;
+	struct e1000_tx tx;
+	bool link_up;
+	uint8_t mac[6];
+	bool itr_running; /* interrupts wait for the throttle's timer */
+	uint32_t io_address;
+	int kick_fd, itr_fd;
+	struct loop_fd tap, kick, itr;
+	bool rx_starved;
+	struct e1000_stats stats;
+};
+
+static inline uint32_t *e1000_reg(struct e1000 *nic, enum e1000_reg reg)
+{
+	return &nic->regs[reg / 4];
+}
+
+/* ---- e1000.c ---- */
+
+/** e1000_interrupt() - set causes; the pin follows, throttled. Lock held, as for all below. */
+void e1000_interrupt(struct e1000 *nic, uint32_t causes);
+/** e1000_count() - into a statistics register, which sticks at its end (13.7). */
+void e1000_count(struct e1000 *nic, enum e1000_reg reg, uint32_t n);
+/** e1000_count64() - into a pair of them. */
+void e1000_count64(struct e1000 *nic, enum e1000_reg low, uint64_t n);
+
+/* ---- e1000_phy.c ---- */
+
+void e1000_eeprom_init(struct e1000 *nic);
+void e1000_eecd_write(struct e1000 *nic, uint32_t value);
+uint32_t e1000_eecd_read(struct e1000 *nic);
+void e1000_eerd_write(struct e1000 *nic, uint32_t value);
+void e1000_phy_reset(struct e1000 *nic);
+void e1000_mdic_write(struct e1000 *nic, uint32_t value);
+/** e1000_link_changed() - PHY and STATUS as the cable is. */
+void e1000_link_changed(struct e1000 *nic);
+
+/* ---- e1000_tx.c ---- */
+
+/** e1000_transmit() - descriptors from head to tail, at most a batch. Return: whether there are more. */
+bool e1000_transmit(struct e1000 *nic);
+void e1000_tx_reset(struct e1000 *nic);
+
+/* ---- e1000_rx.c ---- */
+
+/** e1000_receive() - frames of the backend into descriptors, at most a batch. */
+void e1000_receive(struct e1000 *nic);
+/** e1000_can_receive() - on, with descriptors for the longest frame that may come. */
+bool e1000_can_receive(struct e1000 *nic);
+
+#endif
