@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "os/tc_drop.h"
+#include "os/tcx.h"
 #include "vsw/types.h"
 
 LOG_MODULE(afpacket);
@@ -34,6 +35,7 @@ struct afpacket {
 	int fd;
 	int ifindex;
 	struct tc_drop drop, egress;
+	char *pin; /* of the tcx link that there is in the place of `drop`; NULL: there is none */
 	uint64_t n_missed;
 };
 
@@ -171,13 +173,45 @@ int afpacket_open(int ifindex, const char *name, struct afpacket **port, struct 
 	return error;
 }
 
-int afpacket_open_sender(int ifindex, const char *name, int program, struct afpacket **port, struct errtext *err)
+/* A filter of ours that a predecessor which did without tcx left behind the link: it would never run again. */
+static void drop_filter(int ifindex)
+{
+	struct tc_drop td;
+	uint32_t program_id;
+
+	if (!tc_drop_find(&td, ifindex, &program_id))
+		tc_drop_detach(&td);
+}
+
+static int attach_program(struct afpacket *port, int program, const char *pin)
+{
+	int error = pin ? tcx_attach(port->ifindex, program, pin) : -EOPNOTSUPP;
+
+	if (!error) {
+		port->pin = xstrdup(pin);
+		drop_filter(port->ifindex);
+		return 0;
+	}
+	return tc_drop_attach_program(&port->drop, port->ifindex, program);
+}
+
+static void detach_program(struct afpacket *port)
+{
+	if (port->pin)
+		tcx_detach(port->pin);
+	free(port->pin);
+	port->pin = NULL;
+	tc_drop_detach(&port->drop);
+}
+
+int afpacket_open_sender(int ifindex, const char *name, int program, const char *pin, struct afpacket **port,
+			 struct errtext *err)
 {
 	int error = open_port(ifindex, name, 0, port, err);
 
 	if (!*port)
 		return error;
-	error = tc_drop_attach_program(&(*port)->drop, ifindex, program);
+	error = attach_program(*port, program, pin);
 	if (!error)
 		return 0;
 	afpacket_close(*port);
@@ -197,13 +231,15 @@ int afpacket_attach_egress(struct afpacket *port, const char *name, int program,
 void afpacket_detach(struct afpacket *port)
 {
 	tc_drop_detach(&port->egress);
-	tc_drop_detach(&port->drop);
+	detach_program(port);
 	set_promiscuous(port->fd, port->ifindex, PACKET_DROP_MEMBERSHIP);
 }
 
 void afpacket_leave(struct afpacket *port)
 {
 	port->drop = port->egress = (struct tc_drop){0};
+	free(port->pin);
+	port->pin = NULL;
 }
 
 static void *close_fd(void *arg)
@@ -236,7 +272,7 @@ void afpacket_close(struct afpacket *port)
 	if (!port)
 		return;
 	tc_drop_detach(&port->egress);
-	tc_drop_detach(&port->drop);
+	detach_program(port);
 	close_aside(port->fd);
 	free(port);
 }

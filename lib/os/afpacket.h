@@ -66,10 +66,12 @@ int afpacket_open(int ifindex, const char *name, struct afpacket **port, struct 
 /**
  * afpacket_open_sender() - attach to a device in order to send; what it receives is for a BPF program
  * @program: descriptor of the program (tc_drop_attach_program()), which is to let nothing through to the host's stack
+ * @pin: where a tcx link may be pinned (tcx.h), by which the program is attached where the kernel has that; NULL: do without
  *
  * Return: as afpacket_open().
  */
-int afpacket_open_sender(int ifindex, const char *name, int program, struct afpacket **port, struct errtext *err);
+int afpacket_open_sender(int ifindex, const char *name, int program, const char *pin, struct afpacket **port,
+			 struct errtext *err);
 /**
  * afpacket_attach_egress() - a BPF program sees what the device is to send, whoever sends it
  *

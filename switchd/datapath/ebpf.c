@@ -221,6 +221,28 @@ void ebpf_port_leave_kernel(struct ebpf_dp *dp, uint32_t number)
 	__atomic_store_n(&port->ifindex, 0, __ATOMIC_RELEASE);
 }
 
+/* VSW_EBPF_HOOK=clsact does without tcx links, as kernels before 6.6 have to. */
+static bool may_use_links(void)
+{
+	const char *hook = getenv("VSW_EBPF_HOOK");
+
+	return !hook || strcmp(hook, "clsact") != 0;
+}
+
+static int attach(struct ebpf_dp *dp, const struct dp_port_spec *spec, struct afpacket **socket, struct errtext *err)
+{
+	char *pin = ebpf_pins_link(&dp->kernel.pins, spec->ifindex);
+	bool link = pin && may_use_links();
+	int error = afpacket_open_sender(spec->ifindex, spec->name, dp->kernel.port_program, link ? pin : NULL, socket,
+					 err);
+
+	/* A predecessor's would run before the filter. */
+	if (!error && pin && !link)
+		unlink(pin);
+	free(pin);
+	return error;
+}
+
 static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *spec, uint32_t *port_no,
 			 struct errtext *err)
 {
@@ -239,7 +261,7 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 	error = port_to_kernel(dp, spec, number, err);
 	if (error)
 		return error;
-	error = afpacket_open_sender(spec->ifindex, spec->name, dp->kernel.port_program, &socket, err);
+	error = attach(dp, spec, &socket, err);
 	if (!error && user_is_tunnel(spec)) {
 		error = afpacket_attach_egress(socket, spec->name, dp->kernel.tunnel_program, err);
 		if (error)

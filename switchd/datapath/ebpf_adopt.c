@@ -328,18 +328,18 @@ static size_t disown_ports(struct ebpf_dp *dp)
 void ebpf_adopt_end(struct ebpf_dp *dp)
 {
 	size_t n = dp->n_orphans, n_flows = disown_flows(dp), n_ports = disown_ports(dp);
-	unsigned int n_others = ebpf_pins_flush_others(&dp->kernel.pins);
+	size_t n_others = ebpf_pins_flush_others(&dp->kernel.pins), n_links, n_filters;
 
 	if (dp->kernel.is_adopted)
 		log_info("%zu of those flows go on", n - n_flows);
 	/* Programs of before that no port of ours has replaced. */
-	if (n_ports || n_others || dp->kernel.is_anew)
-		n_ports = sweep_devices(dp->kernel.pins.owner, is_port, dp);
+	n_links = ebpf_pins_flush_links(&dp->kernel.pins, is_port, dp);
+	n_filters = n_ports || n_others || dp->kernel.is_anew ? sweep_devices(dp->kernel.pins.owner, is_port, dp) : 0;
 	if (n_others)
 		log_info("what a vsw-switchd of another BPF ABI left in the kernel has been replaced; its flows are "
 			 "made anew");
-	if (n_ports)
-		log_info("%zu devices that were ports are none any more", n_ports);
+	if (n_links + n_filters)
+		log_info("%zu devices that were ports are none any more", n_links + n_filters);
 	ebpf_adopt_fini(dp);
 }
 

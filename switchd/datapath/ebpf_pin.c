@@ -175,6 +175,26 @@ static unsigned int remove_abis(const struct ebpf_pins *pins, bool ours_too)
 	return n;
 }
 
+char *ebpf_pins_link(const struct ebpf_pins *pins, int ifindex)
+{
+	return pins->folder ? xasprintf("%s/%d", pins->links, ifindex) : NULL;
+}
+
+unsigned int ebpf_pins_flush_links(const struct ebpf_pins *pins, bool (*keep)(void *aux, int ifindex), void *aux)
+{
+	DIR *dir = pins->folder ? opendir(pins->links) : NULL;
+	struct dirent *entry;
+	unsigned int n = 0;
+
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && !keep(aux, atoi(entry->d_name)))
+			n += !unlinkat(dirfd(dir), entry->d_name, 0);
+	closedir(dir);
+	return n;
+}
+
 unsigned int ebpf_pins_flush_others(const struct ebpf_pins *pins)
 {
 	return remove_abis(pins, false);

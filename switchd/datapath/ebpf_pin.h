@@ -50,6 +50,10 @@ bool ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, st
 int ebpf_pins_save(const struct ebpf_pins *pins, struct bpf_object *object, bool with_maps);
 /** ebpf_pins_flush() - remove the files of this ABI. */
 void ebpf_pins_flush(const struct ebpf_pins *pins);
+/** ebpf_pins_link() - where a device's tcx link is pinned. Return: the path, the caller's to free; NULL when nothing can be pinned. */
+char *ebpf_pins_link(const struct ebpf_pins *pins, int ifindex);
+/** ebpf_pins_flush_links() - end the links of devices that @keep does not want. Return: how many. */
+unsigned int ebpf_pins_flush_links(const struct ebpf_pins *pins, bool (*keep)(void *aux, int ifindex), void *aux);
 /** ebpf_pins_flush_others() - remove the files of other ABIs. Return: how many there were. */
 unsigned int ebpf_pins_flush_others(const struct ebpf_pins *pins);
 /** ebpf_pins_remove_all() - the whole folder. Return: whether there was one. */

@@ -3,6 +3,8 @@
 # What only the eBPF datapath has: forwarding without the daemon, its place on a hook that others use, the order around a miss, and
 # that nothing is left behind.
 VSW_TEST_DATAPATH=ebpf
+# Its place among others is looked at where `tc` shows it; test_restart_ebpf.sh has tcx links.
+export VSW_EBPF_HOOK=clsact
 . "$(dirname "$0")/../lib.sh"
 
 start_switchd
