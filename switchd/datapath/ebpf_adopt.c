@@ -41,13 +41,13 @@ static bool is_sound_port(const struct ebpf_dp *dp, uint32_t number)
 	return ifindex && ebpf_adopt_number(dp, ifindex) == number;
 }
 
-/* What went up and was not read went with the TAP. */
+/* What went up and was not read went with the TAP. What was read counts as forwarded. */
 static void settle_ports(struct ebpf_dp *dp)
 {
 	for (uint32_t i = 0; i < BPF_N_PORTS; i++) {
 		struct bpf_port *port = &dp->kernel.ports[i];
 
-		port->upcalls_done = port->upcalls;
+		port->upcalls = port->upcalls_done = 0;
 		if (port->ifindex && !is_sound_port(dp, i))
 			port->ifindex = 0;
 	}

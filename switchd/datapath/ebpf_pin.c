@@ -254,8 +254,14 @@ static enum found try_map(const struct ebpf_pins *pins, struct bpf_map *map, str
 	return found;
 }
 
-/* Maps of the compiler's own (constants) belong to one program and are no state. */
-#define FOR_EACH_STATE_MAP(MAP, OBJECT) bpf_object__for_each_map(MAP, OBJECT) if (!bpf_map__is_internal(MAP))
+/* The compiler's own maps (constants), and what leads to one process (perf events): they belong to one program and are no state. */
+static bool is_state(const struct bpf_map *map)
+{
+	return !bpf_map__is_internal(map) && bpf_map__type(map) != BPF_MAP_TYPE_PERF_EVENT_ARRAY &&
+	       bpf_map__type(map) != BPF_MAP_TYPE_RINGBUF;
+}
+
+#define FOR_EACH_STATE_MAP(MAP, OBJECT) bpf_object__for_each_map(MAP, OBJECT) if (is_state(MAP))
 
 bool ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, struct errtext *why)
 {

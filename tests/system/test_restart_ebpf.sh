@@ -91,6 +91,7 @@ for round in 1 2 3 4; do
 	# From links to filters, and from those to links.
 	if [ $((round / 2)) = 1 ]; then export VSW_EBPF_HOOK=clsact; else unset VSW_EBPF_HOOK; fi
 	start_switchd
+	check "flows are adopted, round $round" [ "$(grep -c 'of those flows go on' "$T/switchd.log")" = $round ]
 	if [ $((round / 2)) = 1 ] || [ -z "$has_tcx" ]; then
 		same "a filter, no link" " $(program_of .id)" "$(link_of h1-p) $(filter_of h1-p)"
 	else
