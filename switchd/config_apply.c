@@ -432,6 +432,7 @@ void plan_finish(struct plan *plan)
 	NAMESET_FOR_EACH(n, &plan->doomed)
 	if (!iface_by_name(n->name) || (int)iface_by_name(n->name)->type != n->tag)
 		iface_dev_destroy(n->name, (enum iface_type)n->tag);
+	iface_dev_destroy_rest();
 }
 
 static void write_number(struct db_txn *txn, struct iface *iface)

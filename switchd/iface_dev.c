@@ -448,13 +448,43 @@ void iface_dev_close(struct iface *iface)
 	detach(iface);
 }
 
+/* Inner ends of veth pairs that are to go; with an inner end the outer one goes. */
+static struct {
+	int *ifindexes;
+	size_t n, cap;
+} doomed;
+
+static void doom_veth(const char *name)
+{
+	int ifindex = iface_veth_inner(name);
+
+	if (!ifindex)
+		return;
+	if (doomed.n == doomed.cap) {
+		doomed.cap = doomed.cap ? 2 * doomed.cap : 16;
+		doomed.ifindexes = xrealloc(doomed.ifindexes, doomed.cap * sizeof *doomed.ifindexes);
+	}
+	doomed.ifindexes[doomed.n++] = ifindex;
+}
+
+void iface_dev_destroy_rest(void)
+{
+	int error = doomed.n ? netdev_delete_many(doomed.ifindexes, doomed.n) : 0;
+
+	if (error)
+		log_warn("veth pairs of deleted ports cannot be removed: %s", strerror(-error));
+	free(doomed.ifindexes);
+	doomed.ifindexes = NULL;
+	doomed.n = doomed.cap = 0;
+}
+
 void iface_dev_destroy(const char *name, enum iface_type type)
 {
 	struct netdev_info info;
 	char alias[256];
 
 	if (type == IFACE_INTERNAL)
-		iface_veth_destroy(name);
+		doom_veth(name);
 	if (type == IFACE_VXLAN || type == IFACE_GENEVE || type == IFACE_GRE)
 		tunnel_sweep();
 	if (type != IFACE_TAP || netdev_get(name, &info))

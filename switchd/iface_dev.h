@@ -52,8 +52,10 @@ int iface_dev_open(struct iface *iface, const struct iface_settings *settings, s
 int iface_dev_set(struct iface *iface, const struct iface_settings *settings, struct errtext *err);
 /** iface_dev_close() - detach; the device stays. */
 void iface_dev_close(struct iface *iface);
-/** iface_dev_destroy() - remove what we made for the interface @name, if it is there. */
+/** iface_dev_destroy() - remove what we made for the interface @name, if it is there; now, or with iface_dev_destroy_rest(). */
 void iface_dev_destroy(const char *name, enum iface_type type);
+/** iface_dev_destroy_rest() - the veth pairs of all calls before, in one step. */
+void iface_dev_destroy_rest(void);
 
 /** iface_dev_stats() - kernel's counters, or the datapath's where there is no device. Return: 0 or -ENODEV. */
 int iface_dev_stats(const struct iface *iface, struct netdev_stats *stats);

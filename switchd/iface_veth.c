@@ -160,11 +160,10 @@ bool iface_veth_is_outer(const char *name, const struct netdev_info *info)
 	       inner.peer_ifindex == info->ifindex && inner.link_netnsid < 0;
 }
 
-void iface_veth_destroy(const char *name)
+int iface_veth_inner(const char *name)
 {
 	char unused[IFNAMSIZ];
 	struct netdev_info inner;
 
-	if (!find_inner(name, &inner, unused) && netdev_delete(inner.ifindex))
-		log_warn("port %s: its veth pair cannot be removed", name);
+	return find_inner(name, &inner, unused) ? 0 : inner.ifindex;
 }

@@ -23,7 +23,7 @@ int iface_veth_open(const char *name, const uint8_t mac[6], bool use_mac, struct
 		    struct netdev_info *outer, struct errtext *err);
 /** iface_veth_is_outer() - is this device the outer end of the pair of interface @name? */
 bool iface_veth_is_outer(const char *name, const struct netdev_info *info);
-/** iface_veth_destroy() - both ends, if the pair is ours. */
-void iface_veth_destroy(const char *name);
+/** iface_veth_inner() - the device number of the inner end of interface @name, if the pair is ours; else 0. */
+int iface_veth_inner(const char *name);
 
 #endif

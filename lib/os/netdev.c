@@ -246,6 +246,41 @@ int netdev_delete(int ifindex)
 	return change(&r);
 }
 
+/* Of devices that are to be deleted together. Ours: nobody else's device may be in it. */
+enum { DOOMED_GROUP = 0x76737764 };
+
+static int set_doomed(int ifindex)
+{
+	struct request r;
+
+	request_init(&r, RTM_SETLINK, 0, ifindex);
+	mnl_attr_put_u32(r.nlh, IFLA_GROUP, DOOMED_GROUP);
+	return change(&r);
+}
+
+static int delete_doomed(void)
+{
+	struct request r;
+
+	request_init(&r, RTM_DELLINK, 0, 0);
+	mnl_attr_put_u32(r.nlh, IFLA_GROUP, DOOMED_GROUP);
+	return change(&r);
+}
+
+int netdev_delete_many(const int ifindexes[], size_t n)
+{
+	int error = 0, result;
+
+	if (n == 1)
+		return netdev_delete(ifindexes[0]);
+	for (size_t i = 0; i < n; i++) {
+		result = set_doomed(ifindexes[i]);
+		error = error ? error : result;
+	}
+	result = n ? delete_doomed() : 0;
+	return error ? error : result;
+}
+
 int netdev_set_no_ipv6(int ifindex, const char *name)
 {
 	struct nlattr *spec, *inet6;
