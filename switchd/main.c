@@ -189,7 +189,13 @@ static int write_extra_pidfile(struct errtext *err)
 static int open_type(const char *type, struct errtext *err)
 {
 	const struct datapath_ops *ops = datapath_by_type(type);
-	struct dp_config config = {.loop = loop, .rundir = options.rundir, .upcall = upcall_handle, .aux = &vswitch.dp};
+	struct dp_config config = {
+		.loop = loop,
+		.rundir = options.rundir,
+		.max_flows = config_flow_limit(),
+		.upcall = upcall_handle,
+		.aux = &vswitch.dp,
+	};
 
 	if (!ops)
 		return errtext_set(err, EINVAL, "--datapath=%s: unknown; known are auto, ebpf, user and dummy", type);
