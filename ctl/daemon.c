@@ -2,6 +2,7 @@
 #include "ctl/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -218,4 +219,38 @@ int daemon_stop(const char *rundir, bool purge, int timeout_ms, struct errtext *
 	return error ? errtext_set(err, -error, DAEMON_NAME " (process %d) has not ended after %d s", (int)pid,
 				   timeout_ms / 1000)
 		     : 0;
+}
+
+/* What it says is of no use to anybody: the exit status counts. */
+static void exec_purge(const char *path, const char *rundir)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+	}
+	execl(path, path, "--rundir", rundir, "--stop", "--purge", (char *)NULL);
+}
+
+int daemon_purge(const char *rundir, struct errtext *err)
+{
+	char *path = daemon_find(err);
+	int status = 0;
+	pid_t pid;
+
+	if (!path)
+		return -ENOENT;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		exec_purge(path, rundir);
+		_exit(127);
+	}
+	free(path);
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return errtext_set(err, errno, "cannot start " DAEMON_NAME ": %s", strerror(errno));
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return errtext_set(err, EIO, "`" DAEMON_NAME " --rundir %s --stop --purge` fails", rundir);
+	return 0;
 }

@@ -47,4 +47,11 @@ VSW_MUST_USE int daemon_await(struct daemon_start *start, const char *rundir, in
  */
 VSW_MUST_USE int daemon_stop(const char *rundir, bool purge, int timeout_ms, struct errtext *err);
 
+/**
+ * daemon_purge() - remove what a daemon that was killed has left in the kernel (`vsw-switchd --stop --purge`)
+ *
+ * Return: 0, also when there is nothing; or -errno with @err.
+ */
+VSW_MUST_USE int daemon_purge(const char *rundir, struct errtext *err);
+
 #endif

@@ -99,30 +99,67 @@ void topo_run_forget(struct topo_run *run)
 	run->n_namespaces = 0;
 }
 
-static void stop_daemons(const struct topo_run *run)
+static bool is_running(const char *rundir)
 {
-	json_t *rundir;
+	struct rpc *rpc;
+	int error = rpc_open(&rpc, rundir, TOPO_TIMEOUT_MS, NULL);
+
+	rpc_close(rpc);
+	return !error;
+}
+
+/* In an orderly way. Return: the run folders of those that were killed, or do not end by themselves. */
+static json_t *stop_daemons(const struct topo_run *run)
+{
+	json_t *rundir, *left = json_array();
 	size_t i;
 
-	json_array_foreach(run->daemons, i, rundir)
-		if (daemon_stop(json_string_value(rundir), true, TOPO_TIMEOUT_MS, NULL))
-			fprintf(stderr, "vsw: the vsw-switchd of %s does not end by itself\n",
-				json_string_value(rundir));
+	json_array_foreach(run->daemons, i, rundir) {
+		const char *text = json_string_value(rundir);
+
+		if (!is_running(text)) {
+			json_array_append(left, rundir);
+		} else if (daemon_stop(text, true, TOPO_TIMEOUT_MS, NULL)) {
+			fprintf(stderr, "vsw: the vsw-switchd of %s does not end by itself\n", text);
+			json_array_append(left, rundir);
+		}
+	}
+	return left;
+}
+
+/* What those have left in the kernel: pinned programs and maps. Their devices go with their namespaces. */
+static int purge_daemons(json_t *rundirs, struct errtext *err)
+{
+	json_t *rundir;
+	int error = 0;
+	size_t i;
+
+	json_array_foreach(rundirs, i, rundir) {
+		int e = daemon_purge(json_string_value(rundir), error ? NULL : err);
+
+		error = error ? error : e;
+	}
+	json_decref(rundirs);
+	return error;
 }
 
 int topo_down(struct topo_run *run, struct errtext *err)
 {
 	int error = 0, e;
+	json_t *left;
 
 	if (!topo_run_is_up(run))
 		return 0;
 	/* An orderly end first; one that does not answer is ended with everything else in its namespace. */
-	stop_daemons(run);
+	left = stop_daemons(run);
 	if (!run->is_private) {
 		error = delete_bridges(run, err);
 		delete_links(run);
 	}
 	e = delete_namespaces(run, error ? NULL : err);
+	error = error ? error : e;
+	/* Whoever did not end by himself has been ended now. */
+	e = purge_daemons(left, error ? NULL : err);
 	error = error ? error : e;
 	if (error)
 		return error;

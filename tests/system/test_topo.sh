@@ -7,7 +7,7 @@ TEST_SYSCTLS="net.ipv4.neigh.default.gc_thresh1=8192 net.ipv4.neigh.default.gc_t
 . "$(dirname "$0")/../lib.sh"
 
 # What there is of namespaces, devices and processes other than this test's own.
-left() { ip netns; ip -br link | awk '{print $1}'; ls "$VSW_RUNDIR/topo" 2>/dev/null; pgrep -x vsw-switchd; pgrep -x iperf3; }
+left() { ip netns; ip -br link | awk '{print $1}'; ls "$VSW_RUNDIR/topo" 2>/dev/null; pgrep -x vsw-switchd; pgrep -x iperf3; ls /sys/fs/bpf/vsw 2>/dev/null | grep -F "${T##*/}"; }
 nothing=$(left)
 gone() { same "$1" "$nothing" "$(left)"; }
 
@@ -139,6 +139,27 @@ kill -INT "$pid"
 wait "$pid"
 same "Ctrl-C: fails" 1 $?
 gone "Ctrl-C: nothing is left"
+
+# ---- killed at random: `topo up`, `topo test`, a daemon in the middle of either
+SEED=${SEED:-$((10#$(date +%N) % 32768))}
+RANDOM=$SEED
+echo "# SEED=$SEED"
+TANGLE=$TOP/topologies/three-switches.json
+for round in 1 2 3 4 5 6 7 8; do
+	verb=$([ $((round % 2)) = 0 ] && echo test || echo up)
+	vsw topo "$verb" "$TANGLE" --private --datapath "$DATAPATH" >/dev/null 2>&1 &
+	pid=$!
+	python3 -c "import time; time.sleep($RANDOM / 32768 * 0.6)"
+	if [ $round -gt 4 ]; then
+		# One of its daemons first, then whoever waits for it.
+		daemon=$(pgrep -x vsw-switchd | shuf -n 1 --random-source=<(yes $RANDOM))
+		if [ -n "$daemon" ]; then kill -9 "$daemon" 2>/dev/null; fi
+	fi
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+	check "round $round: kill -9 of topo $verb at random: down" vsw topo down three-switches
+	gone "round $round: nothing is left"
+done
 
 # ---- 64 hosts in time: up in under 3 seconds
 python3 - "$T/sixtyfour.json" <<'PY'
