@@ -117,7 +117,7 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(L
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-build/fuzz/tests/fuzz/%: $(if $(FUZZ),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(VMM_LIB) $(LIB))
+build/fuzz/tests/fuzz/%: $(if $(FUZZ),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(CTL_LIB) $(VMM_LIB) $(LIB))
 	$(call say,LD,$@)
 	$(Q)$(if $(FUZZ),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS),$(MAKE) -s FUZZ=1 $@)
 
@@ -181,7 +181,7 @@ check-fast: ## unit tests, quick system tests and static checks, under two minut
 DEPS_BUILD := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
 	libmnl-dev libpcap-dev libbpf-dev liburing-dev iproute2 iputils-ping iperf3 ethtool procps python3
 DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse openvswitch-switch \
-	tshark tcpdump dnsmasq-base arping fping busybox-static openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git
+	tshark tcpdump dnsmasq-base arping fping busybox-static openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git graphviz librsvg2-bin
 
 .PHONY: deps deps-check
 deps: ## install what building and the demo need (Debian packages, only what is missing)
@@ -195,6 +195,14 @@ demo: ## build, and show a switch at work between namespaces (root)
 	@$(MAKE) -s deps
 	@$(MAKE) -s -j2 all
 	@demo/demo.sh
+
+.PHONY: docs
+PICTURES := $(patsubst topologies/%.json,docs/topologies/%.svg,$(wildcard topologies/*.json))
+docs: $(PICTURES) ## draw the pictures of docs/topologies.md (needs graphviz)
+docs/topologies/%.svg: topologies/%.json $(BIN)/vsw
+	@mkdir -p $(@D)
+	$(call say,DOT,$@)
+	$(Q)$(BIN)/vsw topo graph $< -o $@
 
 .PHONY: bench
 bench: ## speed beside Open vSwitch and the Linux bridge, as tables (root); BENCH=tcp,packets: these lines only

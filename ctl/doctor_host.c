@@ -28,8 +28,8 @@ void doctor_bpf(json_t *findings)
 		[BPF_CAN_CLSACT] = "tcx links where there are any, else the `user` datapath",
 		[BPF_CAN_TCX] = "tc filters on a clsact qdisc, as good as long as nobody deletes that qdisc",
 		[BPF_CAN_PIN] =
-			"a BPF file system that the daemon mounts itself where it may; else packets stop while it "
-			"restarts",
+			("a BPF file system that the daemon mounts itself where it may; else packets stop while it "
+			 "restarts"),
 		[BPF_CAN_PERF] = "`vsw capture` sees those packets only that the daemon forwards",
 	};
 	static const char *const mend[BPF_N_ABILITIES] = {
