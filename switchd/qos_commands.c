@@ -36,7 +36,9 @@ static void put_queue_text(const struct qos_queue_stats *q, struct ds *out)
 	ds_printf(out, "  burst: %" PRIu64 "\n", q->queue.burst);
 	if (q->queue.priority)
 		ds_printf(out, "  priority: %u\n", q->queue.priority);
-	ds_printf(out, "  min-rate: %" PRIu64 "\n  max-rate: %" PRIu64 "\n", q->queue.min_rate, q->queue.max_rate);
+	ds_printf(out, "  min-rate: %" PRIu64 "\n", q->queue.min_rate);
+	if (q->queue.max_rate != q->queue.min_rate)
+		ds_printf(out, "  max-rate: %" PRIu64 "\n", q->queue.max_rate);
 	ds_printf(out, "  tx_packets: %" PRIu64 "\n  tx_bytes: %" PRIu64 "\n  tx_errors: %" PRIu64 "\n", q->n_packets,
 		  q->n_bytes, q->n_dropped);
 }

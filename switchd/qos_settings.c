@@ -128,7 +128,7 @@ static void resolve_queue(struct qos_queue *q, uint64_t max_rate, uint32_t mtu)
 {
 	q->min_rate = MIN(MAX(q->min_rate, MIN_RATE), max_rate);
 	q->max_rate = MIN(MAX(q->max_rate ? q->max_rate : max_rate, q->min_rate), max_rate);
-	q->burst = MAX(q->burst, (mtu + FRAME_EXTRA) * 8ull);
+	q->burst = MAX(q->burst / 8 * 8, (mtu + FRAME_EXTRA) * 8ull);
 	q->priority = MIN(q->priority, (uint32_t)MAX_PRIORITY);
 }
 

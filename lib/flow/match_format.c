@@ -120,7 +120,7 @@ static void put_metadata(const struct printer *p)
 	put_field(p, "dp_hash", FIELD_DP_HASH);
 	put_field(p, "conj_id", FIELD_CONJ_ID);
 	if (p->mask->p.skb_priority)
-		ds_printf(p->out, "skb_priority=0x%x,", p->key->p.skb_priority);
+		ds_printf(p->out, "skb_priority=%#x,", p->key->p.skb_priority);
 	put_field(p, "actset_output", FIELD_ACTSET_OUTPUT);
 	put_ct(p);
 }

@@ -124,6 +124,7 @@ static uint32_t ticks_of(uint64_t bytes, uint64_t rate)
 			fclose(f);
 	}
 	ticks = (uint64_t)((unsigned __int128)bytes * 1000000000 / ns_per_tick / MAX(rate, (uint64_t)1));
+	ticks = MAX(ticks, (uint64_t)1);
 	return ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
 }
 

@@ -263,6 +263,7 @@ static bool do_set_queue(struct xlate_ctx *ctx, const struct ofact *a)
 static bool do_pop_queue(struct xlate_ctx *ctx, const struct ofact *a VSW_UNUSED)
 {
 	ctx->flow.p.skb_priority = ctx->out->initial_key.p.skb_priority;
+	xlate_detail(ctx, "queue = %#x", ctx->flow.p.skb_priority);
 	return true;
 }
 
