@@ -15,6 +15,7 @@
  *   cache     ARRAY   per CPU BPF_CACHE_BUCKETS of struct bpf_cache_bucket
  *   traffic   ARRAY   per CPU BPF_N_PORTS of struct bpf_traffic
  *   meters    ARRAY   meter id -> struct dp_meter_slot (vsw/dp_meter.h)
+ *   paths     ARRAY   struct bpf_path: whether what is put into a tunnel gets to its other end
  *   tunnels   ARRAY   struct bpf_tunnel: where packets of the daemon's are to be sent
  *   control   ARRAY   one struct bpf_control
  *   scratch   PERCPU  the packet under way, and struct bpf_cpu_stats in front of it
@@ -42,7 +43,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 12
+#define VSW_BPF_ABI 13
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -56,6 +57,7 @@ enum bpf_limits {
 	BPF_UPCALL_HDR = 24,
 	BPF_UPCALL_QUEUES = 16,
 	BPF_LAST_BYTES = 128, /* of the last packet that a port dropped; a power of two */
+	BPF_N_PATHS = 1024,
 	BPF_N_TUNNELS = 4096, /* packets that all threads of the daemon may be sending */
 };
 
@@ -168,12 +170,12 @@ enum bpf_csum {
 };
 
 struct bpf_op {
-	uint8_t code; /* enum bpf_op_code */
-	uint8_t base; /* enum bpf_base */
-	uint8_t len;  /* 2 or 4 */
-	uint8_t csum; /* enum bpf_csum */
-	uint16_t off;
-	uint16_t zero;
+	uint8_t code;	/* enum bpf_op_code */
+	uint8_t base;	/* enum bpf_base */
+	uint8_t len;	/* 2 or 4 */
+	uint8_t csum;	/* enum bpf_csum */
+	uint16_t off;	/* tunnel: place in `paths` + 1 of the way that it takes; 0: not known */
+	uint16_t room;	/* tunnel: bytes of the outer headers */
 	uint32_t value; /* rewrite: the bytes as they lie in the frame */
 	uint32_t mask;
 };
@@ -181,6 +183,13 @@ struct bpf_op {
 /** What lies in `ops` behind a BPF_OP_TUNNEL: an address in wire order; IPv4 in the first 4 bytes. All zero: none. */
 struct bpf_op_addr {
 	uint8_t addr[16];
+};
+
+/** Between two ends of tunnels. */
+struct bpf_path {
+	uint8_t remote[16], local[16]; /* IPv4 mapped into IPv6 */
+	uint32_t mtu;		       /* of IP packets; 0: there is no route */
+	uint32_t in_use;	       /* for good */
 };
 
 /** The tunnel of a packet that the daemon sends; the number of its place in `tunnels` is the packet's mark. */

@@ -302,3 +302,45 @@ int tunsock_send(struct tunsock_sender *s, const struct iovec *iov, size_t n, co
 	msg.msg_controllen = control.len;
 	return sendmsg(s->fds[i], &msg, MSG_DONTWAIT) < 0 ? errno : 0;
 }
+
+/* ---- paths ---- */
+
+enum { MTU_UNKNOWN = 65535, ANY_PORT = 9 };
+
+static int bind_local(int fd, bool is_4, const uint8_t local[16])
+{
+	struct sockaddr_in6 from6 = {.sin6_family = AF_INET6};
+	struct sockaddr_in from4 = {.sin_family = AF_INET};
+
+	memcpy(&from4.sin_addr, local + sizeof mapped, 4);
+	memcpy(&from6.sin6_addr, local, 16);
+	return bind(fd, is_4 ? (const void *)&from4 : (const void *)&from6, is_4 ? sizeof from4 : sizeof from6);
+}
+
+/* Nothing is sent. */
+static int connect_to(int fd, bool is_4, const uint8_t remote[16])
+{
+	in_port_t port = (VSW_FORCE in_port_t)cpu_to_be16(ANY_PORT);
+	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6, .sin6_port = port};
+	struct sockaddr_in to4 = {.sin_family = AF_INET, .sin_port = port};
+
+	memcpy(&to4.sin_addr, remote + sizeof mapped, 4);
+	memcpy(&to6.sin6_addr, remote, 16);
+	return connect(fd, is_4 ? (const void *)&to4 : (const void *)&to6, is_4 ? sizeof to4 : sizeof to6);
+}
+
+int tunsock_path_mtu(const uint8_t remote[16], const uint8_t local[16])
+{
+	static const uint8_t none[16];
+	bool is_4 = is_ipv4(remote);
+	int fd = open_one(is_4 ? AF_INET : AF_INET6, false), mtu = 0;
+	socklen_t len = sizeof mtu;
+
+	if (fd < 0)
+		return MTU_UNKNOWN;
+	if ((!memcmp(local, none, sizeof none) || !bind_local(fd, is_4, local)) && !connect_to(fd, is_4, remote) &&
+	    getsockopt(fd, is_4 ? IPPROTO_IP : IPPROTO_IPV6, is_4 ? IP_MTU : IPV6_MTU, &mtu, &len))
+		mtu = MTU_UNKNOWN;
+	close(fd);
+	return mtu;
+}

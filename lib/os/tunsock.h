@@ -57,4 +57,12 @@ void tunsock_close_sender(struct tunsock_sender *s);
  */
 int tunsock_send(struct tunsock_sender *s, const struct iovec *iov, size_t n, const struct tunsock_header *header);
 
+/**
+ * tunsock_path_mtu() - how large an IP packet the way to @remote takes, as far as the kernel knows (the device's MTU, or what routers said)
+ * @local: from this address; zero: any
+ *
+ * Return: bytes; 0: no route, or @local is no address of this host; 65535 when it cannot be told.
+ */
+int tunsock_path_mtu(const uint8_t remote[16], const uint8_t local[16]);
+
 #endif

@@ -39,6 +39,7 @@ struct run {
 	uint32_t reason;  /* enum drop_reason: the first thing that went wrong */
 	uint32_t pending; /* port + 1 whose output is still to be done: the last one needs no copy */
 	uint32_t edited;  /* the packet is not what came in any more */
+	uint32_t blocked; /* enum drop_reason: the tunnel set last does not take the packet */
 	uint32_t skip;	  /* operations that are none, but data of the one before */
 };
 
@@ -74,6 +75,10 @@ static __always_inline struct bpf_port *output_port(struct run *r, uint32_t port
 	}
 	if (out->is_down) {
 		note_drop(r, out, DROP_PORT_DOWN);
+		return NULL;
+	}
+	if (out->is_tunnel && r->blocked) {
+		note_drop(r, out, r->blocked);
 		return NULL;
 	}
 	if (!fits(r->skb, out)) {
@@ -227,6 +232,34 @@ static __always_inline int pop_vlan(struct __sk_buff *skb, int *delta)
 	return error;
 }
 
+/* Of the longest frame that this packet becomes: a GSO packet's headers and one segment. */
+static __always_inline uint32_t frame_len(struct __sk_buff *skb, const struct parsed *p)
+{
+	uint32_t tag = skb->vlan_present ? VLAN_TAG : 0;
+	uint8_t doff = 0x50;
+
+	if (!skb->gso_size)
+		return skb->len + tag;
+	if (p->l4_proto != 6)
+		return p->l4_ofs + 8 + skb->gso_size + tag;
+	bpf_skb_load_bytes(skb, p->l4_ofs + 12, &doff, 1);
+	return p->l4_ofs + (doff >> 4) * 4 + skb->gso_size + tag;
+}
+
+/* Return: 0, or why the tunnel's other end is out of reach for this packet. */
+static __always_inline uint32_t judge_path(struct run *r, const struct bpf_op *op)
+{
+	uint32_t at = op->off - 1, mtu;
+	const struct bpf_path *path = op->off ? bpf_map_lookup_elem(&paths, &at) : NULL;
+
+	if (!path)
+		return 0;
+	mtu = path->mtu;
+	if (!mtu)
+		return DROP_NO_ROUTE;
+	return op->mask & BPF_TUNNEL_DF && frame_len(r->skb, &r->s->p) + op->room > mtu ? DROP_TOO_BIG : 0;
+}
+
 /* The addresses are in the two operations behind. */
 static __always_inline int run_tunnel(struct run *r, const struct bpf_op *op, uint32_t at)
 {
@@ -283,6 +316,7 @@ static long run_op(uint32_t i, struct run *r)
 		break;
 	case BPF_OP_TUNNEL:
 		r->skip = 2;
+		r->blocked = judge_path(r, op);
 		error = run_tunnel(r, op, at);
 		break;
 	case BPF_OP_DROP:
@@ -336,6 +370,7 @@ static __always_inline int run_flow(struct __sk_buff *skb, struct scratch *s, st
 		.reason = none,
 		.pending = none,
 		.edited = none,
+		.blocked = none,
 		.skip = none,
 	};
 

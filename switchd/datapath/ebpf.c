@@ -21,13 +21,55 @@ LOG_MODULE(ebpf);
 
 _Static_assert((int)BPF_N_TUNNELS >= USER_N_PLACES, "a place for everything that is pending");
 
-/* Read by the program on the device, in the very call that sends the packet. */
-static void put_tunnel(struct user_dp *user, uint32_t place, const struct packet *p)
+/* Of the longest frame that the packet becomes. */
+static uint32_t frame_len(const struct packet *p)
 {
-	struct bpf_tunnel *t = &((struct ebpf_dp *)(void *)user)->kernel.tunnels[place];
+	uint32_t headers = p->hdr_len;
+
+	if (!packet_is_gso(p))
+		return p->len;
+	if (p->l4_ofs != PACKET_OFS_NONE)
+		headers = p->l4_ofs + (p->l4_proto == 6 ? (p->data[p->l4_ofs + 12] >> 4) * 4u : 8);
+	return headers + p->gso_size;
+}
+
+/* As the program does. Return: 0 or a positive errno. */
+static int judge_path(const struct bpf_path *path, const struct bpf_op *op, const struct packet *p)
+{
+	uint32_t mtu = __atomic_load_n(&path->mtu, __ATOMIC_RELAXED), len = frame_len(p);
+
+	if (!mtu)
+		return ENETUNREACH;
+	if (!(op->mask & BPF_TUNNEL_DF) || len + op->room <= mtu)
+		return 0;
+	log_warn_rl("a frame of %u bytes does not fit into a tunnel: its way takes %u, of which %u are for the tunnel; "
+		    "give the "
+		    "hosts an MTU of %u, or set options:df_default=false",
+		    len, mtu, op->room, mtu > op->room + 14u ? mtu - op->room - 14u : 0);
+	return EMSGSIZE;
+}
+
+/* Read by the program on the device, in the very call that sends the packet. */
+static int put_tunnel(struct user_dp *user, uint32_t place, const struct packet *p)
+{
+	struct ebpf_dp *dp = (struct ebpf_dp *)(void *)user;
+	struct bpf_tunnel *t = &dp->kernel.tunnels[place];
+	uint16_t path;
 
 	ebpf_tunnel_compile(t, &p->tunnel);
 	t->mark = p->pkt_mark;
+	pthread_mutex_lock(&dp->flows_lock);
+	path = ebpf_path_of(dp, &t->op, &t->remote, &t->local);
+	pthread_mutex_unlock(&dp->flows_lock);
+	return path ? judge_path(&dp->kernel.paths[path - 1], &t->op, p) : 0;
+}
+
+static int end_round(struct user_thread *t)
+{
+	int gate_ms = ebpf_gate_run(t);
+	int paths_ms = t->index ? -1 : ebpf_paths_run((struct ebpf_dp *)(void *)t->dp);
+
+	return gate_ms < 0 ? paths_ms : paths_ms < 0 ? gate_ms : MIN(gate_ms, paths_ms);
 }
 
 /* ---- life ---- */
@@ -44,7 +86,7 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 	if (!dp->kernel.is_adopted &&
 	    getrandom(&dp->kernel.control->magic, sizeof dp->kernel.control->magic, GRND_NONBLOCK) < 0)
 		dp->kernel.control->magic = (uint32_t)getpid() * 0x9e3779b9;
-	dp->user.end_round = ebpf_gate_run;
+	dp->user.end_round = end_round;
 	dp->user.base.shared.meters = (struct meters){
 		.slots = dp->kernel.meters, .n = BPF_N_METERS, .now_ns = meters_monotonic_ns, .is_borrowed = true};
 	dp->user.put_tunnel = put_tunnel;

@@ -10,6 +10,7 @@
  *   ebpf_watch.c   packets that are captured in the kernel
  *   ebpf_last_drop.c  the last packet that a port dropped, as the program noted it
  *   ebpf_slow.c    which flows the daemon runs, and why
+ *   ebpf_paths.c   whether what is put into a tunnel arrives
  *   ebpf_gate.c    when a new flow's packets may take the short way
  *   ebpf_direct.c  the direct way to a host in another network namespace
  *   ebpf_upcall.c  packets that come up: from the TAP into the engine
@@ -71,6 +72,7 @@ struct ebpf_kernel {
 	struct bpf_op *ops;
 	struct dp_meter_slot *meters;
 	struct bpf_tunnel *tunnels;
+	struct bpf_path *paths;
 	struct bpf_book *books;
 	struct bpf_control *control;
 	uint32_t n_slots; /**< of flows and tails */
@@ -214,6 +216,8 @@ struct ebpf_dp {
 		       64]; /* ports with an egress line: what goes there goes through the daemon; flows_lock */
 	uint64_t meters_set[BPF_N_METERS / 64]; /* by this process, and not a predecessor */
 
+	int64_t paths_ms; /* when they were asked about; of the first thread */
+
 	struct ebpf_gate gates[USER_MAX_THREADS];
 	pthread_t grace_thread;
 	bool has_grace_thread, grace_stop;
@@ -325,6 +329,18 @@ int ebpf_port_last_drop(struct datapath *datapath, uint32_t port_no, struct dp_l
 
 /** ebpf_direct_refresh() - look at the port's device and its other end anew. @is_allowed: the direct way may be taken if there is one. */
 void ebpf_direct_refresh(struct ebpf_dp *dp, uint32_t port_no, bool is_allowed);
+
+/* ---- ebpf_paths.c; flows_lock is held, but by run ---- */
+
+struct bpf_op_addr;
+
+/** ebpf_paths_set() - the ways that the tunnels of a list take. */
+void ebpf_paths_set(struct ebpf_dp *dp, struct ebpf_ops *ops);
+/** ebpf_path_of() - the way of one. Return: its place in `paths` + 1; 0: none. */
+uint16_t ebpf_path_of(struct ebpf_dp *dp, const struct bpf_op *tunnel, const struct bpf_op_addr *remote,
+		      const struct bpf_op_addr *local);
+/** ebpf_paths_run() - at the end of a round of the first thread. Return: milliseconds until it wants to run again, or -1. */
+int ebpf_paths_run(struct ebpf_dp *dp);
 
 /* ---- ebpf_gate.c ---- */
 

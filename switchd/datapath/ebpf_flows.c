@@ -421,7 +421,7 @@ static void put_in_new_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, const st
 
 static bool has_later_output(const struct ebpf_dp *dp, const struct ebpf_ops *ops)
 {
-	for (uint32_t i = 0; i < ops->n; i++) {
+	for (uint32_t i = 0; i < ops->n; i += ops->ops[i].code == BPF_OP_TUNNEL ? 3 : 1) {
 		uint32_t port = ops->ops[i].value;
 
 		if (ops->ops[i].code == BPF_OP_OUTPUT && port < BPF_N_PORTS && dp->later[port / 64] >> port % 64 & 1)
@@ -431,9 +431,10 @@ static bool has_later_output(const struct ebpf_dp *dp, const struct ebpf_ops *op
 }
 
 /* A flow with a copy for a port that sends later runs in the daemon altogether: its other outputs keep their order, too. */
-static void compile(const struct ebpf_dp *dp, const struct dp_flow_put *put, struct ebpf_ops *ops)
+static void compile(struct ebpf_dp *dp, const struct dp_flow_put *put, struct ebpf_ops *ops)
 {
 	ebpf_ops_compile(ops, put->actions, put->actions_len);
+	ebpf_paths_set(dp, ops);
 	if (!has_later_output(dp, ops))
 		return;
 	ops->n = ops->out = 0;

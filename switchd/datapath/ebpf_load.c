@@ -93,10 +93,11 @@ static bool map_all(struct ebpf_kernel *k, const struct fastpath *f)
 	k->ops = map_memory(f->maps.ops);
 	k->meters = map_memory(f->maps.meters);
 	k->tunnels = map_memory(f->maps.tunnels);
+	k->paths = map_memory(f->maps.paths);
 	k->books = map_memory(f->maps.books);
 	k->control = map_memory(f->maps.control);
 	return k->devs && k->ports && k->traffic && k->masks && k->flows && k->tails && k->ops && k->meters &&
-	       k->tunnels && k->books && k->control;
+	       k->tunnels && k->paths && k->books && k->control;
 }
 
 /*
@@ -184,6 +185,7 @@ static void unload(struct ebpf_kernel *k)
 		unmap_memory(f->maps.ops, k->ops);
 		unmap_memory(f->maps.meters, k->meters);
 		unmap_memory(f->maps.tunnels, k->tunnels);
+		unmap_memory(f->maps.paths, k->paths);
 		unmap_memory(f->maps.books, k->books);
 		unmap_memory(f->maps.control, k->control);
 		fastpath__destroy(f);

@@ -134,6 +134,16 @@ _Static_assert(offsetof(struct dp_set_tp, dst) == offsetof(struct dp_set_tp, src
 _Static_assert(offsetof(struct dp_set_tp, dst_mask) == offsetof(struct dp_set_tp, src_mask) + 2, "and so the masks");
 _Static_assert(offsetof(struct dp_set_icmp, code) == offsetof(struct dp_set_icmp, type) + 1, "type and code, too");
 
+/* What is put in front of a frame. */
+static unsigned int room_of(const struct packet_tunnel *set)
+{
+	unsigned int ip = set->dst ? 20 : 40;
+
+	if (set->tp_dst)
+		return ip + 8 + 8;
+	return ip + 4 + (set->flags & FLOW_TUN_CSUM ? 4 : 0) + (set->flags & FLOW_TUN_KEY ? 4 : 0);
+}
+
 void ebpf_tunnel_compile(struct bpf_tunnel *t, const struct packet_tunnel *set)
 {
 	bool ipv6 = !set->dst, is_udp = set->tp_dst;
@@ -145,6 +155,7 @@ void ebpf_tunnel_compile(struct bpf_tunnel *t, const struct packet_tunnel *set)
 
 	*t = (struct bpf_tunnel){
 		.op = {.code = BPF_OP_TUNNEL,
+		       .room = (uint16_t)room_of(set),
 		       .value = (uint32_t)be64_to_cpu(set->id),
 		       .mask = flags | (uint32_t)set->tos << 8 | set->ttl},
 	};

@@ -160,6 +160,7 @@ static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 	struct afpacket_vnet vnet = user_vnet_of(p);
 	struct user_pending *pending;
 	struct user_frame *frame;
+	int error;
 
 	if (unlikely(!port)) {
 		execute_drop(x, DROP_NO_PORT);
@@ -183,7 +184,13 @@ static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 	};
 	if (port->is_tunnel) {
 		frame->mark = t->index * USER_MAX_PENDING + t->n_frames - 1;
-		t->dp->put_tunnel(t->dp, frame->mark, p);
+		error = t->dp->put_tunnel(t->dp, frame->mark, p);
+		if (error) {
+			t->n_frames--;
+			note_result(x->verdict, error);
+			forward_port_sent(&port->fp, 0, 0, 1);
+			return;
+		}
 	}
 	pending = &port->pending[t->index];
 	if (!pending->head)

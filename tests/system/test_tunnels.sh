@@ -103,6 +103,25 @@ check "two ports share the device" vsw add-port br0 t2 type=vxlan remote_ip=$v4.
 check "ping through the first" wait_for 10 pings h 10.0.0.2
 vsw del-port t2
 
+# ---- what does not arrive ----
+drops_of() { vsw -j dump-ports br0 "$1" | jq "[.. | .drops? // empty | .\"$2\" // 0] | add"; }
+too_big() { at h ping -q -c 2 -i 0.1 -W 0.3 -s 1460 -M do 10.0.0.2; [ "$(drops_of h-p too-big)" -ge 2 ]; }
+hosts_mtu() { ip -n h link set eth0 mtu "$1"; ip link set h-p mtu "$1"; ip -n far link set t0 mtu "$1"; }
+vsw add-flow br0 "priority=20,in_port=h-p actions=output:t"
+hosts_mtu 1500
+check "too big for the way: dropped and counted" wait_for 10 too_big
+check "df_default=false: it is fragmented" eval "vsw set interface t options:df_default=false && wait_for 10 at h ping -q -c 2 -i 0.1 -W 1 -s 1460 10.0.0.2"
+vsw remove interface t options df_default
+hosts_mtu 1380
+no_route() { at h ping -q -c 2 -i 0.1 -W 0.2 10.0.0.2; [ "$(drops_of h-p no-route)" -ge 2 ]; }
+vsw set interface t options:remote_ip=203.0.113.9
+forget
+check "no route: dropped and counted" wait_for 10 no_route
+vsw set interface t options:remote_ip=$v4.2
+forget
+check "the way is back" wait_for 10 pings h 10.0.0.2
+vsw --strict del-flows br0 "priority=20,in_port=h-p"
+
 # The device is taken away: it is made anew.
 if [ -n "$by_kernel" ]; then
 	ip link del vxlan_sys_4789
