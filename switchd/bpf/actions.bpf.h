@@ -323,7 +323,7 @@ static long run_op(uint32_t i, struct run *r)
 		note_drop(r, NULL, op->value);
 		return 1;
 	case BPF_OP_METER:
-		reason = charge_meter(skb, r->s, op->value);
+		reason = charge_meter(skb, op->value);
 		if (reason)
 			note_drop(r, NULL, reason);
 		return !!reason;

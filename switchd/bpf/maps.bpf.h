@@ -90,11 +90,12 @@ static __always_inline void count_received(const struct scratch *s, uint32_t por
 
 /*
  * Keeps the packet's head for `vsw trace --last`. One packet per reason and tick at most, and none while another CPU writes one: a flood of
- * drops costs what it did before.
+ * drops costs what it did before. (A global function: the verifier looks at it once.)
  */
-static __attribute__((noinline)) int note_last_drop(struct __sk_buff *skb, struct bpf_port *in, uint32_t reason,
-						    uint32_t flags)
+__attribute__((noinline)) int note_last_drop(struct __sk_buff *skb, uint32_t reason, uint32_t flags)
 {
+	const struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	struct bpf_port *in = s ? port_of(s->key.in_port) : NULL;
 	uint64_t now = bpf_ktime_get_coarse_ns();
 	struct bpf_last_drop *last;
 	uint32_t seq, n;
@@ -125,7 +126,7 @@ static __always_inline int drop_flags(struct __sk_buff *skb, struct bpf_port *in
 {
 	if (reason < DROP_N_REASONS)
 		__sync_fetch_and_add(&in->drops[reason], 1);
-	note_last_drop(skb, in, reason, flags);
+	note_last_drop(skb, reason, flags);
 	if (in->watch)
 		watch_drop(skb, (uint64_t)in->watch << 32 | reason);
 	return TC_ACT_SHOT;

@@ -116,6 +116,9 @@ static int set_sizes(struct ebpf_kernel *k, const struct fastpath *f, uint32_t m
 	if (!error)
 		error = bpf_map__set_max_entries(f->maps.traffic, BPF_N_PORTS * n_cpus);
 	if (!error)
+		error = bpf_map__set_max_entries(f->maps.sights,
+						 n_cpus); /* as libbpf would, but a successor compares */
+	if (!error)
 		error = bpf_map__set_max_entries(f->maps.small, k->n_slots);
 	if (!error)
 		error = bpf_map__set_max_entries(f->maps.large, k->n_slots);

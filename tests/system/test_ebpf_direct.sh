@@ -39,6 +39,7 @@ tc qdisc add dev h2-p root pfifo
 check "not past a qdisc" wait_for 5 is_long
 tc qdisc del dev h2-p root
 check "... and back" wait_for 5 is_direct
+tc qdisc add dev h2-p clsact 2>/dev/null # where the switch does not have one there itself
 tc filter add dev h2-p egress prio 3 bpf bytecode '1,6 0 0 0,'
 check "not past a filter on the egress hook" wait_for 5 is_long
 tc filter del dev h2-p egress prio 3
