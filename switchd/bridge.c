@@ -209,6 +209,8 @@ void vswitch_fini(void)
 	hmap_fini(&vswitch.dp_ports);
 	free(why_no_dp);
 	why_no_dp = NULL;
+	free(vswitch.no_ebpf);
+	vswitch.no_ebpf = NULL;
 }
 
 /* ---- bridges ---- */

@@ -134,6 +134,7 @@ struct vswitch {
 	struct loop *loop;
 	const char *rundir;
 	struct datapath *dp;	   /**< the daemon's */
+	char *no_ebpf;		   /**< why that is `user` although nobody asked for it; else NULL */
 	struct datapath *dummy_dp; /**< for bridges with datapath_type=dummy; made when first needed */
 	struct hmap bridges;	   /* by name */
 	struct hmap ports;	   /* by name */

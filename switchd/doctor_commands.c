@@ -60,7 +60,9 @@ static void find_datapath(json_t *findings)
 	if (dp->ops == &datapath_ebpf) {
 		doctor_put(findings, "switch", "yes", "datapath ebpf: packets stay in the kernel");
 	} else {
-		f = doctor_put(findings, "switch", "limited", "datapath %s", dp->ops->type);
+		f = doctor_put(findings, "switch", "limited", "datapath %s%s%s", dp->ops->type,
+			       vswitch.no_ebpf ? ", because ebpf does not work here: " : "",
+			       vswitch.no_ebpf ? vswitch.no_ebpf : "");
 		doctor_add(f, "instead", "packets pass through the daemon");
 		doctor_add(f, "mend", "vsw service restart --datapath=ebpf");
 	}

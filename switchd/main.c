@@ -38,6 +38,7 @@
 #include "switchd/control.h"
 #include "switchd/daemon.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/events.h"
 #include "switchd/iface_dev.h"
 #include "switchd/options.h"
 #include "switchd/purge.h"
@@ -216,6 +217,8 @@ static int open_best(struct errtext *err)
 	if (!error)
 		return 0;
 	log_warn("the ebpf datapath does not work here (%s): using user", why.text);
+	event_post(EVENT_DATAPATH, NULL, NULL, "the ebpf datapath does not work here (%.150s): using user", why.text);
+	vswitch.no_ebpf = xstrdup(why.text);
 	return open_type("user", err);
 }
 
