@@ -779,8 +779,6 @@ static void execute(void **state)
 	wait_until(executed);
 	assert_int_equal(stats_of(0).drops[DROP_RULE_DROP], 1);
 	check_sum_rule();
-	dp_actions_put_u32(&actions, DP_METER, 1);
-	assert_int_equal(ops->execute(dp, &p, actions.data, actions.len), -EOPNOTSUPP);
 	assert_int_equal(ops->execute(dp, &p, actions.data, 5), -EINVAL);
 	close(out);
 }
