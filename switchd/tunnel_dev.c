@@ -32,7 +32,7 @@ static CDS_LIST_HEAD(all);
 
 static bool is_used(const struct tunnel_dev *dev)
 {
-	return dev->n_ifaces;
+	return dev->n_ifaces; /* cppcheck-suppress ctuuninitvar ; it does not see into liburcu's loops */
 }
 
 struct tunnel_dev *tunnel_dev_by_port(const struct datapath *dp, uint32_t dp_port)

@@ -25,7 +25,7 @@
 #include "vsw/types.h"
 
 /** Version of the layout below; part of the BPF pin path. Raise it with every change. */
-#define VSW_FLOW_KEY_ABI 1
+#define VSW_FLOW_KEY_ABI 2
 
 /** One VLAN tag. tci has FLOW_VLAN_PRESENT set when the tag is there (the wire's DEI bit is not kept). */
 struct vlan_key {
@@ -58,12 +58,12 @@ enum flow_ct_state {
 	FLOW_CS_DNAT = 0x80,
 };
 
-/** tun_flags bits. */
+/** tun_flags bits, in the order in which they are printed. */
 enum flow_tun_flag {
-	FLOW_TUN_DF = 0x01,
-	FLOW_TUN_CSUM = 0x02,
-	FLOW_TUN_KEY = 0x04,
-	FLOW_TUN_OAM = 0x08,
+	FLOW_TUN_OAM = 0x01,
+	FLOW_TUN_DF = 0x02,
+	FLOW_TUN_CSUM = 0x04,
+	FLOW_TUN_KEY = 0x08,
 };
 
 struct pkt_key {

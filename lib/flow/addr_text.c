@@ -166,7 +166,7 @@ void ipv6_put_masked(struct ds *out, const uint8_t addr[16], const uint8_t *mask
 static const char *const tcp_names[] = {"fin", "syn", "rst", "psh",   "ack",   "urg",
 					"ece", "cwr", "ns",  "[200]", "[400]", "[800]"};
 static const char *const ct_names[] = {"new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat"};
-static const char *const tun_names[] = {"df", "csum", "key", "oam"};
+static const char *const tun_names[] = {"oam", "df", "csum", "key"};
 static const char *const oam_names[] = {"oam"};
 
 const struct flag_names tcp_flag_names = {tcp_names, ARRAY_SIZE(tcp_names)};

@@ -82,7 +82,7 @@ static void put_tunnel(const struct dp_set_tunnel *set, struct ds *out)
 		ones[16] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 
 	if (set->flags & FLOW_TUN_KEY || set->id)
-		ds_printf(out, "tun_id=%#llx,", (unsigned long long)be64_to_cpu(set->id));
+		ds_printf(out, "tun_id=0x%llx,", (unsigned long long)be64_to_cpu(set->id));
 	odp_ipv4(out, "src", set->src, set->src ? BE32_C(0xffffffff) : 0);
 	odp_ipv4(out, "dst", set->dst, set->dst ? BE32_C(0xffffffff) : 0);
 	odp_ipv6(out, "ipv6_src", set->ipv6_src, __builtin_memcmp(set->ipv6_src, zero, 16) ? ones : zero);

@@ -61,7 +61,7 @@ static const struct field fields[FIELD_N_IDS] = {
 	ROW(TUN_IPV6_SRC, "tun_ipv6_src", NULL), AT(BYTES, p.tun_ipv6_src), RW(16, 128, IPV6, ANY, NONE), NXM_NX("TUN_IPV6_SRC", 109, 16), NO_OXM },
 	ROW(TUN_IPV6_DST, "tun_ipv6_dst", NULL), AT(BYTES, p.tun_ipv6_dst), RW(16, 128, IPV6, ANY, NONE), NXM_NX("TUN_IPV6_DST", 110, 16), NO_OXM },
 	/* The one flag that OpenFlow sees is OAM, bit 0 of its value. */
-	ROW(TUN_FLAGS, "tun_flags", NULL), BITS(p.tun_flags, 3), RW(2, 1, TUN_FLAGS, ANY, NONE), NXM_NX("TUN_FLAGS", 104, 2), NO_OXM },
+	ROW(TUN_FLAGS, "tun_flags", NULL), BITS(p.tun_flags, 0), RW(2, 1, TUN_FLAGS, ANY, NONE), NXM_NX("TUN_FLAGS", 104, 2), NO_OXM },
 	ROW(TUN_TTL, "tun_ttl", NULL), AT(BYTES, p.tun_ttl), RO(1, 8, DECIMAL, NONE, NONE), NO_NXM, NO_OXM },
 	ROW(TUN_TOS, "tun_tos", NULL), AT(BYTES, p.tun_tos), RO(1, 8, DECIMAL, NONE, NONE), NO_NXM, NO_OXM },
 

@@ -42,7 +42,7 @@ static void measure(struct bpf_path *path)
 /* Return: its place + 1, 0: there is none left. */
 static uint16_t find(struct ebpf_dp *dp, const uint8_t remote[16], const uint8_t local[16])
 {
-	for (uint16_t i = 0; i < BPF_N_PATHS; i++) {
+	for (uint32_t i = 0; i < BPF_N_PATHS; i++) {
 		struct bpf_path *path = &dp->kernel.paths[i];
 
 		if (path->in_use && !memcmp(path->remote, remote, 16) && !memcmp(path->local, local, 16))

@@ -102,6 +102,9 @@ static void mask_finish(const struct pkt_key *key, struct pkt_key *mask)
 	bool is_icmp = (key->eth_type == BE16_C(0x0800) && key->nw_proto == 1) ||
 		       (key->eth_type == BE16_C(0x86dd) && key->nw_proto == 58);
 
+	/* A packet that came through no tunnel has none, whatever the tables put there. */
+	if (!pkt_key_has_tunnel(key))
+		memset(&mask->tun_id, 0, PKT_KEY_TUNNEL_LEN);
 	if (is_icmp) {
 		mask->tp_src &= BE16_C(0xff);
 		mask->tp_dst &= BE16_C(0xff);
