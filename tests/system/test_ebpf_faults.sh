@@ -5,7 +5,7 @@
 VSW_TEST_DATAPATH=ebpf
 . "$(dirname "$0")/../lib.sh"
 
-n_rounds=${N_ROUNDS:-1500}
+n_rounds=${N_ROUNDS:-300} # N_ROUNDS=10000 looks at memory, too
 start_switchd
 vsw set Open_vSwitch . other_config:flow-limit=500
 stop_switchd
@@ -80,8 +80,9 @@ churn() { python3 "$T/churn.py" "$VSW_RUNDIR/vsw.sock" "$1"; }
 fds() { find "/proc/$switchd_pid/fd" -mindepth 1 2>/dev/null | wc -l; }
 objects() { bpftool -j "$1" show | jq length; }
 rss_kb() { awk '/^RssAnon/ {print $2}' "/proc/$switchd_pid/status"; }
+check "a port comes and goes 50 times" churn 50
 # What is freed after a grace period piles up to some 20 MB first, and then no more.
-check "a port comes and goes 2000 times" churn 2000
+[ "$n_rounds" -lt 10000 ] || check "and 2000 times" churn 2000
 fds=$(fds) rss=$(rss_kb)
 programs=$(objects prog) maps=$(objects map)
 began=${EPOCHREALTIME/./}
@@ -91,6 +92,6 @@ same "no descriptor is left" "$fds" "$(fds)"
 # Others use this kernel, too: their programs come and go.
 check "nor programs" wait_for 10 eval '[ "$(objects prog)" -lt $((programs + n_rounds / 2)) ]'
 check "nor maps" wait_for 10 eval '[ "$(objects map)" -lt $((maps + n_rounds / 2)) ]'
-check "nor memory" [ "$(rss_kb)" -lt $((rss + 8192)) ]
+[ "$n_rounds" -lt 10000 ] || check "nor memory" [ "$(rss_kb)" -lt $((rss + 8192)) ]
 check "ping" pings h1 10.0.0.2 5
 finish
