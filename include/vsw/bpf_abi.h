@@ -43,7 +43,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 14
+#define VSW_BPF_ABI 15
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -254,9 +254,10 @@ struct bpf_queue {
 	uint64_t done; /* packets read; written by the daemon alone */
 };
 
-/** The first two members stay where they are, whatever the ABI: by them a daemon knows what it left behind. */
+/** The first member stays where it is, whatever the ABI: by it a daemon knows what it left behind. */
 struct bpf_control {
 	uint64_t owner;	  /* whose this is: a number made of the run folder */
+	uint64_t build;	  /* a hash of the programs that are pinned beside; 0: they are not, or not yet */
 	uint32_t ready;	  /* VSW_BPF_ABI once a daemon has set everything up; else a successor begins anew */
 	uint32_t n_masks; /* ids below this may be in use */
 	uint32_t epoch;

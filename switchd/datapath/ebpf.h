@@ -60,6 +60,7 @@ struct ebpf_kernel {
 	struct ebpf_pins pins;
 	bool is_adopted; /**< the maps are a predecessor's */
 	bool is_anew;	 /**< they were of no use, or cannot be pinned: there may be programs that use other ones */
+	bool has_old_programs; /**< so are the programs, which are ours to close: those that follow, and sights_fd */
 	int port_program, steer_program, tunnel_program;
 	int small_fd, large_fd, scratch_fd, sights_fd;
 	struct bpf_dev *devs;

@@ -133,14 +133,78 @@ static int set_sizes(struct ebpf_kernel *k, const struct fastpath *f, uint32_t m
 
 static void take_descriptors(struct ebpf_kernel *k, const struct fastpath *f)
 {
-	k->port_program = bpf_program__fd(f->progs.vsw_port);
-	k->tunnel_program = bpf_program__fd(f->progs.vsw_tunnel);
-	k->steer_program = bpf_program__fd(f->progs.vsw_steer);
+	if (!k->has_old_programs) {
+		k->port_program = bpf_program__fd(f->progs.vsw_port);
+		k->tunnel_program = bpf_program__fd(f->progs.vsw_tunnel);
+		k->steer_program = bpf_program__fd(f->progs.vsw_steer);
+		k->sights_fd = bpf_map__fd(f->maps.sights);
+	}
 	k->small_fd = bpf_map__fd(f->maps.small);
 	k->large_fd = bpf_map__fd(f->maps.large);
 	k->scratch_fd = bpf_map__fd(f->maps.scratch);
-	k->sights_fd = bpf_map__fd(f->maps.sights);
 }
+
+/* ---- the predecessor's programs ---- */
+
+/* Of the programs that this daemon was built with. */
+static uint64_t own_build(void)
+{
+	size_t len;
+	const uint8_t *elf = fastpath__elf_bytes(&len);
+	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ elf[i]) * 0x100000001b3ull;
+	return h ? h : 1;
+}
+
+static void close_programs(struct ebpf_kernel *k)
+{
+	const int fds[] = {k->port_program, k->tunnel_program, k->steer_program, k->sights_fd};
+
+	for (size_t i = 0; k->has_old_programs && i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	k->has_old_programs = false;
+}
+
+/*
+ * A daemon that is started again finds its own programs, which the kernel need not verify once more: that takes it longer than all the
+ * rest of the start. @f has the predecessor's maps, and is not loaded.
+ */
+static bool take_programs(struct ebpf_kernel *k, const struct fastpath *f)
+{
+	struct bpf_control control;
+	uint32_t zero = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(f->maps.control), &zero, &control) || control.build != own_build())
+		return false;
+	k->has_old_programs = true;
+	k->port_program = ebpf_pins_open_file(&k->pins, "vsw_port");
+	k->tunnel_program = ebpf_pins_open_file(&k->pins, "vsw_tunnel");
+	k->steer_program = ebpf_pins_open_file(&k->pins, "vsw_steer");
+	k->sights_fd = ebpf_pins_open_file(&k->pins, "sights");
+	if (k->port_program >= 0 && k->tunnel_program >= 0 && k->steer_program >= 0 && k->sights_fd >= 0)
+		return true;
+	close_programs(k);
+	return false;
+}
+
+/* For a successor. */
+static int save(struct ebpf_kernel *k)
+{
+	int error;
+
+	if (k->has_old_programs)
+		return 0;
+	k->control->build = 0;
+	error = ebpf_pins_save(&k->pins, k->skeleton->object->obj, !k->is_adopted);
+	if (!error)
+		__atomic_store_n(&k->control->build, own_build(), __ATOMIC_RELEASE);
+	return error;
+}
+
+/* ---- loading ---- */
 
 /*
  * @reuse: with the maps that a predecessor left, if there are any. Return: 0, -ESTALE when what it left cannot be used (then nor can the
@@ -161,7 +225,7 @@ static int load(struct ebpf_kernel *k, uint32_t max_flows, bool reuse, struct er
 		if (err->text[0])
 			return -ESTALE;
 	}
-	if (!error)
+	if (!error && !(k->is_adopted && take_programs(k, s->object)))
 		error = fastpath__load(s->object);
 	if (error)
 		return load_error(s, error, err);
@@ -193,6 +257,7 @@ static void unload(struct ebpf_kernel *k)
 		unmap_memory(f->maps.control, k->control);
 		fastpath__destroy(f);
 	}
+	close_programs(k);
 	free(k->skeleton);
 	*k = (struct ebpf_kernel){.pins = pins};
 }
@@ -214,7 +279,7 @@ int ebpf_kernel_load(struct ebpf_kernel *k, const char *rundir, uint32_t max_flo
 		ebpf_pins_flush(&k->pins);
 		error = load(k, max_flows, false, err);
 	}
-	if (!error && ebpf_pins_save(&k->pins, k->skeleton->object->obj, !k->is_adopted))
+	if (!error && save(k))
 		log_warn("BPF maps cannot be pinned in %s; a restart will interrupt traffic", k->pins.abi);
 	k->is_anew = is_anew;
 	if (error)

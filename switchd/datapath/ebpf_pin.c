@@ -232,7 +232,7 @@ static bool fits(int fd, const struct bpf_map *map)
 	       info.max_entries == bpf_map__max_entries(map) && info.map_flags == bpf_map__map_flags(map);
 }
 
-enum found { NOTHING, GOOD, BAD };
+enum found { NOTHING, GOOD, BAD, NEITHER };
 
 static enum found try_map(const struct ebpf_pins *pins, struct bpf_map *map, struct errtext *why)
 {
@@ -261,19 +261,16 @@ static bool is_state(const struct bpf_map *map)
 	       bpf_map__type(map) != BPF_MAP_TYPE_RINGBUF;
 }
 
-#define FOR_EACH_STATE_MAP(MAP, OBJECT) bpf_object__for_each_map(MAP, OBJECT) if (is_state(MAP))
-
 bool ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, struct errtext *why)
 {
 	unsigned int n_good = 0, n_missing = 0;
-	struct bpf_map *map;
+	struct bpf_map *map = NULL;
 
 	why->text[0] = '\0';
 	if (!pins->folder)
 		return false;
-	FOR_EACH_STATE_MAP(map, object)
-	{
-		enum found found = try_map(pins, map, why);
+	while ((map = bpf_object__next_map(object, map))) {
+		enum found found = is_state(map) ? try_map(pins, map, why) : NEITHER;
 
 		if (found == BAD)
 			return false;
@@ -283,6 +280,15 @@ bool ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, st
 	if (n_good && n_missing)
 		errtext_set(why, ENOENT, "%u of %u maps are missing", n_missing, n_good + n_missing);
 	return n_good && !n_missing;
+}
+
+int ebpf_pins_open_file(const struct ebpf_pins *pins, const char *name)
+{
+	char *path = path_of(pins, name);
+	int fd = bpf_obj_get(path), error = fd < 0 ? -errno : 0;
+
+	free(path);
+	return error ? error : fd;
 }
 
 /* In the place of one that is there already. */
@@ -297,18 +303,36 @@ static int pin_anew(const struct ebpf_pins *pins, int fd, const char *name)
 	return error;
 }
 
+/* The maps that are state, or those that are not. */
+static int pin_maps(const struct ebpf_pins *pins, struct bpf_object *object, bool state)
+{
+	struct bpf_map *map = NULL;
+	int error = 0;
+
+	while (!error && (map = bpf_object__next_map(object, map)))
+		if (!bpf_map__is_internal(map) && is_state(map) == state)
+			error = pin_anew(pins, bpf_map__fd(map), bpf_map__name(map));
+	return error;
+}
+
+static int pin_programs(const struct ebpf_pins *pins, struct bpf_object *object)
+{
+	struct bpf_program *program = NULL;
+	int error = 0;
+
+	while (!error && (program = bpf_object__next_program(object, program)))
+		error = pin_anew(pins, bpf_program__fd(program), bpf_program__name(program));
+	return error;
+}
+
 int ebpf_pins_save(const struct ebpf_pins *pins, struct bpf_object *object, bool with_maps)
 {
-	struct bpf_program *program;
-	struct bpf_map *map;
-	int error = 0;
+	int error;
 
 	if (!pins->folder)
 		return 0;
-	FOR_EACH_STATE_MAP(map, object)
-	if (!error && with_maps)
-		error = pin_anew(pins, bpf_map__fd(map), bpf_map__name(map));
-	bpf_object__for_each_program(program, object) if (!error) error =
-		pin_anew(pins, bpf_program__fd(program), bpf_program__name(program));
-	return error;
+	error = with_maps ? pin_maps(pins, object, true) : 0;
+	if (!error)
+		error = pin_maps(pins, object, false);
+	return error ? error : pin_programs(pins, object);
 }

@@ -46,8 +46,15 @@ void ebpf_pins_close(struct ebpf_pins *pins);
  * wrong, and is empty when there was nothing.
  */
 bool ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, struct errtext *why);
-/** ebpf_pins_save() - pin the programs of an object just loaded, and, unless they are those that were pinned, its maps. Return: 0 or -errno. */
+/**
+ * ebpf_pins_save() - pin the programs of an object just loaded, with the maps that are theirs alone
+ * @with_maps: and those that are state, as they are new
+ *
+ * Return: 0 or -errno.
+ */
 int ebpf_pins_save(const struct ebpf_pins *pins, struct bpf_object *object, bool with_maps);
+/** ebpf_pins_open_file() - a pinned map or program of this ABI. Return: a descriptor, the caller's to close, or -errno. */
+int ebpf_pins_open_file(const struct ebpf_pins *pins, const char *name);
 /** ebpf_pins_flush() - remove the files of this ABI. */
 void ebpf_pins_flush(const struct ebpf_pins *pins);
 /** ebpf_pins_link() - where a device's tcx link is pinned. Return: the path, the caller's to free; NULL when nothing can be pinned. */

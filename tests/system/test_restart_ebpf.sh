@@ -86,11 +86,13 @@ begin_traffic
 has_tcx=$(link_of h1-p)
 for round in 1 2 3 4; do
 	before=$(kernel_packets)
+	id=$(program_of .id)
 	stop_switchd KILL
 	check "kill -9, round $round: the kernel goes on" traffic_goes_on
 	# From links to filters, and from those to links.
 	if [ $((round / 2)) = 1 ]; then export VSW_EBPF_HOOK=clsact; else unset VSW_EBPF_HOOK; fi
 	start_switchd
+	same "the program is not loaded anew" "$id" "$(program_of .id)"
 	check "flows are adopted, round $round" [ "$(grep -c 'of those flows go on' "$T/switchd.log")" = $round ]
 	if [ $((round / 2)) = 1 ] || [ -z "$has_tcx" ]; then
 		same "a filter, no link" " $(program_of .id)" "$(link_of h1-p) $(filter_of h1-p)"
@@ -167,7 +169,7 @@ if [ -n "$has_tcx" ]; then
 	mv "$links/$h2" "$links/77777"
 	start_switchd
 	same "links that no port has are ended" "" "$(ls "$links" | grep 77777)"
-	same "and ports have theirs" "$(program_of .id)" "$(link_of h2-p)"
+	same "and ports have a program" "$(program_of .id)" "$(link_of h2-p)$(filter_of h2-p)"
 	check "ping" pings h1 10.0.0.2 3
 fi
 
