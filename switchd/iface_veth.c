@@ -160,6 +160,14 @@ bool iface_veth_is_outer(const char *name, const struct netdev_info *info)
 	       inner.peer_ifindex == info->ifindex && inner.link_netnsid < 0;
 }
 
+void iface_veth_clear_half_made(const char *name)
+{
+	char inner[IFNAMSIZ];
+
+	inner_name(inner, name, 0);
+	clear_half_made(name, inner);
+}
+
 int iface_veth_inner(const char *name)
 {
 	char unused[IFNAMSIZ];

@@ -26,4 +26,7 @@ bool iface_veth_is_outer(const char *name, const struct netdev_info *info);
 /** iface_veth_inner() - the device number of the inner end of interface @name, if the pair is ours; else 0. */
 int iface_veth_inner(const char *name);
 
+/** iface_veth_clear_half_made() - delete the pair of port @name if a predecessor was killed before it had said on the pair whose it is. */
+void iface_veth_clear_half_made(const char *name);
+
 #endif

@@ -398,17 +398,27 @@ static int check_bridge(const char *bridge, struct errtext *err)
 	return br ? 0 : netdev_name_check(bridge, err);
 }
 
-/* The next hops of the device's default routes. */
+static bool is_target(const struct uplink *u, const struct rtnl_prefix *addr)
+{
+	for (size_t i = 0; i < u->n_targets; i++)
+		if (u->targets[i].family == addr->family && !memcmp(u->targets[i].addr, addr->addr, sizeof addr->addr))
+			return true;
+	return false;
+}
+
+/* The next hops of the device's default routes, each once. */
 static int find_gateways(struct uplink *u, struct errtext *err)
 {
 	struct netconf conf = {0};
+	struct rtnl_prefix gateway;
 	struct rtnl *rtnl;
 	int error = rtnl_open(&rtnl, -1), n;
 
 	if (!error)
 		error = netconf_read(rtnl, ifindex_of(u->device), &conf);
 	for (size_t i = 0; i < conf.n && u->n_targets < UPLINK_MAX_TARGETS; i++)
-		u->n_targets += netconf_gateway(&conf.items[i], &u->targets[u->n_targets]);
+		if (netconf_gateway(&conf.items[i], &gateway) && !is_target(u, &gateway))
+			u->targets[u->n_targets++] = gateway;
 	n = error ? 0 : netconf_rules(rtnl, u->device);
 	if (n > 0)
 		log_warn("uplink %s: %d policy rules name the device, and stay as they are (`ip rule`)", u->device, n);

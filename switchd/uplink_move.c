@@ -13,6 +13,8 @@
 #include "ovsdb/db.h"
 #include "switchd/bridge.h"
 #include "switchd/config.h"
+#include "switchd/iface_dev.h"
+#include "switchd/iface_veth.h"
 #include "switchd/uplink.h"
 #include "switchd/vsctl.h"
 
@@ -81,8 +83,15 @@ static int take_apart(const struct uplink *u, struct errtext *err)
 	char hwaddr[100];
 	size_t n = 0;
 
-	if (!bridge_by_name(u->bridge))
+	if (!bridge_by_name(u->bridge)) {
+		/* A daemon was killed when it had made the device, and not yet said so in the database. */
+		if (u->made_bridge) {
+			iface_veth_clear_half_made(u->bridge);
+			iface_dev_destroy(u->bridge, IFACE_INTERNAL);
+			iface_dev_destroy_rest();
+		}
 		return 0;
+	}
 	if (!keep)
 		return run(&(struct words){{"del-br", u->bridge}}, 1, err);
 	if (u->added_port)
@@ -117,20 +126,22 @@ static struct netconf_move move_between(struct rtnl *rtnl, const struct netdev_i
 	return move;
 }
 
-/* Addresses before the device is up: IPv6 would make up a link-local one of its own, and test it for a second. */
+/*
+ * Addresses before the device is up: IPv6 would make up a link-local one of its own, and test it for a second. An item that is refused keeps
+ * nobody from the others. Return: 0, or the first failure.
+ */
 static int copy_all(const struct netconf_move *move, const struct netconf *conf, struct errtext *err)
 {
+	static const enum netconf_kind behind[] = {NETCONF_NEIGHBOUR, NETCONF_ROUTE};
 	int error = netconf_copy(move, conf, NETCONF_ADDRESS, err);
+	int e = netdev_set_up(move->to, true);
 
-	if (!error) {
-		error = netdev_set_up(move->to, true);
-		if (error)
-			errtext_set(err, -error, "%s cannot be set up: %s", move->to_name, strerror(-error));
+	if (e && !error)
+		error = errtext_set(err, -e, "%s cannot be set up: %s", move->to_name, strerror(-e));
+	for (size_t i = 0; i < ARRAY_SIZE(behind); i++) {
+		e = netconf_copy(move, conf, behind[i], error ? NULL : err);
+		error = error ? error : e;
 	}
-	if (!error)
-		error = netconf_copy(move, conf, NETCONF_NEIGHBOUR, err);
-	if (!error)
-		error = netconf_copy(move, conf, NETCONF_ROUTE, err);
 	return error;
 }
 
@@ -210,50 +221,66 @@ int uplink_move(struct uplink *u, struct errtext *err)
 
 /* ---- back ---- */
 
-/* What the bridge's device has now that it did not have before; the rest of what was moved where that is asked for, or lost. */
+/*
+ * @there: what the bridge's device has now that it did not have before. @conf: that, and the rest of what was moved where it is asked for, or
+ * lost. Only @there may be removed from the bridge's device: a route of the rest names the other device.
+ */
 static int collect(const struct uplink *u, struct rtnl *rtnl, const struct netdev_info *local, bool whole,
-		   struct netconf *conf)
+		   struct netconf *there, struct netconf *conf)
 {
-	int error = local->ifindex ? netconf_read(rtnl, local->ifindex, conf) : 0;
+	int error = local->ifindex ? netconf_read(rtnl, local->ifindex, there) : 0;
 
-	netconf_subtract(conf, &u->before);
+	netconf_subtract(there, &u->before);
+	netconf_merge(conf, there);
 	if (whole || !local->ifindex)
 		netconf_merge(conf, &u->moved);
 	return error;
 }
 
+/* Everything on the device again, then the port away, then the bridge's device as it was. Return: 0, or the first failure. */
+static int give_back(const struct uplink *u, struct rtnl *rtnl, const struct netdev_info *device, bool whole,
+		     struct errtext *err)
+{
+	struct netconf conf = {0}, there = {0};
+	struct netdev_info local = {0};
+	struct netconf_move move;
+	int error, e;
+
+	if (netdev_get(u->bridge, &local))
+		local = (struct netdev_info){0};
+	error = collect(u, rtnl, &local, whole, &there, &conf);
+	if (error) {
+		errtext_set(err, -error, "the kernel does not tell what is on %s: %s", u->bridge, strerror(-error));
+	} else {
+		move = move_between(rtnl, &local, device);
+		error = copy_all(&move, &conf, err);
+		e = take_apart(u, error ? NULL : err);
+		error = error ? error : e;
+	}
+	if (!error && !netdev_get(u->bridge, &local)) {
+		move = move_between(rtnl, &local, device);
+		error = netconf_remove(&move, &there, err);
+		if (!u->old_hwaddr && !u->made_bridge && netdev_set_mac(local.ifindex, u->old_mac))
+			log_warn("%s keeps the MAC address of %s", u->bridge, u->device);
+	}
+	netconf_fini(&conf);
+	netconf_fini(&there);
+	return error;
+}
+
 int uplink_move_back(struct uplink *u, bool whole, struct errtext *err)
 {
-	struct netdev_info device, local;
-	struct netconf conf = {0};
-	struct netconf_move move;
+	struct netdev_info device;
 	struct rtnl *rtnl;
-	int error = rtnl_open(&rtnl, -1), e;
+	int error = rtnl_open(&rtnl, -1);
 
 	if (error)
 		return errtext_set(err, -error, "netlink: %s", strerror(-error));
 	error = netdev_get(u->device, &device);
 	if (error)
 		errtext_set(err, -error, "the device %s is gone; what it had cannot be given back", u->device);
-	if (netdev_get(u->bridge, &local))
-		local = (struct netdev_info){0};
-	if (!error && (error = collect(u, rtnl, &local, whole, &conf)))
-		errtext_set(err, -error, "the kernel does not tell what is on %s: %s", u->bridge, strerror(-error));
-	if (!error) {
-		move = move_between(rtnl, &local, &device);
-		/* An item that is refused keeps nobody from the others. */
-		error = copy_all(&move, &conf, err);
-		e = take_apart(u, error ? NULL : err);
-		error = error ? error : e;
-		if (!netdev_get(u->bridge, &local)) {
-			move = move_between(rtnl, &local, &device);
-			e = netconf_remove(&move, &conf, error ? NULL : err);
-			error = error ? error : e;
-			if (!u->old_hwaddr && !u->made_bridge && netdev_set_mac(local.ifindex, u->old_mac))
-				log_warn("%s keeps the MAC address of %s", u->bridge, u->device);
-		}
-	}
-	netconf_fini(&conf);
+	else
+		error = give_back(u, rtnl, &device, whole, err);
 	rtnl_close(rtnl);
 	return error;
 }
