@@ -91,7 +91,7 @@ static int show(struct control_request *request, const json_t *params, json_t **
 	bool as_json = control_wants_json(params, &error, err);
 	struct qos_settings *settings;
 	struct qos_queue_stats *stats;
-	struct iface *iface;
+	struct iface *iface = NULL;
 	size_t n;
 
 	(void)request;
@@ -112,7 +112,7 @@ static int show_types(struct control_request *request, const json_t *params, jso
 	int error = control_allow(params, "port", err);
 	bool as_json = control_wants_json(params, &error, err);
 	struct ds out = DS_INIT;
-	struct iface *iface;
+	struct iface *iface = NULL;
 	json_t *names;
 
 	(void)request;

@@ -17,31 +17,28 @@ union settings {
 	uint32_t words[sizeof(struct ethtool_link_settings) / 4 + 3 * MAX_MODE_WORDS];
 };
 
-static uint32_t ask(int sock, struct ifreq *ifr)
+static int ask(int sock, const char *name, union settings *u)
 {
-	union settings u = {.s.cmd = ETHTOOL_GLINKSETTINGS};
-	int8_t n_words;
+	struct ifreq ifr = {.ifr_data = (void *)u};
 
-	ifr->ifr_data = (void *)&u;
-	if (ioctl(sock, SIOCETHTOOL, ifr) < 0 || u.s.link_mode_masks_nwords >= 0)
-		return 0;
-	n_words = u.s.link_mode_masks_nwords;
-	u = (union settings){.s = {.cmd = ETHTOOL_GLINKSETTINGS, .link_mode_masks_nwords = (int8_t)-n_words}};
-	if (ioctl(sock, SIOCETHTOOL, ifr) < 0 || u.s.speed == (uint32_t)SPEED_UNKNOWN)
-		return 0;
-	return u.s.speed;
+	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", name);
+	u->s.cmd = ETHTOOL_GLINKSETTINGS;
+	return ioctl(sock, SIOCETHTOOL, &ifr);
 }
 
 uint64_t netdev_speed_mbps(const char *name)
 {
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = {0};
-	uint32_t speed;
+	union settings u = {.words = {0}};
+	uint32_t speed = 0;
 
 	if (sock < 0)
 		return 0;
-	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", name);
-	speed = ask(sock, &ifr);
+	if (!ask(sock, name, &u) && u.s.link_mode_masks_nwords < 0) {
+		u = (union settings){.s = {.link_mode_masks_nwords = (int8_t)-u.s.link_mode_masks_nwords}};
+		if (!ask(sock, name, &u) && u.s.speed != (uint32_t)SPEED_UNKNOWN)
+			speed = u.s.speed;
+	}
 	close(sock);
 	return speed > SPEED_10 ? speed : 0;
 }

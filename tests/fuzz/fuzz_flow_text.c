@@ -15,6 +15,7 @@
 #include "base/util.h"
 #include "flow/dp_action.h"
 #include "flow/flow_text.h"
+#include "flow/meter.h"
 #include "flow/port_names.h"
 
 #define MUST(COND, TEXT) \
@@ -127,6 +128,22 @@ static void one_list(const char *text, size_t len)
 	ds_fini(&out);
 }
 
+static void one_meter(const char *text, size_t len)
+{
+	struct meter_config meter, again;
+	struct errtext err = {0};
+	struct ds out = DS_INIT;
+
+	if (meter_parse(text, len, &meter, &err)) {
+		check_error(&err, len, "meter");
+		return;
+	}
+	meter_format(&meter, true, &out);
+	MUST(!meter_parse(ds_cstr(&out), out.len, &again, &err), ds_cstr(&out));
+	MUST(!memcmp(&meter, &again, sizeof meter), ds_cstr(&out));
+	ds_fini(&out);
+}
+
 /* Bytes that claim to be datapath actions: judged, and printed when they are. */
 static void one_dp_list(const void *data, size_t len)
 {
@@ -147,13 +164,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	len = size - 1;
 	text = malloc(len ? len : 1);
 	memcpy(text, data + 1, len);
-	switch (data[0] % 9) {
+	switch (data[0] % 10) {
 	case FLOW_ADD:
 	case FLOW_MODIFY:
 	case FLOW_MODIFY_STRICT:
 	case FLOW_DELETE:
 	case FLOW_DELETE_STRICT:
-		one_line(text, len, (enum flow_mod_command)(data[0] % 9));
+		one_line(text, len, (enum flow_mod_command)(data[0] % 10));
 		break;
 	case 5:
 		one_match(text, len);
@@ -164,8 +181,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 7:
 		one_list(text, len);
 		break;
-	default:
+	case 8:
 		one_dp_list(text, len);
+		break;
+	default:
+		one_meter(text, len);
 	}
 	free(text);
 	return 0;

@@ -50,8 +50,7 @@ udp()
 # The server may still be busy with the client before.
 client()
 {
-	local try
-	for try in $(seq 50); do
+	for _ in $(seq 50); do
 		at h1 iperf3 -c 10.0.0.2 -p "$1" -t 3 >/dev/null 2>&1 && return
 		read -rt 0.1 <> <(:)
 	done
