@@ -4,7 +4,7 @@
 VSW_TEST_DATAPATH=ebpf
 . "$(dirname "$0")/../lib.sh"
 
-n_flows=${N_FLOWS:-100000} # N_FLOWS=200000: as many as there may be without a word
+n_flows=${N_FLOWS:-30000} # N_FLOWS=200000: as many as there may be without a word; takes minutes
 # Sanitizers and the emulated machine of the lab are many times slower.
 if [ -n "${LAB:-}" ] || ldd "$VSW_BIN/vsw-switchd" | grep -q libasan; then
 	n_flows=10000
