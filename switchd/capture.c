@@ -454,8 +454,8 @@ static int find_place(const struct capture_options *o, struct datapath **dp, str
 
 	if (o->bridge && !br)
 		return errtext_set(err, ENOENT, "no bridge named %.60s", o->bridge);
-	if (o->port && !iface)
-		return errtext_set(err, ENOENT, "no port named %.60s; `vsw show` lists them", o->port);
+	if (!br && !iface)
+		return errtext_set(err, ENOENT, "no port named %.60s; `vsw show` lists them", o->port ? o->port : "");
 	if (iface && iface->type == IFACE_PATCH)
 		return errtext_set(
 			err, EOPNOTSUPP,

@@ -36,7 +36,7 @@ static const char *const names[BPF_N_ABILITIES] = {
 	[BPF_CAN_LOOP] = "bpf_loop()",
 	[BPF_CAN_CLSACT] = "attaching by tc (clsact)",
 	[BPF_CAN_TCX] = "attaching by tcx links",
-	[BPF_CAN_PIN] = "pinning (" PIN_FOLDER ")",
+	[BPF_CAN_PIN] = "pinning (/sys/fs/bpf)",
 	[BPF_CAN_PERF] = "perf events",
 };
 
