@@ -12,9 +12,9 @@ def short(x):
 
 
 class Table:
-    def __init__(self, titles):
-        """@titles: {peer's name: heading}, in the order of the columns."""
-        self.titles, self.rows, self.goals = titles, [], []
+    def __init__(self, titles, only_against=None):
+        """@titles: {peer's name: heading}, in the order of the columns. @only_against: judge goals against this peer only."""
+        self.titles, self.only_against, self.rows, self.goals = titles, only_against, [], []
         self.host = {"kernel": platform.release(), "cpus": os.cpu_count(), "date": time.strftime("%Y-%m-%d"), "load": os.getloadavg()[0]}
 
     def add(self, name, unit, better, values):
@@ -27,7 +27,7 @@ class Table:
     def goal(self, name, med, a, b, more=None, less=None):
         """@a's median is at least @more times, or at most @less times, that of @b (a peer, or a number). Nothing without both figures."""
         other = b if isinstance(b, (int, float)) else med.get(b)
-        if a not in med or not other:
+        if a not in med or not other or (self.only_against and b != self.only_against):
             return
         ratio = med[a] / other
         met = ratio >= more if more is not None else ratio <= less
