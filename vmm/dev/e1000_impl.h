@@ -23,7 +23,7 @@ struct e1000_context {
 
 /** The frame that is being put together from descriptors. */
 struct e1000_tx {
-	struct e1000_context context;
+	struct e1000_context segment_context, csum_context; /* TSE in a context descriptor says which one it sets */
 	size_t len;
 	bool is_data, segment; /* of the first descriptor */
 	uint8_t popts;

@@ -57,6 +57,8 @@ static void clock_rises(struct e1000_eeprom *e, bool data)
 		e->shift_in &= EEPROM_WORDS - 1;
 		e->shift_out = e->words[e->shift_in];
 		e->n_out = 0;
+	} else {
+		e->shift_in = 0; /* writes are not ours to make: the next command */
 	}
 	e->n_in = 0;
 }

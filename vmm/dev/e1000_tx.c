@@ -6,7 +6,8 @@
  *   context  IPCSS 1, IPCSO 1, IPCSE 2, TUCSS 1, TUCSO 1, TUCSE 2, PAYLEN 20 bits, DTYP 4, TUCMD 8, STA 1, HDRLEN 1, MSS 2
  *   data     address 8, DTALEN 20 bits, DTYP 4, DCMD 8, STA 1, POPTS 1, special 2
  *
- * What a frame is to become (checksums, segments) is said by the first descriptor of the frame and by the last context.
+ * What a frame is to become (checksums, segments) is said by the first descriptor of the frame and by a context: there are two, one for frames to be
+ * segmented and one for those that only get checksums, and drivers set each once and refer to it as long as it fits.
  */
 #include <errno.h>
 #include <string.h>
@@ -57,7 +58,9 @@ static void write_back(struct e1000 *nic, uint32_t index, const struct desc *d)
 
 static void set_context(struct e1000 *nic, const struct desc *d)
 {
-	nic->tx.context = (struct e1000_context){
+	struct e1000_tx *tx = &nic->tx;
+
+	*(d->raw[11] & TX_TSE ? &tx->segment_context : &tx->csum_context) = (struct e1000_context){
 		.ipcss = d->raw[0],
 		.ipcso = d->raw[1],
 		.tucss = d->raw[4],
@@ -72,7 +75,8 @@ void e1000_tx_reset(struct e1000 *nic)
 {
 	nic->tx.len = 0;
 	nic->tx.too_long = nic->tx.is_blocked = nic->tx.has_vlan = false;
-	memset(&nic->tx.context, 0, sizeof nic->tx.context);
+	memset(&nic->tx.segment_context, 0, sizeof nic->tx.segment_context);
+	memset(&nic->tx.csum_context, 0, sizeof nic->tx.csum_context);
 }
 
 /* ---- a complete frame ---- */
@@ -94,7 +98,7 @@ static void insert_tag(struct e1000_tx *tx, uint16_t tpid)
 /* @moved: 4 when a tag was put in, behind which all offsets of the context lie. */
 static void describe(struct e1000_tx *tx, size_t moved, const struct desc *last)
 {
-	const struct e1000_context *c = &tx->context;
+	const struct e1000_context *c = tx->segment ? &tx->segment_context : &tx->csum_context;
 	struct nic_tx *out = &tx->ready;
 
 	*out = (struct nic_tx){.frame = tx->frame, .len = tx->len};
