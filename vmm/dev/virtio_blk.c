@@ -84,6 +84,7 @@ struct range {
 #define MAX_SEGMENTS (VQ_MAX_IOV - 2)
 #define MAX_RANGE_SECTORS (1u << 22) /* 2 GiB */
 #define ID_LEN 20
+#define MAX_ROUNDS 64 /* of looking for requests before others have their turn */
 #define PCI_CLASS_SCSI_STORAGE 0x010000
 
 struct blk_queue;
@@ -294,6 +295,8 @@ static void begin(struct request *r)
 
 	if (!split_chain(&r->chain, &header)) {
 		r->queue->blk->dev.queues[r->queue->index].broken = "a request without header or status";
+		r->next_free = r->queue->free;
+		r->queue->free = r;
 		return;
 	}
 	type = le32_to_cpu(header.type);
@@ -325,9 +328,17 @@ static void run_queue(struct blk_queue *q)
 {
 	struct virtio_device *dev = &q->blk->dev;
 	struct virtqueue *vq = &dev->queues[q->index];
+	unsigned int n_rounds = 0;
+	const uint64_t one = 1;
 	int result = 0;
 
 	do {
+		if (n_rounds++ == MAX_ROUNDS) {
+			/* Others first: a guest whose rings overlap makes work without end out of our own writes. */
+			if (write(dev->kick_fds[q->index], &one, sizeof one) != sizeof one)
+				break; /* signalled already */
+			break;
+		}
 		virtqueue_disable_kicks(vq);
 		while (q->free && (result = virtqueue_pop(vq, &q->free->chain)) > 0) {
 			struct request *r = q->free;

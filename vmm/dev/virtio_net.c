@@ -206,6 +206,20 @@ static bool pair_is_enabled(const struct virtio_net *net, unsigned int pair)
 	       (pair == 0 || virtio_has(&net->dev, NET_F_MQ));
 }
 
+static void stop(struct virtio_net *net)
+{
+	if (net->ctrl_thread)
+		iothread_run(net->ctrl_thread, unwatch_ctrl, net);
+	for (unsigned int i = 0; i < net->config.n_pairs; i++) {
+		if (!pair_is_enabled(net, i))
+			continue;
+		if (net->uses_vhost)
+			stop_vhost(net, i);
+		else
+			net_io_stop(&net->pairs[i]);
+	}
+}
+
 static int activate(struct virtio_device *dev)
 {
 	struct virtio_net *net = virtio_net_of(dev);
@@ -219,27 +233,20 @@ static int activate(struct virtio_device *dev)
 			error = net->uses_vhost ? start_vhost(net, i) : net_io_start(&net->pairs[i]);
 	if (!error && virtio_has(dev, NET_F_CTRL_VQ) && net->ctrl_thread)
 		iothread_run(net->ctrl_thread, watch_ctrl, net);
-	if (!error)
-		net->be->ops->set_carrier(net->be, true);
-	else
+	if (error) {
 		log_warn("%s: %s", net->config.name, strerror(-error));
-	return error;
+		stop(net); /* the pairs that did begin */
+		return error;
+	}
+	net->be->ops->set_carrier(net->be, true);
+	return 0;
 }
 
 static void reset(struct virtio_device *dev)
 {
 	struct virtio_net *net = virtio_net_of(dev);
 
-	if (net->ctrl_thread)
-		iothread_run(net->ctrl_thread, unwatch_ctrl, net);
-	for (unsigned int i = 0; i < net->config.n_pairs; i++) {
-		if (!pair_is_enabled(net, i))
-			continue;
-		if (net->uses_vhost)
-			stop_vhost(net, i);
-		else
-			net_io_stop(&net->pairs[i]);
-	}
+	stop(net);
 	net_filter_reset(&net->filter, net->config.mac);
 	atomic_fetch_and(&net->status, (uint16_t)~NET_S_ANNOUNCE);
 	net->be->ops->set_carrier(net->be, false);
