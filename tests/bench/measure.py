@@ -118,3 +118,30 @@ def timed(f, *a):
 
 def rss_kb(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read())[1])
+
+
+def policed_tcp(peer, mbit):
+    """Mbit/s as frames: 1448 bytes are delivered by each of 1514. The first seconds are the bucket's."""
+    with subprocess.Popen([*at(peer, 1), "iperf3", "-s", "-1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
+        try:
+            wait_for(lambda: "5201" in sh(*at(peer, 1), "ss", "-Hltn"), "iperf3 server")
+            out = json.loads(sh(*at(peer, 0), "iperf3", "-J", "-c", "10.0.0.2", "-O", "2", "-t", "3", check=False))
+        finally:
+            p.terminate()
+    return out["end"]["sum_received"]["bits_per_second"] / 1e6 * 1514 / 1448
+
+
+def rx_bytes(peer):
+    return json.loads(sh("ip", "-n", peer.hosts[1], "-s", "-j", "link", "show", "eth0"))[0]["stats64"]["rx"]["bytes"]
+
+
+def policed_udp(peer, mbit):
+    """Mbit/s of frames of 1514 bytes of which twice as many are sent, or as many as can be."""
+    sender = subprocess.Popen([*at(peer, 0), f"{TOOLS}/blast", "eth0", "4", "--dst-mac", peer.mac[1], "--size", "1514", *(["--rate", str(mbit * 165)] if mbit < 1000 else [])],
+                              stdout=subprocess.DEVNULL)
+    time.sleep(2)
+    n, begin = rx_bytes(peer), time.monotonic()
+    time.sleep(1.5)
+    rate = (rx_bytes(peer) - n) * 8 / 1e6 / (time.monotonic() - begin)
+    sender.wait()
+    return rate

@@ -22,6 +22,18 @@ measure()
 		awk "BEGIN { printf \"%.2f\", ($b1 - $b0) * 8 / ($t1 - $t0) }"' measure "$1"
 }
 
+# With more than four busy processes a CPU, what is measured is the others.
+miss()
+{
+	local load
+	load=$(cut -d. -f1 /proc/loadavg)
+	if [ "$load" -gt $((4 * $(nproc))) ]; then
+		skip "$1" "the machine is overloaded ($load on $(nproc) CPUs): $2"
+	else
+		not_ok "$1" "$2"
+	fi
+}
+
 # within NAME EXPECTED PERCENT FUNCTION: best of three.
 within()
 {
@@ -35,7 +47,7 @@ within()
 			return
 		fi
 	done
-	not_ok "$1" "expected $2 Mbit/s +-$3 %, got$all"
+	miss "$1" "expected $2 Mbit/s +-$3 %, got$all"
 }
 
 # More datagrams than may pass, and what passes once the bucket is empty.
@@ -109,8 +121,7 @@ check "hosts reach each other without them" pings h1 10.0.0.2
 
 # ---- ingress policing
 
-# An emulated machine (VSW_TEST_SLOW) is good for 10 Mbit/s.
-for mbit in 10 $([ -n "${VSW_TEST_SLOW:-}" ] || echo 100 1000); do
+for mbit in 10 100 1000; do
 	vsw set interface h1-p ingress_policing_rate=${mbit}000 ingress_policing_burst=${mbit}00
 	pps=$((mbit * 165))
 	[ $mbit = 1000 ] && pps=
@@ -172,7 +183,7 @@ shares()
 			return
 		fi
 	done
-	not_ok "$1" "not so in $try tries"
+	miss "$1" "not so in $try tries"
 }
 
 queues_of()
