@@ -439,6 +439,7 @@ void bridge_free(struct bridge *br, bool forever)
 	if (br->tables)
 		tables_free(br->tables);
 	meter_table_free(br->meters, forever);
+	mirrors_free(br->mirrors);
 	if (forever)
 		delete_fdb_file(br);
 	fdb_free(br->fdb);

@@ -16,6 +16,7 @@
 #include "base/errtext.h"
 #include "base/hmap.h"
 #include "flow/port_names.h"
+#include "switchd/mirror.h"
 #include "switchd/tunnel_options.h"
 #include "vsw/types.h"
 
@@ -99,7 +100,9 @@ struct port {
 	uint16_t qinq_ethtype; /**< 0x88a8 or 0x8100 */
 	enum vlan_priority_tags priority_tags;
 	bool is_protected;
-	struct qos_settings *qos; /**< NULL: none (qos.h); the main thread's alone */
+	struct qos_settings *qos;	    /**< NULL: none (qos.h); the main thread's alone */
+	mirror_mask mirror_src, mirror_dst; /**< mirrors that choose what comes in here, goes out here */
+	mirror_mask mirror_out;		    /**< mirrors whose copies go out here: nothing else does */
 	struct cds_list_head ifaces;
 	size_t n_ifaces;
 	struct bond *bond;	    /**< NULL while it has one interface */
@@ -120,6 +123,7 @@ struct bridge {
 	struct hosts *hosts;   /**< likewise; NULL in tests that have none */
 	struct tables *tables; /**< RCU */
 	struct meter_table *meters;
+	struct mirrors *mirrors; /**< NULL: none */
 	struct cds_list_head ports;
 	size_t n_ports;
 	struct hmap ifaces; /* by ofp_port */

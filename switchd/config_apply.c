@@ -16,6 +16,7 @@
 #include "switchd/config_rows.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/iface_dev.h"
+#include "switchd/mirror.h"
 #include "switchd/qos.h"
 
 LOG_MODULE(config);
@@ -385,6 +386,43 @@ static int ports_come(struct plan *plan, struct errtext *err)
 	return 0;
 }
 
+/* ---- mirrors ---- */
+
+static int follow_mirrors(struct plan *plan, struct bridge *br, struct errtext *err)
+{
+	struct errtext why = {0};
+	int error = mirrors_follow(br, plan->db, plan->view, &why);
+
+	if (error && plan->strict)
+		return errtext_set(err, -error, "%s", why.text);
+	if (error)
+		log_err("bridge %s: %s", br->name, why.text);
+	return 0;
+}
+
+/* Of the bridges that are touched, and those whose ports are. */
+static int mirrors_change(struct plan *plan, struct errtext *err)
+{
+	const struct nameset_name *n;
+	int error = 0;
+
+	NAMESET_FOR_EACH(n, &plan->ports)
+	{
+		struct port *port = port_by_name(n->name);
+
+		if (port && port->bridge->mirrors)
+			nameset_add(&plan->bridges, port->bridge->name, 0);
+	}
+	NAMESET_FOR_EACH(n, &plan->bridges)
+	{
+		struct bridge *br = bridge_by_name(n->name);
+
+		if (br && !error)
+			error = follow_mirrors(plan, br, err);
+	}
+	return error;
+}
+
 /* ---- the whole ---- */
 
 int plan_apply(struct plan *plan, struct errtext *err)
@@ -396,6 +434,8 @@ int plan_apply(struct plan *plan, struct errtext *err)
 	error = bridges_come(plan, err);
 	if (!error)
 		error = ports_come(plan, err);
+	if (!error)
+		error = mirrors_change(plan, err);
 	switch_publish();
 	return error;
 }

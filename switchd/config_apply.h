@@ -65,5 +65,7 @@ void config_follow_flow_tables(struct db *db, struct bridge *br);
 void config_report_error(struct db *db, const char *iface, const char *text);
 /** config_report_stats() - Interface.statistics of one, or of all when @iface is NULL. */
 void config_report_stats(struct iface *iface);
+/** config_report_mirrors() - Mirror.statistics of all. */
+void config_report_mirrors(void);
 
 #endif

@@ -3,8 +3,8 @@
  * Which bridges and ports does a list of changes touch?
  *
  * A Port row touches its port, before and after. A Bridge row touches the bridge, and the ports that its column lists before but not after, or
- * the other way round. An Interface row touches the port that has it, a Flow_Table row every bridge, a QoS or Queue row every port with QoS: such rows
- * are few, and seldom change. Nothing else is looked at: the cost is that of the change.
+ * the other way round. An Interface row touches the port that has it, a Flow_Table or Mirror row every bridge, a QoS or Queue row every port
+ * with QoS: such rows are few, and seldom change. Nothing else is looked at: the cost is that of the change.
  */
 #include <string.h>
 
@@ -103,7 +103,7 @@ void plan_changes(struct plan *plan, const struct db_txn *txn, const struct db_c
 			nameset_add(&plan->ports, name_of(change), 0);
 		else if (!strcmp(table, "Interface"))
 			touch_iface(plan, txn, change);
-		else if (!strcmp(table, "Flow_Table"))
+		else if (!strcmp(table, "Flow_Table") || !strcmp(table, "Mirror"))
 			touch_all_bridges(plan, txn);
 		else if (!strcmp(table, "QoS") || !strcmp(table, "Queue"))
 			touch_ports_with_qos(plan, txn);

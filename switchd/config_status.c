@@ -12,6 +12,7 @@
 #include "switchd/config_apply.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/iface_dev.h"
+#include "switchd/mirror.h"
 #include "switchd/revalidate.h"
 #include "switchd/tunnel.h"
 
@@ -163,4 +164,10 @@ void config_report_stats(struct iface *iface)
 	}
 	HMAP_FOR_EACH(iface, name_node, &vswitch.ifaces)
 		report_stats(iface);
+}
+
+void config_report_mirrors(void)
+{
+	revalidate_pull_stats();
+	mirrors_report(config_db());
 }

@@ -152,7 +152,7 @@ static bool reads_rows(const char *name)
 	return !strcmp(name, "list") || !strcmp(name, "find") || !strcmp(name, "get") || !strcmp(name, "wait-until");
 }
 
-/* Of the interfaces that the command names, or of all when it names none. */
+/* Of the interfaces that the command names, or of all when it names none; of all mirrors. */
 static void refresh_for(const struct command *c)
 {
 	const char *name = vsctl_name_of(c->argc, c->argv);
@@ -164,8 +164,11 @@ static void refresh_for(const struct command *c)
 		return;
 	while (c->argv[i] != name)
 		i++;
-	if (++i == c->argc || schema_match_table(db_schema(config_db()), c->argv[i], &table, NULL) ||
-	    strcmp(table->name, "Interface") != 0)
+	if (++i == c->argc || schema_match_table(db_schema(config_db()), c->argv[i], &table, NULL))
+		return;
+	if (!strcmp(table->name, "Mirror"))
+		config_report_mirrors();
+	if (strcmp(table->name, "Interface") != 0)
 		return;
 	for (i++; i < c->argc; i++) {
 		struct iface *iface = iface_by_name(c->argv[i]);

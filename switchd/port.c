@@ -89,6 +89,7 @@ void port_free(struct port *port)
 	fdb_flush_port(port->bridge->fdb, port);
 	hosts_flush_port(port->bridge->hosts, port);
 	switch_wrlock();
+	mirrors_forget_port(port);
 	hmap_remove(&vswitch.ports, &port->name_node);
 	cds_list_del(&port->bridge_node);
 	port->bridge->n_ports--;

@@ -188,6 +188,7 @@ struct dp_sample {
 	R(NO_ROUTE, "no-route")		    /* to the other end of the tunnel */ \
 	R(MALFORMED_TUNNEL, "malformed-tunnel") \
 	R(STALE_RECIRC, "stale-recirculation") \
+	R(MIRROR_PORT, "mirror-port")	  /* came in on a port that is for what mirrors send alone */ \
 	R(NO_CONTROLLER, "no-controller") /* it was for a controller, and none listens */ \
 	R(NO_MEMORY, "no-memory") \
 	R(INTERNAL, "internal")

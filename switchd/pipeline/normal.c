@@ -32,7 +32,7 @@ static const struct {
 	{{0x01, 0x00, 0x0c, 0xcd, 0xcd, 0xcd}, 0xcd}, /* Cisco uplink fast */
 };
 
-static bool is_reserved(const uint8_t mac[6])
+bool xlate_is_reserved_mac__(const uint8_t mac[6])
 {
 	for (size_t i = 0; i < ARRAY_SIZE(reserved_macs); i++)
 		if (!memcmp(mac, reserved_macs[i].mac, 5) && mac[5] >= reserved_macs[i].mac[5] &&
@@ -87,7 +87,7 @@ static bool may_enter(struct xlate_ctx *ctx, const struct port *in, const struct
 {
 	if (is_cut_tag(ctx) || !vlan_may_enter(ctx, in, wire))
 		return false;
-	if (in == &xlate_no_port__ || ctx->br->forward_bpdu || !is_reserved(ctx->flow.p.eth_dst))
+	if (in == &xlate_no_port__ || ctx->br->forward_bpdu || !xlate_is_reserved_mac__(ctx->flow.p.eth_dst))
 		return true;
 	xlate_detail(ctx, "packet has reserved destination MAC, dropping");
 	xlate_hint(ctx, DROP_RESERVED_MAC);
@@ -137,7 +137,7 @@ static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
 }
 
 /* Whichever member of a bond it may be, a port without any has nothing to send by. */
-static void output(struct xlate_ctx *ctx, struct port *out, const struct vlan_stack *inside)
+void xlate_output_port__(struct xlate_ctx *ctx, struct port *out, const struct vlan_stack *inside)
 {
 	struct vlan_key saved[FLOW_MAX_VLANS];
 
@@ -165,8 +165,8 @@ static void flood(struct xlate_ctx *ctx, const struct port *in, const struct vla
 
 	xlate_hint(ctx, DROP_NO_DESTINATION);
 	cds_list_for_each_entry(out, &ctx->br->ports, bridge_node)
-		if (out != in && vlan_carries(ctx, out, inside) && xlate_is_floodable__(out))
-			output(ctx, out, inside);
+		if (out != in && !out->mirror_out && vlan_carries(ctx, out, inside) && xlate_is_floodable__(out))
+			xlate_output_port__(ctx, out, inside);
 }
 
 static void forward(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside)
@@ -175,6 +175,8 @@ static void forward(struct xlate_ctx *ctx, const struct port *in, const struct v
 	struct port *out =
 		xlate_is_flood_vlan__(ctx, vlan) ? NULL : fdb_lookup(ctx->br->fdb, vlan, ctx->flow.p.eth_dst);
 
+	if (out && out->mirror_out)
+		out = NULL; /* learnt there before that came to be */
 	if (ctx->in->trace)
 		xlate_explain_normal(ctx, in, inside, out);
 	if (!out) {
@@ -185,7 +187,7 @@ static void forward(struct xlate_ctx *ctx, const struct port *in, const struct v
 		xlate_hint(ctx, DROP_SAME_PORT);
 	} else {
 		xlate_detail(ctx, "forwarding to learned port");
-		output(ctx, out, inside);
+		xlate_output_port__(ctx, out, inside);
 	}
 }
 

@@ -85,8 +85,10 @@ static void enter_peer(struct xlate_ctx *ctx, const struct iface *peer)
 	ctx->version = tables_version(ctx->br->tables);
 	if (ctx->in->trace)
 		xlate_event(ctx, &(struct xlate_event){.kind = XLATE_EV_BRIDGE, .bridge = ctx->br});
-	if (xlate_may_receive(ctx, peer))
+	if (xlate_may_receive(ctx, peer) && !xlate_is_mirror_port(ctx, peer->port)) {
+		xlate_mirror_in(ctx, peer);
 		xlate_enter_peer(ctx);
+	}
 	xlate_event_end(ctx);
 	xlate_scope_end(ctx, &scope);
 }
@@ -98,17 +100,20 @@ static void output_patch(struct xlate_ctx *ctx, const struct iface *out)
 	const struct rule *saved_rule = ctx->rule;
 	uint8_t saved_table = ctx->table;
 	uint64_t saved_version = ctx->version;
+	mirror_mask saved_mirrors = ctx->mirrors;
 
 	if (!xlate_add_credit(ctx,
 			      &(struct xlate_credit){.kind = XLATE_CREDIT_PATCH, .br = ctx->br, .port = out->ofp_port}))
 		return;
 	ctx->rule = NULL;
+	ctx->mirrors = 0;
 	enter_peer(ctx, out->peer);
 	ctx->flow = saved_flow;
 	ctx->br = saved_br;
 	ctx->rule = saved_rule;
 	ctx->table = saved_table;
 	ctx->version = saved_version;
+	ctx->mirrors = saved_mirrors;
 	if (ctx->error)
 		ctx->hint = ctx->error;
 	ctx->error = DROP_NONE;
@@ -135,12 +140,21 @@ static void output_device(struct xlate_ctx *ctx, const struct iface *iface, uint
 
 void xlate_output_iface(struct xlate_ctx *ctx, struct iface *iface)
 {
+	uint32_t max_len = ctx->snaplen;
+
 	if (!may_output(ctx, iface))
 		return;
-	if (iface->peer)
-		output_patch(ctx, iface);
+	ctx->snaplen = 0;
+	xlate_mirror_out(ctx, iface);
+	ctx->snaplen = max_len;
+	if (ctx->error)
+		return;
+	if (!iface->peer)
+		output_device(ctx, iface, max_len);
+	else if (max_len)
+		xlate_error(ctx, "a mirror's copy to patch port %s cannot be truncated", iface->name);
 	else
-		output_device(ctx, iface, 0);
+		output_patch(ctx, iface);
 }
 
 static void output_truncated(struct xlate_ctx *ctx, const struct iface *iface, uint32_t max_len)
@@ -152,7 +166,9 @@ static void output_truncated(struct xlate_ctx *ctx, const struct iface *iface, u
 		xlate_hint(ctx, DROP_NO_PORT);
 		return;
 	}
-	output_device(ctx, iface, max_len);
+	xlate_mirror_out(ctx, iface);
+	if (!ctx->error)
+		output_device(ctx, iface, max_len);
 }
 
 static void flood(struct xlate_ctx *ctx, bool all)

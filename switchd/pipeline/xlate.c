@@ -9,6 +9,7 @@
 #include "switchd/bridge.h"
 #include "switchd/drops.h"
 #include "switchd/fdb.h"
+#include "switchd/mirror.h"
 #include "switchd/pipeline/table.h"
 #include "switchd/pipeline/xlate_ctx.h"
 
@@ -167,8 +168,13 @@ static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 	police(ctx, entry);
 	if (entry)
 		xlate_snoop(ctx);
-	if (!entry || (xlate_may_receive(ctx, entry) && xlate_tunnel_receive(ctx, entry)))
+	if (!entry)
 		xlate_enter(ctx);
+	else if (xlate_may_receive(ctx, entry) && xlate_tunnel_receive(ctx, entry) &&
+		 !xlate_is_mirror_port(ctx, entry->port)) {
+		xlate_mirror_in(ctx, entry);
+		xlate_enter(ctx);
+	}
 	xlate_event_end(ctx);
 }
 
@@ -309,6 +315,9 @@ void xlate_credit(const struct xlate_credit *credits, size_t n, uint64_t n_packe
 			break;
 		case XLATE_CREDIT_DROP:
 			credit_drops(c, n_packets);
+			break;
+		case XLATE_CREDIT_MIRROR:
+			mirror_count(c->br, c->serial, n_packets, n_bytes);
 			break;
 		}
 	}

@@ -51,6 +51,7 @@ enum xlate_credit_kind {
 	XLATE_CREDIT_TUNNEL_RX,
 	XLATE_CREDIT_TUNNEL_TX,
 	XLATE_CREDIT_DROP,
+	XLATE_CREDIT_MIRROR,
 };
 
 /** Something that the flow's packets must be credited to. */
@@ -65,7 +66,7 @@ struct xlate_credit {
 	};
 	union {
 		uint8_t mac[6];	 /**< FDB: source address: learnt, or kept fresh, while the flow is used */
-		uint32_t serial; /**< DROP: iface.serial of where the packets come in */
+		uint32_t serial; /**< DROP: iface.serial of where the packets come in; MIRROR: mirror.serial */
 	};
 	struct rule *rule; /**< RULE; DROP: the rule that matched last, NULL: none did; else NULL */
 	struct bridge *br; /**< whose tables, FDB or port it is; DROP: where they end */

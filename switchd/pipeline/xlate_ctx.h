@@ -8,6 +8,7 @@
  *   actset.c   the action set, and nested scopes (clone, patch port)
  *   output.c   ports: checks, floods, patch ports, the controller
  *   tunnel.c   ports that are tunnels
+ *   mirror.c   copies for mirrors
  *   normal.c   NORMAL; vlan.c the port's VLAN modes for it; normal_explain.c why it does what it does
  *   snoop.c    what packets tell of IP addresses
  *   commit.c   datapath actions that make the packet what the flow says
@@ -23,6 +24,7 @@
 #include <stdint.h>
 
 #include "flow/field.h"
+#include "switchd/mirror.h"
 #include "switchd/pipeline/xlate.h"
 #include "switchd/pipeline/xlate_trace.h"
 
@@ -57,6 +59,8 @@ struct xlate_ctx {
 	uint8_t table;
 	bool exit; /* `exit` ran: nothing else does */
 	bool in_action_set;
+	mirror_mask mirrors;	/* of the current bridge: a copy went where they send theirs */
+	uint32_t snaplen;	/* of the copy that is being made for a mirror; 0: whole */
 	size_t len_policed;	/* bytes of the actions that police what comes in; more is what becomes of it */
 	enum drop_reason error; /* the translation failed: drop */
 	enum drop_reason hint;	/* the last reason for not sending the packet somewhere */
@@ -154,6 +158,15 @@ bool xlate_tunnel_receive(struct xlate_ctx *ctx, const struct iface *iface);
 /** xlate_tunnel_output() - @max_len: bytes of the packet to send at most; 0: all. */
 void xlate_tunnel_output(struct xlate_ctx *ctx, const struct iface *iface, uint32_t max_len);
 
+/* ---- mirror.c ---- */
+
+/** xlate_mirror_in() - the packet came in on @in: copies for those mirrors that want it. */
+void xlate_mirror_in(struct xlate_ctx *ctx, const struct iface *in);
+/** xlate_mirror_out() - it is about to go out of @out. */
+void xlate_mirror_out(struct xlate_ctx *ctx, const struct iface *out);
+/** xlate_is_mirror_port() - whether the port is for mirrors' copies alone; says so, as why the packet is dropped. */
+bool xlate_is_mirror_port(struct xlate_ctx *ctx, const struct port *in);
+
 /* ---- snoop.c ---- */
 
 /** xlate_snoop() - have packets that tell who has an IP address come up, each new answer once. */
@@ -162,6 +175,10 @@ void xlate_snoop(struct xlate_ctx *ctx);
 /* ---- normal.c ---- */
 
 void xlate_normal(struct xlate_ctx *ctx);
+/** xlate_output_port__() - to a port, tagged as it wants it. */
+void xlate_output_port__(struct xlate_ctx *ctx, struct port *out, const struct vlan_stack *inside);
+/** xlate_is_reserved_mac__() - a destination that bridges keep for themselves. */
+bool xlate_is_reserved_mac__(const uint8_t mac[6]);
 /* For normal_explain.c. */
 extern const struct port xlate_no_port__;
 bool xlate_is_floodable__(const struct port *port);
