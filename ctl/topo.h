@@ -72,6 +72,7 @@ struct topo_switch {
 	const char *uplink; /**< device of that host whose addresses move to the bridge, or NULL */
 	json_t *settings;   /**< columns of the bridge, or NULL */
 	json_t *flows;	    /**< list of texts, or NULL */
+	json_t *mirrors;    /**< columns by name, or NULL */
 	struct topo_port *ports;
 	size_t n_ports;
 };

@@ -76,6 +76,26 @@ static void read_flows(struct json_reader *r, const json_t *object, const char *
 	json_reader_leave(r);
 }
 
+static void read_mirrors(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_switch *sw = what;
+	const char *name;
+	json_t *columns;
+
+	sw->mirrors = json_reader_map(r, object, key, false);
+	json_reader_enter(r, key);
+	json_object_foreach(sw->mirrors, name, columns) {
+		json_reader_enter(r, name);
+		if (json_is_object(columns))
+			check_columns(r, columns);
+		else
+			json_reader_fail(
+				r, "expected columns of a mirror: {\"select_all\": true, \"output_port\": \"probe\"}");
+		json_reader_leave(r);
+	}
+	json_reader_leave(r);
+}
+
 static void read_on(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux)
 {
 	const char *name = json_reader_string(r, object, key, false);
@@ -104,8 +124,8 @@ static void read_uplink(struct json_reader *r, const json_t *object, const char 
 }
 
 static const struct json_key switch_keys[] = {
-	{"settings", read_settings}, {"ports", read_ports}, {"flows", read_flows}, {"on", read_on},
-	{"uplink", read_uplink},
+	{"settings", read_settings}, {"ports", read_ports},	{"flows", read_flows}, {"on", read_on},
+	{"uplink", read_uplink},     {"mirrors", read_mirrors},
 };
 
 static void parse_switch(struct json_reader *r, struct topo *topo, const char *name, const json_t *object)

@@ -3,6 +3,7 @@
  * The switches of a topology: all bridges and ports of a daemon are one transaction, then each gets its flows; uplinks come last, when
  * the host has all of its addresses.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/ds.h"
@@ -60,9 +61,58 @@ static const char *patch_peer(const struct topo *topo, size_t sw, const char *po
 	return NULL;
 }
 
+/* Ids of rows, in a transaction: each is given once. */
+static json_t *put_port_id(json_t *commands_list, const json_t *port)
+{
+	json_t *id = json_sprintf("@port%zu", json_array_size(commands_list));
+
+	json_array_append_new(commands_list,
+			      json_pack("[o, s, s, s]", json_sprintf("--id=%s", json_string_value(id)), "get", "port",
+					json_is_string(port) ? json_string_value(port) : ""));
+	return id;
+}
+
+/* The same value with ids in the place of names of ports. */
+static json_t *ids_of_ports(json_t *commands_list, const json_t *ports)
+{
+	json_t *ids = json_array();
+	json_t *port;
+	size_t i;
+
+	if (!json_is_array(ports))
+		json_array_append_new(ids, put_port_id(commands_list, ports));
+	json_array_foreach(ports, i, port)
+		json_array_append_new(ids, put_port_id(commands_list, port));
+	return ids;
+}
+
+static void put_mirror(json_t *commands_list, const char *sw, const char *name, const json_t *columns)
+{
+	static const char *const of_ports[] = {"output_port", "select_src_port", "select_dst_port"};
+	json_t *resolved = json_copy((json_t *)columns), *words;
+	char *id;
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_ports); i++) {
+		const json_t *ports = json_object_get(columns, of_ports[i]);
+
+		if (ports)
+			json_object_set_new(resolved, of_ports[i], ids_of_ports(commands_list, ports));
+	}
+	id = xasprintf("@mirror%zu", json_array_size(commands_list));
+	words = json_pack("[o, s, s, o]", json_sprintf("--id=%s", id), "create", "mirror",
+			  json_sprintf("name=%s", name));
+	put_columns(words, resolved);
+	json_array_append_new(commands_list, words);
+	json_array_append_new(commands_list, json_pack("[s, s, s, s, s]", "add", "bridge", sw, "mirrors", id));
+	json_decref(resolved);
+	free(id);
+}
+
 static void put_switch(const struct topo_run *run, const struct topo *topo, json_t *commands_list, size_t s)
 {
 	const struct topo_switch *sw = &topo->switches[s];
+	const char *name;
+	json_t *columns;
 	json_t *words =
 		json_pack("[s, s, o]", "add-br", sw->name, json_sprintf("external_ids:vsw-topo=%s", run->prefix));
 
@@ -79,6 +129,8 @@ static void put_switch(const struct topo_run *run, const struct topo *topo, json
 		put_columns(words, sw->ports[i].columns);
 		json_array_append_new(commands_list, words);
 	}
+	json_object_foreach(sw->mirrors, name, columns)
+		put_mirror(commands_list, sw->name, name, columns);
 }
 
 /* Those of the daemon on host @on, SIZE_MAX for the one on none. */
