@@ -229,7 +229,7 @@ static void parse_route(struct json_reader *r, struct topo_host *host, const jso
 	route->dev = words.dev;
 	if (!to)
 		json_reader_fail(r, "'to' is missing: expected 'default' or ADDRESS/LENGTH");
-	if (r->error)
+	if (r->error || !to)
 		return;
 	if (!via && !route->dev)
 		json_reader_fail(r, "a route needs 'via' (a gateway) or 'dev' (an interface)");

@@ -33,6 +33,7 @@ int uplink_find(const char *bridge, struct uplink **uplink, struct errtext *err)
 	struct uplink *u;
 	size_t n = 0;
 
+	*uplink = NULL;
 	cds_list_for_each_entry(u, &uplinks, node)
 		if (!bridge || !strcmp(u->bridge, bridge)) {
 			*uplink = u;
