@@ -33,6 +33,8 @@ struct guest {
 	struct boot_image image;
 	struct loop_fd signals;
 	int signal_fd, status;
+	bool is_started;
+	struct errtext boot_err; /* why it could not be booted at first */
 };
 
 static int boot(void *aux, struct vm *vm)
@@ -41,12 +43,11 @@ static int boot(void *aux, struct vm *vm)
 	struct guest_memory *memory = vm_machine(vm)->memory;
 	uint64_t rsdp = acpi_build(memory, guest->options.n_cpus);
 	struct vm_entry entry;
-	struct errtext err;
-	int error = boot_load(&guest->image, memory, rsdp, &entry, &err);
+	int error = boot_load(&guest->image, memory, rsdp, &entry, &guest->boot_err);
 
-	if (error)
-		log_err("%s", err.text);
-	else
+	if (error && guest->is_started)
+		log_err("%s", guest->boot_err.text);
+	else if (!error)
 		vm_set_entry(vm, &entry);
 	return error;
 }
@@ -109,7 +110,9 @@ static int start(struct guest *guest, struct errtext *err)
 	if (!error)
 		error = board_init(&guest->board, vm_machine(guest->vm), err);
 	if (!error && vm_start(guest->vm))
-		error = errtext_set(err, EINVAL, "%s: it cannot be started", o->name);
+		error = errtext_set(err, EINVAL, "%s",
+				    *guest->boot_err.text ? guest->boot_err.text : "the guest cannot be started");
+	guest->is_started = !error;
 	return error;
 }
 

@@ -43,7 +43,7 @@ for how in nobpf broken; do
 	real_path=$PATH PATH=$T/$how:$PATH
 	start_switchd
 	same "$how: user instead" user "$(datapath)"
-	same "$how: one line says so" 1 "$(n_lines 'using user')"
+	same "$how: one line says so" 1 "$(n_lines 'main.WARN.*using user')"
 	grep 'using user' "$T/switchd.log" | sed 's/^/    /'
 	check "$how: ping" pings h1 10.0.0.2 3
 	stop_switchd

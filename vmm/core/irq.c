@@ -5,6 +5,7 @@
  * A route's number is its GSI: 0-23 are the pins, as wired on a PC; those behind are messages, one for each eventfd that raises one.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -13,14 +14,11 @@
 
 LOG_MODULE(irq);
 
-struct routing {
-	struct kvm_irq_routing head;
-	struct kvm_irq_routing_entry entries[2 * VM_N_GSIS + VM_MAX_ROUTES];
-};
+#define MAX_ENTRIES (2 * VM_N_GSIS + VM_MAX_ROUTES)
 
-static void add_pin(struct routing *r, unsigned int gsi, unsigned int chip, unsigned int pin)
+static void add_pin(struct kvm_irq_routing *r, unsigned int gsi, unsigned int chip, unsigned int pin)
 {
-	struct kvm_irq_routing_entry *e = &r->entries[r->head.nr++];
+	struct kvm_irq_routing_entry *e = &r->entries[r->nr++];
 
 	e->gsi = gsi;
 	e->type = KVM_IRQ_ROUTING_IRQCHIP;
@@ -29,7 +27,7 @@ static void add_pin(struct routing *r, unsigned int gsi, unsigned int chip, unsi
 }
 
 /* ISA interrupts go to both kinds of controller; the timer's arrives at the IO-APIC's pin 2 (as the MADT tells), and pin 2 of the first 8259 is the second one. */
-static void add_pins(struct routing *r)
+static void add_pins(struct kvm_irq_routing *r)
 {
 	for (unsigned int gsi = 0; gsi < VM_N_GSIS; gsi++) {
 		if (gsi < 16 && gsi != 2)
@@ -42,23 +40,25 @@ static void add_pins(struct routing *r)
 /* Tell KVM the whole table. Caller holds irq_lock. */
 static int commit(struct vm *vm)
 {
-	static struct routing r; /* large; under irq_lock */
+	struct kvm_irq_routing *r = xzalloc(sizeof *r + MAX_ENTRIES * sizeof r->entries[0]);
+	int error;
 
-	memset(&r, 0, sizeof r);
-	add_pins(&r);
+	add_pins(r);
 	for (unsigned int i = 0; i < vm->n_routes; i++) {
 		struct kvm_irq_routing_entry *e;
 
 		if (vm->routes[i].eventfd < 0)
 			continue;
-		e = &r.entries[r.head.nr++];
+		e = &r->entries[r->nr++];
 		e->gsi = VM_N_GSIS + i;
 		e->type = KVM_IRQ_ROUTING_MSI;
 		e->u.msi.address_lo = (uint32_t)vm->routes[i].msi.addr;
 		e->u.msi.address_hi = (uint32_t)(vm->routes[i].msi.addr >> 32);
 		e->u.msi.data = vm->routes[i].msi.data;
 	}
-	return ioctl(vm->fd, KVM_SET_GSI_ROUTING, &r) < 0 ? -errno : 0;
+	error = ioctl(vm->fd, KVM_SET_GSI_ROUTING, r) < 0 ? -errno : 0;
+	free(r);
+	return error;
 }
 
 int irq_init(struct vm *vm, struct errtext *err)

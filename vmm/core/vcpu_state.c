@@ -93,15 +93,15 @@ static void reset_msrs(struct vcpu *vcpu)
 		{MSR_KVM_PV_EOI, 0},
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-		struct {
-			struct kvm_msrs head;
-			struct kvm_msr_entry entry;
-		} one = {.head.nmsrs = 1, .entry = {.index = values[i].index, .data = values[i].value}};
+	struct kvm_msrs *one = xzalloc(sizeof *one + sizeof one->entries[0]);
 
-		if (ioctl(vcpu->fd, KVM_SET_MSRS, &one) != 1)
+	one->nmsrs = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		one->entries[0] = (struct kvm_msr_entry){.index = values[i].index, .data = values[i].value};
+		if (ioctl(vcpu->fd, KVM_SET_MSRS, one) != 1)
 			log_dbg("CPU %u: MSR %#x cannot be set", vcpu->index, values[i].index);
 	}
+	free(one);
 }
 
 static struct kvm_segment flat_segment(bool is_code, bool is_long)
