@@ -152,7 +152,7 @@ for round in 1 2 3 4 5 6 7 8; do
 	python3 -c "import time; time.sleep($RANDOM / 32768 * 0.6)"
 	if [ $round -gt 4 ]; then
 		# One of its daemons first, then whoever waits for it.
-		daemon=$(pgrep -x vsw-switchd | shuf -n 1 --random-source=<(yes $RANDOM))
+		daemon=$(pgrep -x vsw-switchd | grep -vx "${switchd_pid:-0}" | shuf -n 1 --random-source=<(yes $RANDOM))
 		if [ -n "$daemon" ]; then kill -9 "$daemon" 2>/dev/null; fi
 	fi
 	kill -9 $pid 2>/dev/null
