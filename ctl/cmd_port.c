@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Commands on ports as OpenFlow sees them: counters, descriptions, configuration.
+ * Commands on ports as OpenFlow sees them: counters, descriptions, configuration; and what their links are made worse by.
  */
+#include <string.h>
+
+#include "base/util.h"
 #include "ctl/ctl.h"
 #include "ctl/handlers.h"
 
@@ -34,4 +37,45 @@ int cmd_mod_port(struct ctl *ctl, const struct invocation *inv)
 
 	ctl_put_string(params, "action", inv->args[2]);
 	return ctl_ask(ctl, "port/mod", params);
+}
+
+/* ---- set-link ---- */
+
+static const char *const link_keys[] = {"delay", "jitter", "loss", "duplicate", "reorder", "rate", "seed"};
+
+static bool is_link_setting(const char *word)
+{
+	size_t len = strcspn(word, "=");
+
+	for (size_t i = 0; i < ARRAY_SIZE(link_keys); i++)
+		if (word[len] && strlen(link_keys[i]) == len && !strncmp(word, link_keys[i], len))
+			return true;
+	return false;
+}
+
+/* All that was set goes, and what is given comes, in one transaction. */
+int cmd_set_link(struct ctl *ctl, const struct invocation *inv)
+{
+	json_t *clear = json_pack("[s, s, s, s]", "remove", "interface", inv->args[0], "other_config");
+	json_t *set = json_pack("[s, s, s]", "set", "interface", inv->args[0]);
+	json_t *commands_list = json_pack("[o]", clear);
+	bool is_none = inv->n_args == 2 && !strcmp(inv->args[1], "none");
+
+	for (size_t i = 0; i < ARRAY_SIZE(link_keys); i++)
+		json_array_append_new(clear, json_sprintf("link-%s", link_keys[i]));
+	for (size_t i = 1; !is_none && i < inv->n_args; i++) {
+		if (!is_link_setting(inv->args[i])) {
+			json_decref(commands_list);
+			json_decref(set);
+			return ctl_fail(ctl,
+					"set-link: '%.40s' is no setting; known are delay=, jitter=, loss=, "
+					"duplicate=, reorder=, rate= and seed=, or none",
+					inv->args[i]);
+		}
+		json_array_append_new(set, json_sprintf("other_config:link-%s", inv->args[i]));
+	}
+	if (!is_none)
+		json_array_append(commands_list, set);
+	json_decref(set);
+	return ctl_ask(ctl, "db/run", json_pack("{s:o}", "commands", commands_list));
 }

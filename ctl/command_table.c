@@ -76,6 +76,8 @@ const struct command commands[] = {
 	  { WORD_PORT }, NULL, NULL, NULL },
 	{ "iface-to-br", "IFACE", "the bridge that an interface is on", GROUP_BRIDGE, 1, 1,
 	  { WORD_IFACE }, NULL, NULL, NULL },
+	{ "set-link", "PORT none|SETTING=VALUE...", "make the link of a port worse: delay, jitter, loss, duplicate, reorder, rate", GROUP_BRIDGE, 2, ANY_ARGS,
+	  { WORD_PORT, WORD_ANY }, NULL, NULL, cmd_set_link },
 	{ "get-controller", "BRIDGE", "print the controllers of a bridge", GROUP_BRIDGE, 1, 1,
 	  { WORD_BRIDGE }, NULL, NULL, NULL },
 	{ "set-controller", "BRIDGE TARGET...", "set the controllers of a bridge", GROUP_BRIDGE, 1, ANY_ARGS,

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "os/netdev.h"
 #include "ovsdb/db.h"
+#include "switchd/link_settings.h"
 #include "switchd/fdb.h"
 #include "switchd/qos_settings.h"
 
@@ -341,8 +342,13 @@ int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const 
 	error = read_tunnel(row, txn, s, err);
 	if (!error)
 		error = read_policing(row, txn, &s->policer, err);
+	if (!error)
+		error = link_settings_of(row, txn, &s->link, err);
 	if (error)
 		return error;
+	if (link_settings_any(&s->link) && (s->type == IFACE_PATCH || s->tunnel.kind != TUNNEL_NONE))
+		return errtext_set(err, EINVAL, "other_config:link-*: a %s port has no link of its own",
+				   iface_type_name(s->type));
 	if (s->type == IFACE_PATCH && !s->peer)
 		return errtext_set(err, EINVAL, "type=patch needs options:peer=NAME");
 	if (s->type == IFACE_PATCH && !strcmp(s->peer, s->name))

@@ -36,6 +36,7 @@ static const char *const sentences[] = {
 	[DROP_METER] = "it exceeded the rate of a meter",
 	[DROP_POLICER] = "it exceeded the rate that its port may receive",
 	[DROP_STALE_RECIRC] = "its translation is out of date",
+	[DROP_LINK_LOSS] = "the port it would go out of loses packets (set-link)",
 	[DROP_MIRROR_PORT] = "the port it came in on is for the copies of a mirror, and for nothing else",
 	[DROP_NO_CONTROLLER] = "it was for a controller, and none listens",
 	[DROP_NO_MEMORY] = "there was no memory for it",

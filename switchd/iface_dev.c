@@ -12,6 +12,7 @@
 #include "switchd/drops.h"
 #include "switchd/events.h"
 #include "switchd/iface_dev_impl.h"
+#include "switchd/link_settings.h"
 #include "switchd/iface_mtu.h"
 #include "switchd/iface_veth.h"
 #include "switchd/qos.h"
@@ -112,6 +113,7 @@ static int attach(struct iface *iface, int ifindex, struct errtext *err)
 	switch_changed();
 	iface_dev_refresh__(iface);
 	policer_follow(iface);
+	link_follow(iface);
 	return 0;
 }
 
@@ -161,6 +163,7 @@ static void detach(struct iface *iface)
 	iface->dev->ifindex = 0;
 	iface->dev->has_htb = false;
 	iface->dev->shaper = NULL;
+	iface->dev->link = (struct link_settings){0};
 	dp->ops->port_del(dp, number);
 	iface_mtu_follow(iface->bridge, 0);
 }
@@ -435,8 +438,10 @@ int iface_dev_set(struct iface *iface, const struct iface_settings *settings, st
 		iface_dev_close(iface);
 	if (iface->dp_port == DP_PORT_NONE)
 		return iface_dev_open(iface, &iface->dev->wanted, err);
-	if (!iface_is_tunnel(iface))
+	if (!iface_is_tunnel(iface)) {
 		policer_follow(iface);
+		link_follow(iface);
+	}
 	error = apply_wishes(iface, err);
 	iface_dev_refresh__(iface);
 	iface_dev_report(iface);

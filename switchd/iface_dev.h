@@ -28,6 +28,7 @@ struct netdev_port {
 	int outer_ifindex;	      /**< internal: of the end with the name; 0: not in this namespace */
 	char *error;		      /**< why it does not work, or NULL */
 	bool has_htb;		      /**< the device has our HTB qdisc (qos.h) */
+	struct link_settings link;    /**< the emulation in its egress line (link_settings.h) */
 	struct egress_stage *shaper;  /**< or the datapath shapes; the datapath's */
 	struct hmap_node by_ifindex, by_outer;
 };

@@ -9,6 +9,7 @@
 #define SWITCHD_PORT_H 1
 
 #include "switchd/bridge.h"
+#include "switchd/datapath/link_stage.h"
 #include "switchd/policer.h"
 
 struct port_settings {
@@ -34,6 +35,7 @@ struct iface_settings {
 	uint8_t mac[6];	      /**< for the bridge's side of the device (internal, tap) */
 	uint32_t mtu_request; /**< 0: none */
 	struct policer_settings policer;
+	struct link_settings link;
 	struct tunnel_config tunnel;
 };
 

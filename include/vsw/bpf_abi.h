@@ -43,7 +43,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 16
+#define VSW_BPF_ABI 17
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,

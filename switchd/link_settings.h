@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Link emulation: Interface.other_config:link-* as text, and the stage (datapath/link_stage.h) in the port's egress line that does it.
+ *
+ * What goes out of the port meets it, on every datapath: with `ebpf` the daemon sends what goes out there.
+ */
+#ifndef SWITCHD_LINK_SETTINGS_H
+#define SWITCHD_LINK_SETTINGS_H 1
+
+#include "base/errtext.h"
+#include "switchd/datapath/link_stage.h"
+
+struct db_row;
+struct db_txn;
+struct iface;
+
+/** link_settings_of() - of an Interface row; all zero: none. Return: 0, or -EINVAL with @err, which names the key. */
+int link_settings_of(const struct db_row *row, const struct db_txn *txn, struct link_settings *s, struct errtext *err);
+/** link_follow() - make the port's line what the interface's settings say. No effect while it has no device. */
+void link_follow(struct iface *iface);
+
+#endif
