@@ -40,10 +40,10 @@ def alone(*cmd, **env):
                           env=dict(os.environ, **env)).stdout
 
 
-def vsw(tmp, n):
+def vsw(tmp, n, datapath):
     """(seconds up, seconds down)"""
     path, prog = write_file(tmp, n), os.environ.get("VSW_BIN", f"{TOP}/build/bin") + "/vsw"
-    timed = f'a=$(date +%s.%N); {prog} topo up {path} >/dev/null && b=$(date +%s.%N) && {prog} topo down {path} && c=$(date +%s.%N); echo $a $b $c'
+    timed = f'a=$(date +%s.%N); {prog} topo up {path} --datapath {datapath} >/dev/null && b=$(date +%s.%N) && {prog} topo down {path} && c=$(date +%s.%N); echo $a $b $c'
     a, b, c = map(float, alone("bash", "-c", timed, VSW_RUNDIR=f"{tmp}/run-topo").split())
     return b - a, c - b
 
