@@ -429,8 +429,10 @@ static bool same_text(const char *a, const char *b)
 int iface_dev_set(struct iface *iface, const struct iface_settings *settings, struct errtext *err)
 {
 	const struct iface_settings *was = &iface->dev->wanted;
-	bool reopen = !same_text(was->stream, settings->stream) || !same_text(was->pstream, settings->pstream) ||
-		      memcmp(&was->tunnel, &settings->tunnel, sizeof was->tunnel) != 0;
+	bool reopen =
+		!same_text(was->stream, settings->stream) || !same_text(was->pstream, settings->pstream) ||
+		/* Both were zeroed before they were filled in. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+		memcmp(&was->tunnel, &settings->tunnel, sizeof was->tunnel) != 0;
 	int error;
 
 	set_wanted(iface->dev, settings);

@@ -99,6 +99,8 @@ static int show(struct control_request *request, const json_t *params, json_t **
 		error = need_iface(params, &iface, err);
 	if (error)
 		return error;
+	if (!iface)
+		return -ENOENT;
 	stats = qos_stats(iface, &settings, &n);
 	*result = as_json ? show_json(iface, settings, stats, n) : show_text(iface, settings, stats, n);
 	free(stats);
@@ -120,6 +122,8 @@ static int show_types(struct control_request *request, const json_t *params, jso
 		error = need_iface(params, &iface, err);
 	if (error)
 		return error;
+	if (!iface)
+		return -ENOENT;
 	names = json_array();
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		ds_printf(&out, "QoS type: %s\n", qos_type_name(types[i]));

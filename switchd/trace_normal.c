@@ -99,6 +99,7 @@ static void put_age(const struct fdb_entry *e, struct ds *out)
 
 static void add_source(const struct xlate_normal *n, json_t *lines, struct ds *text)
 {
+	const char *in = n->in ? n->in->name : "no port";
 	char mac[18];
 
 	format_mac(mac, n->src);
@@ -109,17 +110,16 @@ static void add_source(const struct xlate_normal *n, json_t *lines, struct ds *t
 			  : n->src[0] & 1 ? "(it is a multicast address)"
 					  : "in this VLAN (flood_vlans)");
 	} else if (!n->src_entry) {
-		ds_printf(text, "the source address %s is new; a real packet would teach that it is on %s", mac,
-			  n->in->name);
+		ds_printf(text, "the source address %s is new; a real packet would teach that it is on %s", mac, in);
 	} else if (n->src_entry->port == n->in) {
-		ds_printf(text, "the source address %s is known on %s (", mac, n->in->name);
+		ds_printf(text, "the source address %s is known on %s (", mac, in);
 		put_age(n->src_entry, text);
 		ds_put_char(text, ')');
 	} else {
 		ds_printf(text, "the source address %s is known on %s (", mac, n->src_entry->port->name);
 		put_age(n->src_entry, text);
 		ds_printf(text, n->src_entry->is_static ? ") and stays there" : "); a real packet would move it to %s",
-			  n->in->name);
+			  in);
 	}
 	add_line(lines, text);
 }

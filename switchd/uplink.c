@@ -387,9 +387,9 @@ static int check_bridge(const char *bridge, struct errtext *err)
 {
 	const struct bridge *br = bridge_by_name(bridge);
 	struct netdev_info info;
-	struct uplink *u;
+	struct uplink *u = NULL;
 
-	if (!uplink_find(bridge, &u, NULL))
+	if (!uplink_find(bridge, &u, NULL) && u)
 		return errtext_set(err, EEXIST, "%s has an uplink already: %s", bridge, u->device);
 	if (br && br->is_dummy)
 		return errtext_set(err, EINVAL, "%s has datapath_type=dummy, and no device", bridge);

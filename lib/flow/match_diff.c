@@ -134,7 +134,8 @@ static bool differs(const struct row *row, const struct field *f, const struct m
 	for (size_t i = 0; i < f->n_bytes; i++)
 		diff |= (a.b[i] ^ b.b[i]) & mask->b[i];
 	if (row->id == FIELD_DL_VLAN)
-		diff |= (m->key.p.vlan[0].tci ^ key->p.vlan[0].tci) & m->mask.p.vlan[0].tci & BE16_C(FLOW_VLAN_PRESENT);
+		diff |= be16_to_cpu((m->key.p.vlan[0].tci ^ key->p.vlan[0].tci) & m->mask.p.vlan[0].tci &
+				    BE16_C(FLOW_VLAN_PRESENT));
 	return diff;
 }
 

@@ -209,7 +209,7 @@ static void add_slot(const struct ebpf_dp *dp, uint32_t slot, struct both_clocks
 		.n_packets = __atomic_load_n(&f->n_packets, __ATOMIC_RELAXED),
 		.n_bytes = __atomic_load_n(&f->n_bytes, __ATOMIC_RELAXED),
 		.used_ms = used_ms_of(f, clocks),
-		.tcp_flags = be16_to_cpu(__atomic_load_n(&f->tcp_flags, __ATOMIC_RELAXED)),
+		.tcp_flags = be16_to_cpu(f->tcp_flags),
 	};
 
 	ebpf_stats_add(sum, &stats);

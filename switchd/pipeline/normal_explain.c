@@ -31,7 +31,7 @@ static enum xlate_left_out why_left_out(struct xlate_ctx *ctx, const struct port
 	iface = cds_list_first_entry(&out->ifaces, struct iface, port_node);
 	if (iface->config & OFPPC_NO_FWD)
 		return XLATE_NO_FORWARD;
-	if (in->is_protected && out->is_protected)
+	if (in && in->is_protected && out->is_protected)
 		return XLATE_PROTECTED;
 	return !iface->peer && iface->dp_port == DP_PORT_NONE ? XLATE_NO_DEVICE : XLATE_TAKEN;
 }

@@ -61,7 +61,7 @@ same "bare" br1 "$(vsw --bare --columns=name find Bridge fail_mode=secure)"
 same "json table" '["br1"]' "$(vsw --format=json --columns=name find bridge fail_mode=secure | jq -c '.data[0]')"
 same "list" 'name                : br1' "$(vsw --columns=name list bridge br1)"
 same "get a key" '"7"' "$(vsw set bridge br0 external_ids:x=7 -- get bridge br0 external_ids:x)"
-same "a name for a new row" "br0" "$(vsw -- --id=@m create mirror name=m0 -- add bridge br0 mirrors @m >/dev/null && vsw --bare --columns=name find bridge 'mirrors!=[]')"
+same "a name for a new row" "br0" "$(vsw -- --id=@m create mirror name=m0 output_vlan=99 -- add bridge br0 mirrors @m >/dev/null && vsw --bare --columns=name find bridge 'mirrors!=[]')"
 check "clear" vsw clear bridge br0 mirrors
 check_fails "unknown column" 'no column' vsw get bridge br0 colour
 check_fails "bad VLAN" '4095' vsw add-port br0 p0 tag=4095 type=internal

@@ -11,7 +11,7 @@ static const struct block_ops *const formats[] = {&block_raw};
 
 int block_open(const struct block_config *config, unsigned int n_rings, struct block **block, struct errtext *err)
 {
-	if (config->serial && strlen(config->serial) > 20)
+	if (config->serial && strlen(config->serial) > BLOCK_SERIAL_MAX)
 		return errtext_set(err, EINVAL, "disk %s: serial %s: 20 characters at most were expected", config->path,
 				   config->serial);
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
@@ -21,7 +21,7 @@ int block_open(const struct block_config *config, unsigned int n_rings, struct b
 			continue;
 		error = formats[i]->open(config, n_rings, block, err);
 		if (!error && config->serial)
-			strncpy((*block)->serial, config->serial, sizeof(*block)->serial - 1);
+			memcpy((*block)->serial, config->serial, strlen(config->serial) + 1);
 		return error;
 	}
 	return errtext_set(err, EINVAL, "disk %s: format %s: raw was expected", config->path, config->format);

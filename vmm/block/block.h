@@ -17,6 +17,7 @@
 #include "base/util.h"
 
 #define BLOCK_SECTOR 512
+#define BLOCK_SERIAL_MAX 20
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_WRITE_ZEROES };
 
@@ -57,7 +58,7 @@ struct block {
 	bool read_only, can_discard, can_write_zeroes;
 	uint32_t block_size; /**< of the file system: what is best written at once */
 	unsigned int n_rings;
-	char serial[21];
+	char serial[BLOCK_SERIAL_MAX + 1];
 };
 
 /**

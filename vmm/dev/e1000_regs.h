@@ -72,7 +72,7 @@ enum e1000_ctrl {
 	CTRL_SLU = 1 << 6,
 	CTRL_RST = 1 << 26,
 	CTRL_VME = 1 << 30,
-	CTRL_PHY_RST = 1 << 31,
+	CTRL_PHY_RST = 1u << 31,
 };
 
 enum e1000_status {

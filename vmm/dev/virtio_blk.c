@@ -290,7 +290,7 @@ static void flush(struct request *r)
 
 static void begin(struct request *r)
 {
-	struct header header;
+	struct header header = {0};
 	uint32_t type;
 
 	if (!split_chain(&r->chain, &header)) {

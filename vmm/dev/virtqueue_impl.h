@@ -35,6 +35,17 @@ static inline bool vq_needs_event(uint16_t event, uint16_t new, uint16_t old)
 	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
+/** vq_load16(), vq_store16() - a 16-bit word of the guest's rings, in one access: acquire, release. */
+static inline uint16_t vq_load16(const void *p)
+{
+	return le16_to_cpu((VSW_FORCE le16)__atomic_load_n((const uint16_t *)p, __ATOMIC_ACQUIRE));
+}
+
+static inline void vq_store16(void *p, uint16_t value)
+{
+	__atomic_store_n((uint16_t *)p, (VSW_FORCE uint16_t)cpu_to_le16(value), __ATOMIC_RELEASE);
+}
+
 struct vq_ring_ops {
 	/** Bytes and alignment of the three areas. */
 	void (*layout)(const struct virtqueue *vq, uint64_t size[3], uint64_t align[3]);

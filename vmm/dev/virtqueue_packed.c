@@ -30,7 +30,7 @@ static char *place(const struct virtqueue *vq, uint16_t i)
 
 static uint16_t load_flags(const struct virtqueue *vq, uint16_t i)
 {
-	return le16_to_cpu(__atomic_load_n((const le16 *)(void *)(place(vq, i) + 14), __ATOMIC_ACQUIRE));
+	return vq_load16(place(vq, i) + 14);
 }
 
 static bool is_available(const struct virtqueue *vq)
@@ -102,7 +102,7 @@ static void unpop(struct virtqueue *vq, const struct vq_chain *chain)
 static void push(struct virtqueue *vq, const struct vq_chain *const *chains, const uint32_t *lens, unsigned int n)
 {
 	char *first = place(vq, vq->next_used);
-	le16 first_flags = 0;
+	uint16_t first_flags = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		char *entry = place(vq, vq->next_used);
@@ -114,13 +114,13 @@ static void push(struct virtqueue *vq, const struct vq_chain *const *chains, con
 		memcpy(entry + 8, &len, sizeof len);
 		memcpy(entry + 12, &id, sizeof id);
 		if (i)
-			__atomic_store_n((le16 *)(void *)(entry + 14), cpu_to_le16(flags), __ATOMIC_RELAXED);
+			vq_store16(entry + 14, flags);
 		else
-			first_flags = cpu_to_le16(flags);
+			first_flags = flags;
 		advance(vq, &vq->next_used, &vq->used_wrap, chains[i]->n_desc);
 	}
 	/* The driver takes them in order: behind the first it sees all. */
-	__atomic_store_n((le16 *)(void *)(first + 14), first_flags, __ATOMIC_RELEASE);
+	vq_store16(first + 14, first_flags);
 }
 
 static bool wants_interrupt(struct virtqueue *vq)
@@ -150,10 +150,8 @@ static bool wants_interrupt(struct virtqueue *vq)
 
 static void set_wish(struct virtqueue *vq, uint16_t off_wrap, enum event_flags flags)
 {
-	le16 area[2] = {cpu_to_le16(off_wrap), cpu_to_le16((uint16_t)flags)};
-
-	__atomic_store_n((le16 *)vq->device, area[0], __ATOMIC_RELAXED);
-	__atomic_store_n((le16 *)vq->device + 1, area[1], __ATOMIC_RELEASE);
+	vq_store16(vq->device, off_wrap);
+	vq_store16((char *)vq->device + 2, (uint16_t)flags);
 }
 
 static void disable_kicks(struct virtqueue *vq)

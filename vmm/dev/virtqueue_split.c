@@ -26,22 +26,19 @@ static void layout(const struct virtqueue *vq, uint64_t size[3], uint64_t align[
 }
 
 /* 16-bit words of the guest's rings, @at bytes from their begin. */
-static uint16_t load(const void *ring, size_t at, int order)
+static uint16_t load(const void *ring, size_t at)
 {
-	const le16 *p = (const le16 *)(const void *)((const char *)ring + at);
-
-	return le16_to_cpu(order == __ATOMIC_ACQUIRE ? __atomic_load_n(p, __ATOMIC_ACQUIRE)
-						     : __atomic_load_n(p, __ATOMIC_RELAXED));
+	return vq_load16((const char *)ring + at);
 }
 
 static void store(void *ring, size_t at, uint16_t value)
 {
-	__atomic_store_n((le16 *)(void *)((char *)ring + at), cpu_to_le16(value), __ATOMIC_RELEASE);
+	vq_store16((char *)ring + at, value);
 }
 
 static uint16_t avail_index(const struct virtqueue *vq)
 {
-	return load(vq->driver, 2, __ATOMIC_ACQUIRE); /* pairs with the driver's barrier before it raises the index */
+	return load(vq->driver, 2); /* pairs with the driver's barrier before it raises the index */
 }
 
 static struct vq_desc read_desc(const struct virtqueue *vq, uint16_t i)
@@ -91,7 +88,7 @@ static int pop(struct virtqueue *vq, struct vq_chain *chain)
 		return 0;
 	if (n > vq->size)
 		return vq_break(vq, "the available index is further ahead than the ring is long");
-	chain->head = load(vq->driver, 4 + 2ull * (vq->next_avail & (vq->size - 1)), __ATOMIC_RELAXED);
+	chain->head = load(vq->driver, 4 + 2ull * (vq->next_avail & (vq->size - 1)));
 	if (chain->head >= vq->size)
 		return vq_break(vq, "a head is out of the table of descriptors");
 	error = walk(vq, chain);
@@ -124,8 +121,8 @@ static bool wants_interrupt(struct virtqueue *vq)
 	uint16_t old = vq->signalled_used, event;
 
 	if (!vq->has_event_idx)
-		return !(load(vq->driver, 0, __ATOMIC_RELAXED) & NO_INTERRUPT);
-	event = load(vq->driver, 4 + 2ull * vq->size, __ATOMIC_RELAXED);
+		return !(load(vq->driver, 0) & NO_INTERRUPT);
+	event = load(vq->driver, 4 + 2ull * vq->size);
 	vq->signalled_used = vq->next_used;
 	if (!vq->signalled_valid) {
 		vq->signalled_valid = true;
