@@ -11,7 +11,7 @@ if [ -n "${LAB:-}" ] || ldd "$VSW_BIN/vsw-switchd" | grep -q libasan; then
 fi
 
 start_switchd
-vsw set Open_vSwitch . other_config:max-idle=100000000 other_config:flow-limit=$((n_flows + 1000))
+vsw set Open_vSwitch . other_config:max-idle=100000000 other_config:flow-limit=$((2 * n_flows + 10000)) # room for those that have just gone, too
 stop_switchd
 start_switchd
 vsw add-br br0
