@@ -9,10 +9,10 @@
 #include "vmm/core/pci.h"
 #include "vmm/dev/e1000.h"
 #include "vmm/dev/e1000_regs.h"
+#include "vmm/dev/eeprom.h"
 #include "vmm/dev/nic_tx.h"
 #include "vmm/net/backend.h"
 
-#define EEPROM_WORDS 64
 #define PHY_REGS 32
 
 /** A context that TCP/IP context descriptors set (3.3.6); offsets into the frame. */
@@ -35,14 +35,6 @@ struct e1000_tx {
 	uint8_t frame[NIC_FRAME_MAX];
 };
 
-struct e1000_eeprom {
-	uint16_t words[EEPROM_WORDS];
-	uint32_t last_eecd;
-	uint16_t shift_in, shift_out;
-	unsigned int n_in, n_out;
-	bool is_reading;
-};
-
 struct e1000 {
 	struct pci_device pci;
 	struct net_backend *be;
@@ -50,7 +42,8 @@ struct e1000 {
 	pthread_mutex_t lock;	 /* guards everything below */
 	uint32_t regs[REGISTERS_END / 4];
 	uint16_t phy[PHY_REGS];
-	struct e1000_eeprom eeprom;
+	struct eeprom eeprom;
+	uint32_t last_eecd;
 	struct e1000_tx tx;
 	bool link_up;
 	uint8_t mac[6];

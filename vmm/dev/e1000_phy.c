@@ -10,9 +10,6 @@
 /* ---- EEPROM ---- */
 
 #define EEPROM_SUM 0xbaba
-/** Microwire: a start bit, two of opcode, six of address. */
-#define COMMAND_BITS 9
-#define OPCODE_READ 6 /* with the start bit: 110 */
 
 void e1000_eeprom_init(struct e1000 *nic)
 {
@@ -35,59 +32,19 @@ void e1000_eeprom_init(struct e1000 *nic)
 	words[EEPROM_WORDS - 1] = (uint16_t)(EEPROM_SUM - sum);
 }
 
-static void clock_rises(struct e1000_eeprom *e, bool data)
-{
-	if (e->is_reading) {
-		/* Each word follows the one before, without a new command. */
-		if (e->n_out == 16) {
-			e->n_out = 0;
-			e->shift_in = (uint16_t)((e->shift_in + 1) % EEPROM_WORDS);
-			e->shift_out = e->words[e->shift_in];
-		}
-		e->n_out++;
-		return;
-	}
-	if (!e->n_in && !data)
-		return; /* zeros before the start bit */
-	e->shift_in = (uint16_t)(e->shift_in << 1 | data);
-	if (++e->n_in < COMMAND_BITS)
-		return;
-	if (e->shift_in >> 6 == OPCODE_READ) {
-		e->is_reading = true;
-		e->shift_in &= EEPROM_WORDS - 1;
-		e->shift_out = e->words[e->shift_in];
-		e->n_out = 0;
-	} else {
-		e->shift_in = 0; /* writes are not ours to make: the next command */
-	}
-	e->n_in = 0;
-}
-
 void e1000_eecd_write(struct e1000 *nic, uint32_t value)
 {
-	struct e1000_eeprom *e = &nic->eeprom;
-
-	if (!(value & EECD_CS)) {
-		e->is_reading = false;
-		e->shift_in = 0;
-		e->n_in = e->n_out = 0;
-	} else if (value & EECD_SK && !(e->last_eecd & EECD_SK)) {
-		clock_rises(e, value & EECD_DI);
-	}
-	e->last_eecd = value & (EECD_SK | EECD_CS | EECD_DI | EECD_REQ);
+	eeprom_set_wires(&nic->eeprom, value & EECD_CS, value & EECD_SK, value & EECD_DI);
+	nic->last_eecd = value & (EECD_SK | EECD_CS | EECD_DI | EECD_REQ);
 }
 
 uint32_t e1000_eecd_read(struct e1000 *nic)
 {
-	const struct e1000_eeprom *e = &nic->eeprom;
-	uint32_t value = e->last_eecd | EECD_PRES;
+	uint32_t value = nic->last_eecd | EECD_PRES;
 
 	if (value & EECD_REQ)
 		value |= EECD_GNT;
-	/* Before the first bit of data there is a dummy 0; not reading, the line says "ready". */
-	if (!e->is_reading || (e->n_out && e->shift_out >> (16 - e->n_out) & 1))
-		value |= EECD_DO;
-	return value;
+	return value | (eeprom_data_out(&nic->eeprom) ? EECD_DO : 0);
 }
 
 void e1000_eerd_write(struct e1000 *nic, uint32_t value)

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of rtl8139 share; nobody else includes this. */
+#ifndef VMM_DEV_RTL8139_IMPL_H
+#define VMM_DEV_RTL8139_IMPL_H 1
+
+#include <pthread.h>
+#include <string.h>
+
+#include "os/loop.h"
+#include "vmm/core/pci.h"
+#include "vmm/dev/eeprom.h"
+#include "vmm/dev/nic_tx.h"
+#include "vmm/dev/rtl8139.h"
+#include "vmm/dev/rtl8139_regs.h"
+#include "vmm/net/backend.h"
+#include "vsw/types.h"
+
+/** A ring of C+ descriptors, at which place we are. */
+struct rtl8139_ring {
+	uint64_t base;
+	uint32_t next;
+};
+
+/** The frame that is being put together. */
+struct rtl8139_tx {
+	size_t len;
+	uint32_t flags, vlan; /* of the first descriptor */
+	bool too_long;
+	bool is_blocked; /* complete, but the backend has no room */
+	struct nic_tx ready;
+	uint8_t frame[NIC_FRAME_MAX];
+};
+
+/** Tally counters, as they are dumped (C+ data sheet, 6.2). */
+struct rtl8139_tally {
+	uint64_t tx_ok, rx_ok, tx_err;
+	uint64_t rx_unicast, rx_broadcast;
+	uint32_t rx_multicast;
+};
+
+struct rtl8139 {
+	struct pci_device pci;
+	struct net_backend *be;
+	struct iothread *thread; /* NULL in tests */
+	pthread_mutex_t lock;	 /* guards everything below */
+	uint8_t regs[RTL_REGISTERS_END];
+	bool has_cplus; /* by the revision */
+	struct eeprom eeprom;
+	struct rtl8139_tx tx;
+	struct rtl8139_ring tx_ring, high_ring, rx_ring;
+	bool poll_tx, poll_high; /* C+: the driver says that there are descriptors */
+	bool is_started[4];	 /* classic: slots that wait to be sent */
+	unsigned int next_slot;	 /* classic: they go in order */
+	struct rtl8139_tally tally;
+	bool link_up;
+	uint8_t mac[6];
+	int kick_fd;
+	struct loop_fd tap, kick;
+	bool rx_starved;
+	struct rtl8139_stats stats;
+};
+
+static inline uint16_t rtl8139_get16(const struct rtl8139 *nic, enum rtl8139_reg reg)
+{
+	le16 wire;
+
+	memcpy(&wire, nic->regs + reg, sizeof wire);
+	return le16_to_cpu(wire);
+}
+
+static inline uint32_t rtl8139_get32(const struct rtl8139 *nic, uint32_t reg)
+{
+	le32 wire;
+
+	memcpy(&wire, nic->regs + reg, sizeof wire);
+	return le32_to_cpu(wire);
+}
+
+static inline void rtl8139_set16(struct rtl8139 *nic, enum rtl8139_reg reg, uint16_t value)
+{
+	le16 wire = cpu_to_le16(value);
+
+	memcpy(nic->regs + reg, &wire, sizeof wire);
+}
+
+static inline void rtl8139_set32(struct rtl8139 *nic, uint32_t reg, uint32_t value)
+{
+	le32 wire = cpu_to_le32(value);
+
+	memcpy(nic->regs + reg, &wire, sizeof wire);
+}
+
+/** rtl8139_is_cplus() - which of the two modes transmit (RTL_CPCR_TX) or receive (RTL_CPCR_RX) are in. */
+static inline bool rtl8139_is_cplus(const struct rtl8139 *nic, enum rtl8139_cpcr which)
+{
+	return nic->has_cplus && rtl8139_get16(nic, RTL_CPCR) & which;
+}
+
+/** A descriptor of C+, copied out of the guest's memory. */
+struct rtl8139_desc {
+	uint32_t flags, vlan;
+	uint64_t addr;
+};
+
+/* ---- rtl8139.c; lock held, as for all below ---- */
+
+/** rtl8139_interrupt() - set causes; the pin follows. */
+void rtl8139_interrupt(struct rtl8139 *nic, uint16_t causes);
+/** rtl8139_read_desc() - the next of @ring. Return: whether it is ours; one that is in no RAM is not. */
+bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, struct rtl8139_desc *d);
+/** rtl8139_write_desc() - give it back with @flags and @vlan, and go on to the next. */
+void rtl8139_write_desc(struct rtl8139 *nic, struct rtl8139_ring *ring, const struct rtl8139_desc *d, uint32_t flags,
+			uint32_t vlan);
+
+/* ---- rtl8139_tx.c ---- */
+
+/** rtl8139_transmit() - at most a batch. Return: whether there is more. */
+bool rtl8139_transmit(struct rtl8139 *nic);
+void rtl8139_tx_reset(struct rtl8139 *nic);
+/** rtl8139_start_slot() - classic: the driver has written a slot's status. */
+void rtl8139_start_slot(struct rtl8139 *nic, unsigned int slot, uint32_t value);
+
+/* ---- rtl8139_rx.c ---- */
+
+/** rtl8139_receive() - frames of the backend to the guest, at most a batch. */
+void rtl8139_receive(struct rtl8139 *nic);
+/** rtl8139_rx_reset() - the ring is empty; both modes begin at its start. */
+void rtl8139_rx_reset(struct rtl8139 *nic);
+/** rtl8139_ring_is_empty() - classic: the driver has read all that there is. */
+bool rtl8139_ring_is_empty(const struct rtl8139 *nic);
+
+#endif
