@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The 82540EM under a guest that does anything: vmm_script.h says how the input is read. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "vmm/dev/e1000.h"
+#include "vmm_script.h"
+
+static struct e1000 *nic;
+
+static void run(struct script_device *d)
+{
+	(void)d;
+	e1000_run(nic);
+}
+
+static void set_link(struct script_device *d, bool up)
+{
+	(void)d;
+	e1000_set_link(nic, up);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint8_t mac[6] = {0x52, 0x54, 0, 1, 2, 3};
+	static struct script_device d;
+
+	log_set_level(NULL, LOG_LEVEL_OFF);
+	d = (struct script_device){
+		.h = harness_new(SCRIPT_RAM), .bar = 0x10, .has_io = true, .run = run, .set_link = set_link};
+	if (e1000_plug(&d.h->m, "net0", mac, mem_backend_init(&d.backend), SCRIPT_SLOT, &nic, NULL))
+		abort();
+	script_run(&d, data, size);
+	pci_unplug(e1000_pci(nic));
+	harness_free(d.h);
+	return 0;
+}
