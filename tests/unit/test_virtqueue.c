@@ -29,7 +29,7 @@ static void init(struct fixture *f, uint16_t size, bool is_packed, bool event_id
 
 	assert_int_equal(memory_new(&config, &f->memory, NULL), 0);
 	driver_init(&f->driver, f->memory, RINGS, size, is_packed);
-	virtqueue_init(&f->vq, f->memory, "test", VQ_MAX_SIZE);
+	virtqueue_init(&f->vq, f->memory, VQ_MAX_SIZE);
 	assert_int_equal(driver_attach(&f->driver, &f->vq, event_idx, true), 0);
 }
 

@@ -142,6 +142,21 @@ static inline void vpci_kick(struct vpci *v, unsigned int queue)
 	vpci_write(v, v->notify + queue * v->notify_multiplier, 2, queue);
 }
 
+/* Of a device without a thread: what its thread would do now. */
+static inline void vpci_run(struct vpci *v, unsigned int queue)
+{
+	v->dev->class->kick(v->dev, queue);
+}
+
+/* Take back what the device has used. Return: bytes that it has written, or -1: there is nothing. */
+static inline int64_t vpci_take(struct vpci *v, unsigned int queue)
+{
+	uint32_t len;
+	uint16_t id;
+
+	return driver_take(&v->queues[queue], &id, &len) ? (int64_t)len : -1;
+}
+
 /* Wait for a used buffer of a device that has a thread; the run's time limit ends what never comes. */
 static inline uint32_t vpci_wait(struct vpci *v, unsigned int queue)
 {

@@ -234,6 +234,18 @@ int memory_discard(const struct guest_memory *memory, uint64_t gpa, uint64_t len
 	return 0;
 }
 
+int memory_discard_at(const struct guest_memory *memory, const void *host, uint64_t len)
+{
+	for (size_t i = 0; i < memory->n_regions; i++) {
+		const struct memory_region *region = &memory->regions[i];
+		uintptr_t offset = (uintptr_t)host - (uintptr_t)region->host;
+
+		if ((uintptr_t)host >= (uintptr_t)region->host && offset < region->size)
+			return memory_discard(memory, region->gpa + offset, len);
+	}
+	return -EFAULT;
+}
+
 uint64_t memory_top_below_4g(const struct guest_memory *memory)
 {
 	return memory->regions[0].size;

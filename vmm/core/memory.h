@@ -77,6 +77,9 @@ VSW_MUST_USE bool memory_write(const struct guest_memory *memory, uint64_t gpa, 
  */
 VSW_MUST_USE int memory_discard(const struct guest_memory *memory, uint64_t gpa, uint64_t len);
 
+/** memory_discard_at() - the same for @len bytes at @host, which memory_at() has given. */
+VSW_MUST_USE int memory_discard_at(const struct guest_memory *memory, const void *host, uint64_t len);
+
 /** memory_top_below_4g() - first address above the RAM that lies below the hole. */
 uint64_t memory_top_below_4g(const struct guest_memory *memory);
 /** memory_top() - first address above all RAM. */

@@ -27,7 +27,7 @@ void virtio_device_init(struct virtio_device *dev, const struct virtio_class *cl
 	dev->config_size = config_size;
 	dev->n_queues = n_queues;
 	for (unsigned int i = 0; i < n_queues; i++) {
-		virtqueue_init(&dev->queues[i], machine->memory, name, queue_size);
+		virtqueue_init(&dev->queues[i], machine->memory, queue_size);
 		dev->kick_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	}
 }

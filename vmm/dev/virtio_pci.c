@@ -134,7 +134,11 @@ void virtio_broken(struct virtio_device *dev, const char *why)
 {
 	if (__atomic_fetch_or(&dev->status, VIRTIO_NEEDS_RESET, __ATOMIC_SEQ_CST) & VIRTIO_NEEDS_RESET)
 		return;
-	log_warn("%s: %s; its driver must reset it", dev->name, why);
+	/* A queue knows better what it was. */
+	for (unsigned int i = 0; i < dev->n_queues; i++)
+		if (dev->queues[i].broken)
+			why = dev->queues[i].broken;
+	log_warn("%s: %s: the device stops until its driver resets it", dev->name, why);
 	virtio_config_changed(dev);
 }
 

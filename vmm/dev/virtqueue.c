@@ -5,22 +5,18 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "vmm/core/memory.h"
 #include "vmm/dev/virtqueue_impl.h"
-
-LOG_MODULE(virtqueue);
 
 static const struct vq_ring_ops *ops_of(const struct virtqueue *vq)
 {
 	return vq->is_packed ? &vq_packed_ops : &vq_split_ops;
 }
 
-void virtqueue_init(struct virtqueue *vq, const struct guest_memory *memory, const char *owner, uint16_t max_size)
+void virtqueue_init(struct virtqueue *vq, const struct guest_memory *memory, uint16_t max_size)
 {
 	memset(vq, 0, sizeof *vq);
 	vq->memory = memory;
-	vq->owner = owner;
 	vq->max_size = max_size;
 	virtqueue_reset(vq);
 }
@@ -41,8 +37,6 @@ void virtqueue_reset(struct virtqueue *vq)
 
 int vq_break(struct virtqueue *vq, const char *why)
 {
-	if (!vq->broken)
-		log_warn("%s: %s: the device stops until it is reset", vq->owner, why);
 	vq->broken = why;
 	return -EPROTO;
 }
@@ -196,6 +190,42 @@ void virtqueue_push_many(struct virtqueue *vq, const struct vq_chain *const *cha
 void virtqueue_push(struct virtqueue *vq, const struct vq_chain *chain, uint32_t len)
 {
 	virtqueue_push_many(vq, &chain, &len, 1);
+}
+
+/* ---- a chain's bytes ---- */
+
+/* Copy between @n pieces, from byte @skip on, and @buf; the pieces are written to when @is_write. */
+static size_t copy_pieces(const struct iovec *iov, unsigned int n, size_t skip, void *buf, size_t len, bool is_write)
+{
+	size_t done = 0;
+
+	for (unsigned int i = 0; i < n && done < len; i++) {
+		char *piece = iov[i].iov_base;
+		size_t part;
+
+		if (skip >= iov[i].iov_len) {
+			skip -= iov[i].iov_len;
+			continue;
+		}
+		part = MIN(iov[i].iov_len - skip, len - done);
+		if (is_write)
+			memcpy(piece + skip, (char *)buf + done, part);
+		else
+			memcpy((char *)buf + done, piece + skip, part);
+		done += part;
+		skip = 0;
+	}
+	return done;
+}
+
+size_t vq_chain_read(const struct vq_chain *chain, size_t skip, void *dst, size_t len)
+{
+	return copy_pieces(chain->iov, chain->n_out, skip, dst, len, false);
+}
+
+size_t vq_chain_write(const struct vq_chain *chain, size_t skip, const void *src, size_t len)
+{
+	return copy_pieces(chain->iov + chain->n_out, chain->n_in, skip, (void *)(uintptr_t)src, len, true);
 }
 
 /* ---- who wakes whom ---- */

@@ -5,8 +5,8 @@
  *
  * Everything in a ring is the guest's and may be a lie. virtqueue_pop() copies each descriptor once, checks it, and gives host addresses
  * that lie in RAM; a ring that cannot be right (index out of range, loop, address that is no RAM, write-only before
- * read-only, an indirect table in an indirect table, more than VQ_MAX_IOV pieces) makes the queue `broken`: one log line, the device stops and asks
- * for a reset (DEVICE_NEEDS_RESET), nobody else notices.
+ * read-only, an indirect table in an indirect table, more than VQ_MAX_IOV pieces) makes the queue `broken`: the device stops, logs one line and asks
+ * for a reset (virtio_broken()), nobody else notices.
  *
  * Threads: one queue is worked on by one thread at a time (its I/O thread); the transport stops that thread's work before it changes
  * a queue. Different queues are independent.
@@ -15,6 +15,7 @@
 #define VMM_DEV_VIRTQUEUE_H 1
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -27,7 +28,6 @@ struct guest_memory;
 
 struct virtqueue {
 	const struct guest_memory *memory;
-	const char *owner;			     /**< "net0 queue 1": for messages */
 	bool is_packed, has_event_idx, has_indirect; /**< negotiated */
 	bool is_enabled;			     /**< by the driver */
 	const char *broken;			     /**< why it was given up; NULL: fine */
@@ -52,7 +52,7 @@ struct vq_chain {
 	struct iovec iov[VQ_MAX_IOV]; /**< n_out readable pieces, then n_in writable ones */
 };
 
-void virtqueue_init(struct virtqueue *vq, const struct guest_memory *memory, const char *owner, uint16_t max_size);
+void virtqueue_init(struct virtqueue *vq, const struct guest_memory *memory, uint16_t max_size);
 /** virtqueue_reset() - as after power on; statistics stay. */
 void virtqueue_reset(struct virtqueue *vq);
 /** virtqueue_start() - map the rings at the addresses set. Return: 0, or -EINVAL and `broken` when they are not aligned or not in RAM. */
@@ -65,6 +65,11 @@ VSW_MUST_USE int virtqueue_pop(struct virtqueue *vq, struct vq_chain *chain);
 void virtqueue_unpop(struct virtqueue *vq, const struct vq_chain *chain);
 /** virtqueue_push() - the device is done with a chain and has written @len bytes to its writable part. Chains may be pushed in any order. */
 void virtqueue_push(struct virtqueue *vq, const struct vq_chain *chain, uint32_t len);
+/** vq_chain_read() - copy out of the readable part, from byte @skip on. Return: how many bytes there were, at most @len. */
+size_t vq_chain_read(const struct vq_chain *chain, size_t skip, void *dst, size_t len);
+/** vq_chain_write() - copy into the writable part, from byte @skip on. Return: how many bytes fitted. */
+size_t vq_chain_write(const struct vq_chain *chain, size_t skip, const void *src, size_t len);
+
 /**
  * virtqueue_push_many() - several chains as one buffer (VIRTIO_NET_F_MRG_RXBUF): all become visible together, the first last
  */

@@ -23,7 +23,7 @@ struct vq_desc {
 	uint16_t next; /* split: index; packed: buffer id */
 };
 
-/** vq_break() - the ring cannot be right. Return: -EPROTO. */
+/** vq_break() - the ring cannot be right; the device tells (virtio_broken()). Return: -EPROTO. */
 int vq_break(struct virtqueue *vq, const char *why);
 /** vq_add_piece() - one descriptor's buffer to the end of a chain. Return: 0 or -EPROTO. */
 int vq_add_piece(struct virtqueue *vq, struct vq_chain *chain, const struct vq_desc *desc);
