@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # One non-recursive Makefile; `make help` lists the targets. Objects go to build/<flavour>/, programs to build/bin/.
 
-FLAVOUR := $(if $(FUZZ),fuzz,$(if $(SAN),san,$(if $(COV),cov,opt)))
+FLAVOUR := $(if $(SAN),san,$(if $(COV),cov,opt))
 O := build/$(FLAVOUR)
 # The plain flavour's programs live at build/bin; the others beside their objects.
 BIN := $(if $(filter opt,$(FLAVOUR)),build/bin,$(O)/bin)
@@ -10,7 +10,7 @@ BIN := $(if $(filter opt,$(FLAVOUR)),build/bin,$(O)/bin)
 PREFIX ?= /usr
 DESTDIR ?=
 CLANG ?= clang
-CC := $(if $(FUZZ),$(CLANG),$(if $(filter default,$(origin CC)),gcc,$(CC)))
+CC := $(if $(SAN),$(CLANG),$(if $(filter default,$(origin CC)),gcc,$(CC)))
 PKGS := jansson sqlite3 liburcu libnl-3.0 libnl-route-3.0 libmnl libpcap libbpf liburing
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -19,11 +19,13 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointe
 	-Wno-format-nonliteral $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 WERROR ?= -Werror
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Ilib -I. -I$(O)/gen
-CFLAGS ?= -O2 -g
+# gcc's word for it, which clang 14 lacks
+CPPFLAGS += $(if $(findstring address,$(SAN)),-D__SANITIZE_ADDRESS__)
+CFLAGS ?= $(if $(SAN),-O1,-O2) -g
 CFLAGS += -std=gnu11 -fno-strict-aliasing -fstack-protector-strong -pthread $(WARN) $(WERROR)
-CFLAGS += $(if $(FUZZ),-fsanitize=fuzzer-no-link$(,)address$(,)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-CFLAGS += $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer) $(if $(COV),--coverage -O0)
-LDFLAGS += -pthread $(if $(FUZZ),-fsanitize=address$(,)undefined) $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage)
+# One build serves the tests with sanitizers and the fuzz targets: it counts the edges that libFuzzer wants.
+CFLAGS += $(if $(SAN),-fsanitize=fuzzer-no-link$(,)$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer) $(if $(COV),--coverage -O0)
+LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage)
 LDLIBS += $(PKG_LIBS) -lpthread
 
 LIB_SRC := $(wildcard lib/*/*.c)
@@ -47,7 +49,7 @@ VMM_LIB := $(O)/libvmm.a
 UNIT := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(UNIT_SRC))
 TOOLS := $(patsubst tests/tools/%.c,$(O)/tests/tools/%,$(TOOL_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(O)/tests/bench/%,$(BENCH_SRC))
-FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/tests/fuzz/%,$(FUZZ_SRC))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/san/tests/fuzz/%,$(FUZZ_SRC))
 SYSTEM := $(wildcard tests/system/test_*)
 CONFORMANCE := $(filter-out %.txt %.py %.md,$(wildcard tests/conformance/*_vs_* tests/conformance/*_oracle tests/conformance/*_judge))
 PROGRAMS := $(if $(wildcard switchd/main.c),$(BIN)/vsw-switchd) $(if $(CTL_SRC),$(BIN)/vsw) $(if $(wildcard vmm/main.c),$(BIN)/vsw-vmm)
@@ -117,9 +119,9 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(L
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-build/fuzz/tests/fuzz/%: $(if $(FUZZ),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(CTL_LIB) $(VMM_LIB) $(LIB))
+build/san/tests/fuzz/%: $(if $(SAN),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(CTL_LIB) $(VMM_LIB) $(LIB))
 	$(call say,LD,$@)
-	$(Q)$(if $(FUZZ),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS),$(MAKE) -s FUZZ=1 $@)
+	$(Q)$(if $(SAN),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS),$(MAKE) -s SAN=address$(,)undefined $@)
 
 .PHONY: tools unit system conformance check-lab
 tools: $(TOOLS) ## helpers that tests run
@@ -139,7 +141,7 @@ check-lab: all tools ## run the tests that need Debian's own kernel, in the lab 
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-build
 fuzz-build:
-	@$(MAKE) -s FUZZ=1 $(FUZZERS)
+	@$(MAKE) -s SAN=address$(,)undefined $(FUZZERS)
 
 fuzz: fuzz-build ## replay the corpora, then fuzz each target for FUZZ_SECONDS (default 600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run --label fuzz --timeout $$(( $(FUZZ_SECONDS) * $(words $(FUZZERS)) + 300 )) $(SUM) $(addprefix tests/fuzz/run-,$(if $(FUZZERS),all))

@@ -49,11 +49,11 @@ export PATH=$VSW_BIN:$VSW_TOOLS:$PATH
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 mkdir -p "$VSW_RUNDIR"
-_failed=0 _passed=0 _skipped=0
+_failed=0 _passed=0 _skipped=0 _failures=()
 DATAPATH=${VSW_TEST_DATAPATH:-user}
 
 ok() { _passed=$((_passed + 1)); echo "ok $1"; }
-not_ok() { _failed=$((_failed + 1)); echo "not ok $1: ${2:-}"; }
+not_ok() { _failed=$((_failed + 1)); _failures+=("$1: ${2:-}"); echo "not ok $1: ${2:-}"; }
 skip() { _skipped=$((_skipped + 1)); echo "skip $1: $2"; }
 
 # check NAME COMMAND...: the command succeeds. Its output is shown when not.
@@ -180,6 +180,8 @@ finish()
 		echo "--- end of the daemon's log"
 		tail -30 "$T/switchd.log"
 	fi
+	# Once more where nobody has to look for it: the last thing said.
+	[ $_failed = 0 ] || printf '    failed: %s\n' "${_failures[@]}"
 	[ $_failed = 0 ] || exit 1
 	[ $_passed != 0 ] || exit 77
 	exit 0
