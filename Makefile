@@ -16,7 +16,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 \
-	-Wno-format-nonliteral $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
+	-Wno-format-nonliteral $(if $(findstring clang,$(CC)),-Wno-gnu-variable-sized-type-not-at-end,-Wno-format-truncation)
 WERROR ?= -Werror
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Ilib -I. -I$(O)/gen
 # gcc's word for it, which clang 14 lacks

@@ -233,6 +233,6 @@ stop_switchd KILL
 check "--stop --purge after a kill" vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge
 same "no filter" "" "$(tc filter show dev h1-p ingress; tc filter show dev h2-p ingress)"
 same "no qdisc" "" "$(tc qdisc show dev h1-p clsact)"
-same "no device" "" "$(ip -o link | grep -v 'h[123]-p\|lo:')"
+same "no device" "" "$(ip -o link | grep -v 'h[123]-p\|lo:\|gre0\|gretap0\|erspan0')"
 same "nothing is pinned" "" "$(ls /sys/fs/bpf/vsw 2>/dev/null)"
 finish

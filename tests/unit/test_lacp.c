@@ -83,8 +83,10 @@ static void pass(struct world *w, int64_t ms)
 		int64_t wake = MIN(lacp_run(&w->a.lacp, w->now_ms), lacp_run(&w->b.lacp, w->now_ms));
 		bool sent = false;
 
-		for (int i = 0; i < N_WIRES; i++)
-			sent |= carry(w, &w->a, &w->b, i) | carry(w, &w->b, &w->a, i);
+		for (int i = 0; i < N_WIRES; i++) {
+			sent |= carry(w, &w->a, &w->b, i);
+			sent |= carry(w, &w->b, &w->a, i);
+		}
 		if (sent)
 			continue;
 		if (w->now_ms >= end)
