@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include "base/ds.h"
+#include "base/link_words.h"
 #include "base/util.h"
 #include "ctl/ctl.h"
 #include "ctl/handlers.h"
@@ -41,16 +43,24 @@ int cmd_mod_port(struct ctl *ctl, const struct invocation *inv)
 
 /* ---- set-link ---- */
 
-static const char *const link_keys[] = {"delay", "jitter", "loss", "duplicate", "reorder", "rate", "seed"};
-
 static bool is_link_setting(const char *word)
 {
 	size_t len = strcspn(word, "=");
 
-	for (size_t i = 0; i < ARRAY_SIZE(link_keys); i++)
-		if (word[len] && strlen(link_keys[i]) == len && !strncmp(word, link_keys[i], len))
-			return true;
-	return false;
+	return word[len] && link_word_find(word, len) != LINK_N_WORDS;
+}
+
+/* "'x' is no setting; known are delay=, ..." */
+static int fail_setting(struct ctl *ctl, const char *word)
+{
+	struct ds known = DS_INIT;
+	int status;
+
+	for (unsigned int i = 0; i < LINK_N_WORDS; i++)
+		ds_printf(&known, "%s%s=", i ? ", " : "", link_word_name(i));
+	status = ctl_fail(ctl, "set-link: '%.40s' is no setting; known are %s, or none", word, ds_cstr(&known));
+	ds_fini(&known);
+	return status;
 }
 
 /* All that was set goes, and what is given comes, in one transaction. */
@@ -61,16 +71,13 @@ int cmd_set_link(struct ctl *ctl, const struct invocation *inv)
 	json_t *commands_list = json_pack("[o]", clear);
 	bool is_none = inv->n_args == 2 && !strcmp(inv->args[1], "none");
 
-	for (size_t i = 0; i < ARRAY_SIZE(link_keys); i++)
-		json_array_append_new(clear, json_sprintf("link-%s", link_keys[i]));
+	for (unsigned int i = 0; i < LINK_N_WORDS; i++)
+		json_array_append_new(clear, json_sprintf("link-%s", link_word_name(i)));
 	for (size_t i = 1; !is_none && i < inv->n_args; i++) {
 		if (!is_link_setting(inv->args[i])) {
 			json_decref(commands_list);
 			json_decref(set);
-			return ctl_fail(ctl,
-					"set-link: '%.40s' is no setting; known are delay=, jitter=, loss=, "
-					"duplicate=, reorder=, rate= and seed=, or none",
-					inv->args[i]);
+			return fail_setting(ctl, inv->args[i]);
 		}
 		json_array_append_new(set, json_sprintf("other_config:link-%s", inv->args[i]));
 	}
@@ -78,4 +85,12 @@ int cmd_set_link(struct ctl *ctl, const struct invocation *inv)
 		json_array_append(commands_list, set);
 	json_decref(set);
 	return ctl_ask(ctl, "db/run", json_pack("{s:o}", "commands", commands_list));
+}
+
+int cmd_get_link(struct ctl *ctl, const struct invocation *inv)
+{
+	json_t *params = json_object();
+
+	ctl_put_string(params, "port", invocation_arg(inv, 0));
+	return ctl_ask(ctl, "link/show", params);
 }

@@ -28,6 +28,7 @@ int cmd_dump_tables(struct ctl *ctl, const struct invocation *inv);
 int cmd_dump_ports(struct ctl *ctl, const struct invocation *inv);
 int cmd_dump_ports_desc(struct ctl *ctl, const struct invocation *inv);
 int cmd_set_link(struct ctl *ctl, const struct invocation *inv);
+int cmd_get_link(struct ctl *ctl, const struct invocation *inv);
 int cmd_mod_port(struct ctl *ctl, const struct invocation *inv);
 
 /* cmd_meter.c */

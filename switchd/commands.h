@@ -13,6 +13,7 @@ void flow_dump_register(void);
 void port_commands_register(void);
 void meter_commands_register(void);
 void qos_commands_register(void);
+void link_commands_register(void);
 void fdb_commands_register(void);
 void dp_commands_register(void);
 void capture_commands_register(void);

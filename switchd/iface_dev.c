@@ -164,6 +164,7 @@ static void detach(struct iface *iface)
 	iface->dev->has_htb = false;
 	iface->dev->shaper = NULL;
 	iface->dev->link = (struct link_settings){0};
+	iface->dev->link_out = iface->dev->link_in = NULL;
 	dp->ops->port_del(dp, number);
 	iface_mtu_follow(iface->bridge, 0);
 }

@@ -22,14 +22,15 @@
 
 /** The device's side of struct iface. */
 struct netdev_port {
-	struct iface_settings wanted; /**< as last set; its strings are owned */
-	bool ofport_requested;	      /**< its number is the one it asked for */
-	int ifindex;		      /**< of the device that is attached; 0: none */
-	int outer_ifindex;	      /**< internal: of the end with the name; 0: not in this namespace */
-	char *error;		      /**< why it does not work, or NULL */
-	bool has_htb;		      /**< the device has our HTB qdisc (qos.h) */
-	struct link_settings link;    /**< the emulation in its egress line (link_settings.h) */
-	struct egress_stage *shaper;  /**< or the datapath shapes; the datapath's */
+	struct iface_settings wanted;		 /**< as last set; its strings are owned */
+	bool ofport_requested;			 /**< its number is the one it asked for */
+	int ifindex;				 /**< of the device that is attached; 0: none */
+	int outer_ifindex;			 /**< internal: of the end with the name; 0: not in this namespace */
+	char *error;				 /**< why it does not work, or NULL */
+	bool has_htb;				 /**< the device has our HTB qdisc (qos.h) */
+	struct link_settings link;		 /**< the emulation in its lines (link_settings.h) */
+	struct egress_stage *link_out, *link_in; /**< what does it; NULL: none that way; the datapath's */
+	struct egress_stage *shaper;		 /**< or the datapath shapes; the datapath's */
 	struct hmap_node by_ifindex, by_outer;
 };
 

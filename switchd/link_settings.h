@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Link emulation: Interface.other_config:link-* as text, and the stage (datapath/link_stage.h) in the port's egress line that does it.
+ * Link emulation: Interface.other_config:link-* as text, and the stages (datapath/link_stage.h) in the port's lines that do it.
  *
- * What goes out of the port meets it, on every datapath: with `ebpf` the daemon sends what goes out there.
+ * What goes out of the port meets it, as with tc-netem(8) on the device; with link-direction=in what comes in, with both either way, each for
+ * itself. On every datapath: with `ebpf` the daemon sends what goes out there, and receives what comes in.
  */
 #ifndef SWITCHD_LINK_SETTINGS_H
 #define SWITCHD_LINK_SETTINGS_H 1

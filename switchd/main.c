@@ -262,6 +262,7 @@ static void register_methods(void)
 	port_commands_register();
 	meter_commands_register();
 	qos_commands_register();
+	link_commands_register();
 	fdb_commands_register();
 	dp_commands_register();
 	capture_init(loop);

@@ -22,7 +22,7 @@ static struct dp_meter_band band_of(bool packets, uint32_t rate, uint32_t burst,
 /* Return: false when there is nothing to police. */
 static bool to_meter(const struct policer_settings *s, struct dp_meter *meter)
 {
-	*meter = (struct dp_meter){.is_policer = true};
+	*meter = (struct dp_meter){.reason = DROP_POLICER};
 	if (s->kbps)
 		meter->bands[meter->n_bands++] = band_of(false, s->kbps, s->burst_kbit, MIN_BURST_KBIT);
 	if (s->kpkts)

@@ -43,7 +43,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 17
+#define VSW_BPF_ABI 18
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -95,7 +95,7 @@ struct bpf_port {
 	uint32_t direct_mtu; /* of the other end, see below */
 	uint32_t is_tunnel;  /* its device collects metadata */
 	uint32_t watch;	     /* enum bpf_watch: somebody captures here; written by the daemon alone */
-	uint32_t zero;
+	uint32_t is_late;    /* all that comes in goes to the daemon, which delays it; written by the daemon alone */
 	/*
 	 * The device is a veth whose other end, in another network namespace, has this MAC address (six bytes as in the frame, two zeros):
 	 * what goes there may be put onto it right away. 0: it may not.

@@ -187,7 +187,7 @@ struct dp_sample {
 	R(TUNNEL_ECN, "tunnel-ecn")	    /* congestion was met in the tunnel, and the packet cannot say so */ \
 	R(NO_ROUTE, "no-route")		    /* to the other end of the tunnel */ \
 	R(MALFORMED_TUNNEL, "malformed-tunnel") \
-	R(LINK_LOSS, "link-loss") /* by set-link loss= of the port it would go out of */ \
+	R(LINK_LOSS, "link-loss") /* by set-link of the port that it came in on, or would go out of */ \
 	R(STALE_RECIRC, "stale-recirculation") \
 	R(MIRROR_PORT, "mirror-port")	  /* came in on a port that is for what mirrors send alone */ \
 	R(NO_CONTROLLER, "no-controller") /* it was for a controller, and none listens */ \

@@ -63,6 +63,8 @@ int vsw_port(struct __sk_buff *skb)
 	if (bad == DROP_MALFORMED_ETH)
 		return drop(skb, in, bad);
 
+	if (in->is_late)
+		return to_daemon(skb, s, in, 0, ctl);
 	slot = s->p.too_deep ? 0 : find_flow(s, ctl, &flow);
 	s->slot = slot;
 	if (!slot || !flow) {

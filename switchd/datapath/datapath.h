@@ -160,7 +160,7 @@ struct dp_meter_band {
 
 /** A meter: packets take from every band's bucket. See vsw/dp_meter.h. */
 struct dp_meter {
-	bool is_policer; /**< what it drops counts as DROP_POLICER; else DROP_METER */
+	enum drop_reason reason; /**< what it drops counts as; 0: DROP_METER */
 	unsigned int n_bands;
 	struct dp_meter_band bands[DP_MAX_BANDS];
 };
@@ -315,6 +315,11 @@ struct datapath_ops {
 	 * main thread. Return: 0, -ENOENT, or -EOPNOTSUPP: not for this kind of port.
 	 */
 	int (*port_set_egress)(struct datapath *dp, uint32_t port_no, unsigned int slot, struct egress_stage *stage);
+
+	/**
+	 * The same for what comes in, before anything else becomes of it: a line with one slot, EGRESS_LINK. NULL: no port here can have one.
+	 */
+	int (*port_set_ingress)(struct datapath *dp, uint32_t port_no, unsigned int slot, struct egress_stage *stage);
 
 	/** Meter ids are below this. */
 	uint32_t max_meters;

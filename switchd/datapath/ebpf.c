@@ -237,6 +237,7 @@ static int port_to_kernel(struct ebpf_dp *dp, const struct dp_port_spec *spec, u
 	struct bpf_dev *dev;
 
 	if (port->ifindex == (uint32_t)spec->ifindex) {
+		port->is_late = 0;
 		read_device(spec->ifindex, port);
 		return 0;
 	}
@@ -331,6 +332,19 @@ static int ebpf_port_set_egress(struct datapath *datapath, uint32_t port_no, uns
 		ebpf_flows_set_later(dp, port_no, egress_is_active(&dp->user.ports[port_no]->egress));
 	pthread_mutex_unlock(&dp->flows_lock);
 	return 0;
+}
+
+/* The kernel sends everything up that comes in on a port whose packets are to be late. */
+static int ebpf_port_set_ingress(struct datapath *datapath, uint32_t port_no, unsigned int slot,
+				 struct egress_stage *stage)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	int error = user_port_set_ingress(datapath, port_no, slot, stage);
+
+	if (!error && !dp->is_leaving)
+		__atomic_store_n(&dp->kernel.ports[port_no].is_late,
+				 egress_is_active(&dp->user.ports[port_no]->ingress), __ATOMIC_RELAXED);
+	return error;
 }
 
 static int ebpf_meter_set(struct datapath *datapath, uint32_t id, const struct dp_meter *meter)
@@ -588,6 +602,7 @@ const struct datapath_ops datapath_ebpf = {
 	.stats = ebpf_stats,
 	.max_meters = BPF_N_METERS,
 	.port_set_egress = ebpf_port_set_egress,
+	.port_set_ingress = ebpf_port_set_ingress,
 	.meter_set = ebpf_meter_set,
 	.meter_del = ebpf_meter_del,
 	.meter_stats = forward_meter_stats,

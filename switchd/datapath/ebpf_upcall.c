@@ -161,7 +161,10 @@ static void run_batch(struct user_thread *t, struct ebpf_queue *queue, struct ba
 	k = &queue->dp->kernel.ports[b->port];
 	port = t->dp->ports[b->port];
 	if (port && k->generation == b->generation) {
-		forward_batch(&t->f, &port->fp, b->n);
+		if (unlikely(egress_is_active(&port->ingress)))
+			user_ingress_put(t, port, b->n);
+		else
+			forward_batch(&t->f, &port->fp, b->n);
 		give_credit(k, b);
 	}
 	for (size_t i = 0; i < b->n; i++)

@@ -12,6 +12,8 @@
  * To write a stage: embed struct egress_stage, fill in its ops, hand it to datapath_ops.port_set_egress(), which then owns it.
  * shaper.h is one. To drive a line, a datapath gives it a function that sends, and calls egress_run() when the line says so.
  *
+ * The same line of stages, in front of everything else, makes what comes in late (ingress): a port has two of them.
+ *
  * Counting. A packet that the first stage takes is forwarded, as far as the port it came from is concerned; one that it refuses is dropped
  * there (DROP_TX_QUEUE_FULL, say). What is lost afterwards counts in tx_dropped of the port with the line.
  *
@@ -43,6 +45,7 @@ struct egress_packet {
 	struct egress_packet *next; /**< the stage's */
 	uint64_t due_ns;	    /**< the stage's */
 	struct dp_meter_load load;  /**< what it is on the wire, GSO packets cut */
+	bool is_new;		    /**< made by a stage, of another one: a double, say */
 	struct packet
 		packet; /**< its bytes stand behind this struct; EXECUTE_RESERVE and PACKET_HEADROOM in front of them */
 };

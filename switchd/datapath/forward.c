@@ -74,7 +74,17 @@ void forward_port_lost(struct forward_port *port, enum drop_reason reason, const
 {
 	pthread_mutex_lock(&port->lock);
 	port->stats.rx_packets++;
+	port->stats.rx_bytes += frame ? frame->len : 0;
 	count_drop(port, reason, frame, false);
+	pthread_mutex_unlock(&port->lock);
+}
+
+void forward_port_keep(struct forward_port *port, uint64_t n, uint64_t n_bytes)
+{
+	pthread_mutex_lock(&port->lock);
+	port->stats.rx_packets += n;
+	port->stats.rx_bytes += n_bytes;
+	port->stats.queued += n;
 	pthread_mutex_unlock(&port->lock);
 }
 
@@ -298,7 +308,8 @@ static void run_all(struct forwarder *f, size_t n)
 	flush(f);
 }
 
-void forward_batch(struct forwarder *f, struct forward_port *port, size_t n)
+/* Return: the bytes of the batch, as they came. What becomes of it is in f->verdicts; in a read-side section. */
+static uint64_t run_batch(struct forwarder *f, struct forward_port *port, size_t n)
 {
 	uint64_t n_bytes = 0;
 	bool watched;
@@ -311,8 +322,6 @@ void forward_batch(struct forwarder *f, struct forward_port *port, size_t n)
 		f->frames[i] = (struct forward_frame){f->packets[i].data, f->packets[i].len};
 		n_bytes += f->packets[i].len;
 	}
-
-	rcu_read_lock();
 	classify_all(f, n);
 	watched = forward_is_watched(port, WATCH_IN | WATCH_DROPS);
 	if (watched)
@@ -320,12 +329,38 @@ void forward_batch(struct forwarder *f, struct forward_port *port, size_t n)
 	run_all(f, n);
 	if (watched)
 		forward_watch_end(f, port, n);
+	return n_bytes;
+}
 
+/* The lock is held. */
+static void settle_batch(struct forwarder *f, struct forward_port *port, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		settle(port, &f->verdicts[i], &f->frames[i], f->flows[i]);
+}
+
+void forward_batch(struct forwarder *f, struct forward_port *port, size_t n)
+{
+	uint64_t n_bytes;
+
+	rcu_read_lock();
+	n_bytes = run_batch(f, port, n);
 	pthread_mutex_lock(&port->lock);
 	port->stats.rx_packets += n;
 	port->stats.rx_bytes += n_bytes;
-	for (size_t i = 0; i < n; i++)
-		settle(port, &f->verdicts[i], &f->frames[i], f->flows[i]);
+	settle_batch(f, port, n);
+	pthread_mutex_unlock(&port->lock);
+	rcu_read_unlock();
+}
+
+void forward_kept(struct forwarder *f, struct forward_port *port, size_t n, size_t n_new)
+{
+	rcu_read_lock();
+	run_batch(f, port, n);
+	pthread_mutex_lock(&port->lock);
+	port->stats.executed += n_new;
+	port->stats.queued -= n - n_new;
+	settle_batch(f, port, n);
 	pthread_mutex_unlock(&port->lock);
 	rcu_read_unlock();
 }

@@ -124,6 +124,8 @@ void forward_port_stats(struct forward_port *port, struct dp_port_stats *stats);
 int forward_port_last_drop(struct forward_port *port, struct dp_last_drop *drop);
 /** forward_port_lost() - count a frame that was received, and dropped before it could become a packet. @frame: its head; NULL: unknown. */
 void forward_port_lost(struct forward_port *port, enum drop_reason reason, const struct forward_frame *frame);
+/** forward_port_keep() - @n packets received on it wait for their time: they are queued until forward_kept(). */
+void forward_port_keep(struct forward_port *port, uint64_t n, uint64_t n_bytes);
 /** forward_port_watch() - as datapath_ops.port_watch(). */
 void forward_port_watch(struct forward_port *port, unsigned int what);
 /** forward_port_sent() - count copies that left through the port, and those that its device did not take. */
@@ -135,6 +137,12 @@ void forward_port_sent(struct forward_port *port, uint64_t n_packets, uint64_t n
  * They have bytes, headroom and offload state; the rest is set here.
  */
 void forward_batch(struct forwarder *f, struct forward_port *port, size_t n);
+
+/**
+ * forward_kept() - forward the first @n of f->packets, which were kept (forward_port_keep())
+ * @n_new: of them were not received but made of others meanwhile, and count as executed
+ */
+void forward_kept(struct forwarder *f, struct forward_port *port, size_t n, size_t n_new);
 
 /**
  * forward_waiting() - serve the queues of this thread's ports

@@ -99,7 +99,7 @@ int meters_set(struct meters *m, uint32_t id, const struct dp_meter *meter)
 {
 	const struct dp_meter_band *sorted[DP_METER_BANDS];
 	uint64_t now = m->now_ns() << DP_METER_UNIT_SHIFT;
-	struct dp_meter_slot new = {.reason = meter->is_policer ? DROP_POLICER : DROP_METER};
+	struct dp_meter_slot new = {.reason = meter->reason ? meter->reason : DROP_METER};
 
 	if (id >= m->n)
 		return -ENOSPC;

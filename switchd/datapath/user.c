@@ -120,6 +120,8 @@ struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct a
 	for (unsigned int i = 0; i < dp->n_threads; i++)
 		port->pending[i].tail = &port->pending[i].head;
 	egress_init(&port->egress, &user_egress_driver, port);
+	egress_init(&port->ingress, &user_ingress_driver, port);
+	port->arrived_tail = &port->arrived;
 	rcu_assign_pointer(dp->ports[number], port);
 	return port;
 }
@@ -127,6 +129,7 @@ struct user_port *user_dp_add_port(struct user_dp *dp, uint32_t number, struct a
 void user_port_free(struct user_port *port)
 {
 	egress_fini(&port->egress);
+	egress_fini(&port->ingress);
 	user_tunnel_free(port->tunnel);
 	afpacket_close(port->socket);
 	forward_port_fini(&port->fp);
@@ -295,6 +298,7 @@ const struct datapath_ops datapath_user = {
 	.execute = user_execute,
 	.stats = user_stats,
 	.port_set_egress = user_port_set_egress,
+	.port_set_ingress = user_port_set_ingress,
 	.max_meters = FORWARD_MAX_METERS,
 	.meter_set = forward_meter_set,
 	.meter_del = forward_meter_del,

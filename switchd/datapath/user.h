@@ -4,7 +4,8 @@
  *
  *   user.c         the datapath's operations: opening, ports, flows
  *   user_thread.c  one forwarding thread: waits for its ports, receives, has the engine (forward.h) do the rest
- *   user_egress.c  the thread behind ports that send later (egress.h)
+ *   user_egress.c  the thread behind ports that send, or receive, later (egress.h)
+ *   user_ingress.c what comes in later, back to the thread of its port
  *   user_tunnel.c  tunnel ports
  *   user_tx.c      outputs, collected per port and sent by one system call
  *
@@ -63,9 +64,11 @@ struct user_port {
 	bool is_tunnel;		    /**< what is sent is given to user_dp.put_tunnel first */
 	_Atomic bool is_dead;
 	struct cds_list_head dead_node; /* in thread->dead_ports */
-	struct egress egress;
+	struct egress egress, ingress;
 	bool is_in_egress; /* egress_node is in a list; the main thread's */
 	struct cds_list_head egress_node;
+	struct egress_packet *arrived, **arrived_tail; /* out of the ingress line; thread->lock */
+	struct cds_list_head arrived_node;	       /* in thread->arrived_ports while there are any; likewise */
 	struct rcu_head rcu;
 	struct user_pending pending[]; /* by thread */
 };
@@ -78,8 +81,8 @@ struct user_thread {
 	int epoll_fd, wake_fd;
 	_Atomic bool stop;
 	int64_t sorted_ms;    /* when the masks were sorted last */
-	pthread_mutex_t lock; /* guards dead_ports */
-	struct cds_list_head dead_ports;
+	pthread_mutex_t lock; /* guards these two */
+	struct cds_list_head dead_ports, arrived_ports;
 	struct afpacket_buffers *buffers;
 	struct afpacket_prio *prio; /* made when first needed */
 
@@ -126,6 +129,7 @@ int user_port_watch(struct datapath *datapath, uint32_t port_no, unsigned int wh
 int user_execute(struct datapath *datapath, struct packet *packet, const void *actions, size_t actions_len);
 void user_stats(struct datapath *datapath, struct dp_stats *stats);
 int user_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned int slot, struct egress_stage *stage);
+int user_port_set_ingress(struct datapath *datapath, uint32_t port_no, unsigned int slot, struct egress_stage *stage);
 
 /** user_egress_forget() - @port is being deleted: its line is driven no more. */
 void user_egress_forget(struct user_port *port);
@@ -133,6 +137,16 @@ void user_egress_forget(struct user_port *port);
 void user_egress_stop(struct user_dp *dp);
 void user_egress_free(struct user_dp *dp);
 extern const struct egress_driver user_egress_driver;
+/** user_egress_wake() - struct egress_driver.wake of either line. */
+void user_egress_wake(void *port, uint64_t due_ns);
+
+/** user_ingress_put() - the first @n of t->f.packets, received on a port with an ingress line, enter that. */
+void user_ingress_put(struct user_thread *t, struct user_port *port, size_t n);
+/** user_ingress_serve() - forward what has come out of the lines of the thread's ports. */
+void user_ingress_serve(struct user_thread *t);
+/** user_ingress_purge() - of a port that goes away. In its thread. */
+void user_ingress_purge(struct user_thread *t, struct user_port *port);
+extern const struct egress_driver user_ingress_driver;
 
 /** user_thread_start() - Return: the thread, or NULL with errno set. */
 struct user_thread *user_thread_start(struct user_dp *dp, unsigned int index);

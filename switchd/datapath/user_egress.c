@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Drives the egress lines (egress.h) of all ports: one thread that sleeps until the next packet is due.
+ * Drives the lines (egress.h) of all ports, the way out and the way in: one thread that sleeps until the next packet is due.
  *
  * It is started with the first stage. A forwarding thread that puts a packet which is due earlier than the thread means to wake up writes to
  * an eventfd; this happens under the line's lock, so it takes no other.
@@ -101,7 +101,7 @@ static void wake(struct user_egress *e)
 		return; /* the counter is full: it is awake */
 }
 
-static void wake_at(void *port_, uint64_t due_ns)
+void user_egress_wake(void *port_, uint64_t due_ns)
 {
 	struct user_port *port = port_;
 	struct user_egress *e = port->dp->egress;
@@ -112,7 +112,7 @@ static void wake_at(void *port_, uint64_t due_ns)
 	}
 }
 
-const struct egress_driver user_egress_driver = {.send = send_list, .wake = wake_at, .lost = count_lost};
+const struct egress_driver user_egress_driver = {.send = send_list, .wake = user_egress_wake, .lost = count_lost};
 
 static uint64_t run_all(struct user_egress *e)
 {
@@ -121,9 +121,10 @@ static uint64_t run_all(struct user_egress *e)
 
 	pthread_mutex_lock(&e->lock);
 	cds_list_for_each_entry(port, &e->ports, egress_node) {
-		uint64_t due = egress_run(&port->egress, meters_monotonic_ns());
+		uint64_t out_ns = egress_run(&port->egress, meters_monotonic_ns());
+		uint64_t in_ns = egress_run(&port->ingress, meters_monotonic_ns());
 
-		due_ns = MIN(due_ns, due);
+		due_ns = MIN(due_ns, MIN(out_ns, in_ns));
 	}
 	pthread_mutex_unlock(&e->lock);
 	return due_ns;
@@ -186,7 +187,8 @@ static bool can_wait(const struct user_port *port)
 	return port && !port->is_tunnel && !port->tunnel;
 }
 
-int user_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned int slot, struct egress_stage *stage)
+static int set_stage(struct datapath *datapath, uint32_t port_no, bool is_ingress, unsigned int slot,
+		     struct egress_stage *stage)
 {
 	struct user_dp *dp = user_dp_of(datapath);
 	struct user_port *port = port_no < DP_MAX_PORTS ? dp->ports[port_no] : NULL;
@@ -204,9 +206,19 @@ int user_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned i
 		pthread_mutex_unlock(&dp->egress->lock);
 		port->is_in_egress = true;
 	}
-	egress_set(&port->egress, slot, stage, meters_monotonic_ns());
+	egress_set(is_ingress ? &port->ingress : &port->egress, slot, stage, meters_monotonic_ns());
 	wake(dp->egress);
 	return 0;
+}
+
+int user_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned int slot, struct egress_stage *stage)
+{
+	return set_stage(datapath, port_no, false, slot, stage);
+}
+
+int user_port_set_ingress(struct datapath *datapath, uint32_t port_no, unsigned int slot, struct egress_stage *stage)
+{
+	return set_stage(datapath, port_no, true, slot, stage);
 }
 
 void user_egress_forget(struct user_port *port)

@@ -66,7 +66,9 @@ static bool receive(struct user_thread *t, struct user_port *port)
 		else
 			to_packet(&t->f.packets[n_whole++], &frames[i]);
 	}
-	if (n_whole)
+	if (n_whole && unlikely(egress_is_active(&port->ingress)))
+		user_ingress_put(t, port, n_whole);
+	else if (n_whole)
 		forward_batch(&t->f, &port->fp, n_whole);
 	return n == AFPACKET_BATCH;
 }
@@ -99,6 +101,7 @@ static void bury_dead_ports(struct user_thread *t)
 	pthread_mutex_unlock(&t->lock);
 	cds_list_for_each_entry_safe(port, next, &dead, dead_node) {
 		forward_port_purge(&t->f, &port->fp);
+		user_ingress_purge(t, port);
 		call_rcu(&port->rcu, free_port_rcu);
 	}
 }
@@ -137,6 +140,7 @@ static void one_round(struct user_thread *t, const struct epoll_event *events, i
 		return;
 	drain_wake_fd(t);
 	forward_posted(&t->f);
+	user_ingress_serve(t);
 	bury_dead_ports(t);
 }
 
@@ -217,6 +221,7 @@ struct user_thread *user_thread_start(struct user_dp *dp, unsigned int index)
 	t->buffers = afpacket_buffers_new();
 	pthread_mutex_init(&t->lock, NULL);
 	CDS_INIT_LIST_HEAD(&t->dead_ports);
+	CDS_INIT_LIST_HEAD(&t->arrived_ports);
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (t->epoll_fd < 0 || t->wake_fd < 0 || epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, t->wake_fd, &ev) < 0)

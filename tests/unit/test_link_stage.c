@@ -167,12 +167,76 @@ static void test_some_overtake(void **state VSW_UNUSED)
 	end();
 }
 
+/* Frames that differ from what was put in, and in how many bits. */
+static void test_damage(void **state VSW_UNUSED)
+{
+	unsigned int n = 0, n_bits = 0;
+	struct link_stats stats;
+	struct egress_packet *p;
+
+	make(&(struct link_settings){.corrupt = PERCENT(10)});
+	for (unsigned int i = 0; i < N; i++)
+		assert_int_equal(put(i), 0);
+	while ((p = stage->ops->get(stage, now_ns))) {
+		unsigned int bits = 0;
+
+		for (uint32_t i = 0; i < p->packet.len; i++)
+			bits += (unsigned int)__builtin_popcount(p->packet.data[i]);
+		n += bits != 0;
+		n_bits += bits;
+		egress_packet_free(p);
+	}
+	assert_in_range(n, N / 10 - 150, N / 10 + 150);
+	assert_int_equal(n_bits, n);
+	link_stage_stats(stage, &stats);
+	assert_int_equal(stats.n_packets, N);
+	assert_int_equal(stats.n_corrupted, n);
+	assert_int_equal(stats.n_queued, 0);
+	end();
+}
+
+/* A TCP segment of 64 KiB, that a device would cut: one of its frames is wrong, by one bit, and its checksum tells. */
+static void test_damage_in_gso(void **state VSW_UNUSED)
+{
+	static uint8_t bytes[PACKET_HEADROOM + 54 + 14480];
+	struct pkt_key key = {.eth_type = BE16_C(0x0800),
+			      .nw_proto = 6,
+			      .nw_ttl = 64,
+			      .nw_src = BE32_C(0x0a000001),
+			      .nw_dst = BE32_C(0x0a000002)};
+	unsigned int n = 0, n_new = 0, n_wrong = 0;
+	struct egress_packet *e;
+	struct packet p;
+
+	packet_init(&p, bytes, sizeof bytes, PACKET_HEADROOM, 0);
+	assert_int_equal(packet_compose(&p, &key, 14480), 0);
+	p.gso_type = PACKET_GSO_TCPV4;
+	p.gso_size = 1448;
+	p.hdr_len = 54;
+	make(&(struct link_settings){.corrupt = UINT32_MAX, .seed = 4});
+	assert_int_equal(stage->ops->put(stage, egress_packet_copy(&p), now_ns), 0);
+	while ((e = stage->ops->get(stage, now_ns))) {
+		n++;
+		n_new += e->is_new;
+		assert_false(packet_is_gso(&e->packet));
+		assert_false(e->packet.flags & PACKET_F_CSUM_PARTIAL);
+		for (uint32_t i = 54; i < e->packet.len; i++)
+			n_wrong += e->packet.data[i] != 0;
+		egress_packet_free(e);
+	}
+	assert_int_equal(n, 10);
+	assert_int_equal(n_new, 9);
+	assert_int_equal(n_wrong, 1);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_delay),	cmocka_unit_test(test_jitter_keeps_the_order),
 		cmocka_unit_test(test_rate),	cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_doubles), cmocka_unit_test(test_some_overtake),
+		cmocka_unit_test(test_damage),	cmocka_unit_test(test_damage_in_gso),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

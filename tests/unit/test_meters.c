@@ -185,7 +185,7 @@ static void test_gso_debt(void **state)
 static void test_bands(void **state)
 {
 	struct dp_meter meter = {
-		.is_policer = true, .n_bands = 3, .bands = {{true, 200, 20}, {true, 100, 10}, {true, 300, 30}}};
+		.reason = DROP_POLICER, .n_bands = 3, .bands = {{true, 200, 20}, {true, 100, 10}, {true, 300, 30}}};
 	struct dp_meter_stats stats;
 	struct packet p = frame(100);
 
