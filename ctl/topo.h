@@ -73,6 +73,7 @@ struct topo_switch {
 	json_t *settings;   /**< columns of the bridge, or NULL */
 	json_t *flows;	    /**< list of texts, or NULL */
 	json_t *mirrors;    /**< columns by name, or NULL */
+	json_t *qos;	    /**< by port: keys of a QoS, and its queues, or NULL */
 	struct topo_port *ports;
 	size_t n_ports;
 };
@@ -86,8 +87,9 @@ struct topo_end {
 
 struct topo_link {
 	struct topo_end ends[2];
-	uint32_t mtu;  /**< 0: the kernel's */
-	bool is_patch; /**< between switches of one daemon: patch ports, not a pair of devices */
+	uint32_t mtu;	   /**< 0: the kernel's */
+	bool is_patch;	   /**< between switches of one daemon: patch ports, not a pair of devices */
+	json_t *emulation; /**< what it is made worse by: texts by link word (base/link_words.h), owned; NULL: nothing */
 };
 
 enum topo_expect_kind { EXPECT_PING, EXPECT_TCP, EXPECT_UDP, EXPECT_THROUGHPUT };
@@ -109,7 +111,9 @@ struct topo_expect {
 	uint16_t port;	 /**< TCP, UDP */
 	bool no_listen;	 /**< TCP, UDP: a program of the host must listen; we do not */
 	uint32_t size;	 /**< ping: bytes of the IP packet; 0: the usual */
+	double min_ms;	 /**< ping: it takes at least so long; 0: any */
 	double mbps;	 /**< throughput: at least this */
+	double max_mbps; /**< throughput: and no more; 0: any */
 	double seconds;	 /**< throughput: for so long */
 	double within_s; /**< what should be reached may take so long to be */
 };

@@ -96,9 +96,14 @@ static int run_probes(struct check *c, struct errtext *err)
 
 /* ---- telling ---- */
 
+static bool is_early(const struct topo_probe *probe)
+{
+	return probe->reached && probe->ms < probe->expect->min_ms;
+}
+
 static bool probe_ok(const struct topo_probe *probe)
 {
-	return probe->reached == probe->expect->reaches;
+	return probe->reached == probe->expect->reaches && !is_early(probe);
 }
 
 static void put_sources(struct ds *ds, const struct topo *topo, const struct topo_expect *e)
@@ -151,6 +156,10 @@ static char *describe(const struct topo *topo, const struct topo_expect *e)
 		ds_printf(&ds, " udp/%u", e->port);
 	if (e->kind == EXPECT_THROUGHPUT)
 		ds_printf(&ds, " at %g Mbit/s or more", e->mbps);
+	if (e->max_mbps > 0)
+		ds_printf(&ds, ", at most %g", e->max_mbps);
+	if (e->min_ms > 0)
+		ds_printf(&ds, " in %g ms or more", e->min_ms);
 	if (e->size)
 		ds_printf(&ds, " with %u bytes", e->size);
 	return ds_steal(&ds);
@@ -163,6 +172,8 @@ static void put_failure(struct ds *ds, const struct topo *topo, const struct top
 	ds_printf(ds, "%s -> %s %s: %s", topo->hosts[probe->from].name, probe->to->label,
 		  inet_ntop(probe->to->addr.family, probe->to->addr.addr, text, sizeof text),
 		  probe->reached ? "was reached" : probe->why);
+	if (is_early(probe))
+		ds_printf(ds, " in %.2f ms", probe->ms);
 }
 
 /* What went wrong with expectation @i. Return: false when nothing did. */

@@ -188,6 +188,15 @@ static void read_size(struct json_reader *r, const json_t *object, const char *k
 		json_reader_fail(r, "'size' goes with none of 'tcp', 'udp' and 'mbps'");
 }
 
+static void read_min_ms(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_expect *e = what;
+
+	e->min_ms = json_reader_number(r, object, key, 0, 60000, 0);
+	if (e->kind != EXPECT_PING || !e->reaches)
+		json_reader_fail(r, "'min_ms' goes with none of 'tcp', 'udp', 'mbps' and 'reaches'");
+}
+
 static void read_mbps(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
 {
 	struct topo_expect *e = what;
@@ -198,6 +207,18 @@ static void read_mbps(struct json_reader *r, const json_t *object, const char *k
 	if (e->size)
 		json_reader_fail(r, "'size' goes with none of 'tcp', 'udp' and 'mbps'");
 	e->kind = EXPECT_THROUGHPUT;
+}
+
+static void read_max_mbps(struct json_reader *r, const json_t *object, const char *key, void *what,
+			  void *aux VSW_UNUSED)
+{
+	struct topo_expect *e = what;
+
+	e->max_mbps = json_reader_number(r, object, key, 0, 1e9, 0);
+	if (e->kind != EXPECT_THROUGHPUT)
+		json_reader_fail(r, "'max_mbps' goes with 'mbps'");
+	else if (e->max_mbps < e->mbps)
+		json_reader_fail_at(r, key, "less than 'mbps'");
 }
 
 static void read_seconds(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
@@ -221,7 +242,7 @@ static void read_within(struct json_reader *r, const json_t *object, const char 
 static const struct json_key expect_keys[] = {
 	{"from", read_from},	 {"to", read_to},	  {"reaches", read_reaches}, {"tcp", read_tcp},
 	{"udp", read_udp},	 {"size", read_size},	  {"mbps", read_mbps},	     {"seconds", read_seconds},
-	{"listen", read_listen}, {"within", read_within},
+	{"listen", read_listen}, {"within", read_within}, {"min_ms", read_min_ms},   {"max_mbps", read_max_mbps},
 };
 
 static void parse_expect(struct json_reader *r, const struct topo *topo, struct topo_expect *e, const json_t *object)

@@ -335,6 +335,24 @@ static void put_end_label(struct ds *label, const struct topo *topo, const struc
 	ds_fini(&vlans);
 }
 
+/* "delay 20ms, loss 1%" */
+static void put_emulation_label(const struct topo_link *link, struct ds *label)
+{
+	struct ds line = DS_INIT;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(link->emulation, key, value) {
+		if (!strcmp(key, "seed"))
+			continue;
+		ds_printf(&line, "%s%s ", line.len ? ", " : "", key);
+		put_escaped(&line, json_string_value(value));
+	}
+	if (line.len)
+		put_line(label, ds_cstr(&line));
+	ds_fini(&line);
+}
+
 static void put_link_label(const struct graph *g, const struct topo_link *link, struct ds *label)
 {
 	char mtu[24];
@@ -348,6 +366,7 @@ static void put_link_label(const struct graph *g, const struct topo_link *link, 
 	snprintf(mtu, sizeof mtu, "MTU %u", link->mtu);
 	if (link->mtu)
 		put_line(label, mtu);
+	put_emulation_label(link, label);
 }
 
 /* The switch is drawn above. */

@@ -3,12 +3,16 @@
  * Links of a topology file. An end is "NODE" or "NODE:NAME"; names that are left out are made up here:
  *   of a host     its next interface that has no link yet, or a new ethN
  *   of a switch   the other node's name, or NODE-IFACE when that is taken; towards another switch OWN-OTHER
+ *
+ * A link may be made worse in both directions, by the words of `vsw set-link`. It is the ports of switches that do it, so that it needs one
+ * at one end at least, and one with a device.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/link_words.h"
 #include "ctl/topo_parse.h"
 
 /* A port of this name in the daemon that lives on host @on (SIZE_MAX: the shared one): names of ports are unique there. */
@@ -141,13 +145,19 @@ static void attach_switch(struct json_reader *r, struct topo *topo, struct topo_
 	port->linked = true;
 }
 
+/* What it is made worse by first, for messages. */
+static const char *first_emulation_key(const struct topo_link *link)
+{
+	return json_object_iter_key(json_object_iter(link->emulation));
+}
+
 /* Patch ports where both switches are in one daemon, unless the file wants devices. */
 static void decide_kind(struct json_reader *r, const struct topo *topo, struct topo_link *link, const char *type)
 {
 	const struct topo_end *a = &link->ends[0], *b = &link->ends[1];
 	bool same = a->is_switch && b->is_switch && topo->switches[a->node].on == topo->switches[b->node].on;
 
-	link->is_patch = same && (!type || !strcmp(type, "patch"));
+	link->is_patch = same && (type ? !strcmp(type, "patch") : !link->emulation);
 	if (type && !strcmp(type, "patch") && !same)
 		json_reader_fail_at(r, "type", "patch ports link switches of one daemon only");
 	else if (type && strcmp(type, "patch") != 0 && strcmp(type, "veth") != 0)
@@ -175,6 +185,12 @@ static void attach(struct json_reader *r, struct topo *topo, struct topo_link *l
 	if (link->is_patch && link->mtu)
 		json_reader_fail_at(r, "mtu",
 				    "patch ports have no MTU; \"type\": \"veth\" links the switches by devices");
+	if (link->is_patch && link->emulation)
+		json_reader_fail_at(r, first_emulation_key(link),
+				    "a patch is no link that could be worse; leave out \"type\": \"patch\"");
+	if (!a->is_switch && !b->is_switch && link->emulation)
+		json_reader_fail_at(r, first_emulation_key(link),
+				    "it is ports of switches that make links worse, and no end of this one is such");
 }
 
 static void parse_ends(struct json_reader *r, struct topo *topo, struct topo_link *link, const json_t *ends)
@@ -219,10 +235,33 @@ static void read_mtu(struct json_reader *r, const json_t *object, const char *ke
 	((struct topo_link *)what)->mtu = (uint32_t)json_reader_int(r, object, key, 68, 65535, 0);
 }
 
+/* A word of link emulation, checked here, as file and line are known. */
+static void read_emulation(struct json_reader *r, const json_t *object, const char *key, void *what,
+			   void *aux VSW_UNUSED)
+{
+	enum link_word word = link_word_find(key, strlen(key));
+	json_t *value = json_object_get(object, key);
+	struct topo_link *link = what;
+	uint64_t number;
+
+	if (word == LINK_N_WORDS)
+		return;
+	if (!json_is_string(value) || !link_word_parse(word, json_string_value(value), &number)) {
+		json_reader_fail_at(r, key, "expected a text such as %s", link_word_expected(word));
+		return;
+	}
+	if (word == LINK_WORD_REORDER && !json_object_get(object, "delay"))
+		json_reader_fail_at(r, key, "without 'delay' there is nothing to overtake");
+	if (!link->emulation)
+		link->emulation = json_object();
+	json_object_set(link->emulation, key, value);
+}
+
 static const struct json_key link_keys[] = {
-	{"ends", read_ends},
-	{"mtu", read_mtu},
-	{"type", read_type},
+	{"ends", read_ends},	       {"mtu", read_mtu},	    {"type", read_type},
+	{"delay", read_emulation},     {"jitter", read_emulation},  {"loss", read_emulation},
+	{"duplicate", read_emulation}, {"reorder", read_emulation}, {"corrupt", read_emulation},
+	{"rate", read_emulation},      {"seed", read_emulation},
 };
 
 static void parse_link(struct json_reader *r, struct topo *topo, struct topo_link *link, const json_t *value)

@@ -96,6 +96,60 @@ static void read_mirrors(struct json_reader *r, const json_t *object, const char
 	json_reader_leave(r);
 }
 
+/* Numbers and texts of one QoS or queue. */
+static void check_qos_settings(struct json_reader *r, const json_t *settings, bool is_queue)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)settings, key, value) {
+		bool is_map = !is_queue && !strcmp(key, "queues"), is_type = !is_queue && !strcmp(key, "type");
+
+		if (is_map ? !json_is_object(value) : is_type ? !json_is_string(value) : !json_is_integer(value))
+			json_reader_fail_at(r, key,
+					    is_map    ? "expected queues by number: {\"1\": {\"max-rate\": 1000000}}"
+					    : is_type ? "expected the type of a QoS, such as linux-htb"
+						      : "expected a whole number");
+	}
+}
+
+static void check_queues(struct json_reader *r, json_t *queues)
+{
+	const char *number;
+	uint64_t value;
+	json_t *queue;
+
+	json_reader_enter(r, "queues");
+	json_object_foreach(queues, number, queue) {
+		if (!str_to_uint(number, 10, UINT32_MAX, &value))
+			json_reader_fail_at(r, number, "expected the number of a queue");
+		json_reader_enter(r, number);
+		if (json_reader_object(r, queue, "min-rate max-rate burst priority"))
+			check_qos_settings(r, queue, true);
+		json_reader_leave(r);
+	}
+	json_reader_leave(r);
+}
+
+static void read_qos(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
+{
+	struct topo_switch *sw = what;
+	const char *port;
+	json_t *qos;
+
+	sw->qos = json_reader_map(r, object, key, false);
+	json_reader_enter(r, key);
+	json_object_foreach(sw->qos, port, qos) {
+		json_reader_enter(r, port);
+		if (json_reader_object(r, qos, "type max-rate queues")) {
+			check_qos_settings(r, qos, false);
+			check_queues(r, json_object_get(qos, "queues"));
+		}
+		json_reader_leave(r);
+	}
+	json_reader_leave(r);
+}
+
 static void read_on(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux)
 {
 	const char *name = json_reader_string(r, object, key, false);
@@ -125,7 +179,7 @@ static void read_uplink(struct json_reader *r, const json_t *object, const char 
 
 static const struct json_key switch_keys[] = {
 	{"settings", read_settings}, {"ports", read_ports},	{"flows", read_flows}, {"on", read_on},
-	{"uplink", read_uplink},     {"mirrors", read_mirrors},
+	{"uplink", read_uplink},     {"mirrors", read_mirrors}, {"qos", read_qos},
 };
 
 static void parse_switch(struct json_reader *r, struct topo *topo, const char *name, const json_t *object)

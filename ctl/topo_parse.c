@@ -287,6 +287,8 @@ void topo_free(struct topo *topo)
 	for (size_t i = 0; i < topo->n_switches; i++)
 		free(topo->switches[i].ports);
 	free(topo->switches);
+	for (size_t i = 0; i < topo->n_links; i++)
+		json_decref(topo->links[i].emulation);
 	free(topo->links);
 	free(topo->name);
 	json_decref(topo->root);

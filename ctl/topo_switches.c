@@ -108,6 +108,72 @@ static void put_mirror(json_t *commands_list, const char *sw, const char *name, 
 	free(id);
 }
 
+/* ["create", TABLE, "other_config:KEY=VALUE", ...] under a new id, which is returned; the list is the caller's to go on with. */
+static json_t *put_create(json_t *commands_list, const char *table, const json_t *settings, char **id)
+{
+	json_t *words, *value;
+	const char *key;
+
+	*id = xasprintf("@%s%zu", table, json_array_size(commands_list));
+	words = json_pack("[o, s, s]", json_sprintf("--id=%s", *id), "create", table);
+	json_object_foreach((json_t *)settings, key, value) {
+		struct ds ds = DS_INIT;
+
+		if (json_is_object(value))
+			continue;
+		ds_printf(&ds, strcmp(key, "type") != 0 ? "other_config:%s=" : "%s=", key);
+		put_value(&ds, value);
+		json_array_append_new(words, json_string(ds_cstr(&ds)));
+		ds_fini(&ds);
+	}
+	json_array_append_new(commands_list, words);
+	return words;
+}
+
+static void put_qos(json_t *commands_list, const char *port, const json_t *qos)
+{
+	const char *number;
+	json_t *queue, *words;
+	char *id, *queue_id;
+
+	words = put_create(commands_list, "qos", qos, &id);
+	if (!json_object_get(qos, "type"))
+		json_array_append_new(words, json_string("type=linux-htb"));
+	json_object_foreach(json_object_get(qos, "queues"), number, queue) {
+		put_create(commands_list, "queue", queue, &queue_id);
+		json_array_append_new(words, json_sprintf("queues:%s=%s", number, queue_id));
+		free(queue_id);
+	}
+	json_array_append_new(commands_list,
+			      json_pack("[s, s, s, o]", "set", "port", port, json_sprintf("qos=%s", id)));
+	free(id);
+}
+
+/* A port where a link ends that is worse than it is. A link between two switches has two: each sees to what it sends. */
+static void put_emulation(json_t *commands_list, const struct topo_link *link, const char *port)
+{
+	bool both = link->ends[0].is_switch && link->ends[1].is_switch;
+	json_t *words = json_pack("[s, s, s, s]", "set", "interface", port,
+				  both ? "other_config:link-direction=out" : "other_config:link-direction=both");
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(link->emulation, key, value)
+		json_array_append_new(words, json_sprintf("other_config:link-%s=%s", key, json_string_value(value)));
+	json_array_append_new(commands_list, words);
+}
+
+static void put_emulations(const struct topo *topo, json_t *commands_list, size_t s)
+{
+	for (size_t i = 0; i < topo->n_links; i++)
+		for (size_t e = 0; e < 2; e++) {
+			const struct topo_end *end = &topo->links[i].ends[e];
+
+			if (topo->links[i].emulation && end->is_switch && end->node == s)
+				put_emulation(commands_list, &topo->links[i], end->name);
+		}
+}
+
 static void put_switch(const struct topo_run *run, const struct topo *topo, json_t *commands_list, size_t s)
 {
 	const struct topo_switch *sw = &topo->switches[s];
@@ -131,6 +197,9 @@ static void put_switch(const struct topo_run *run, const struct topo *topo, json
 	}
 	json_object_foreach(sw->mirrors, name, columns)
 		put_mirror(commands_list, sw->name, name, columns);
+	json_object_foreach(sw->qos, name, columns)
+		put_qos(commands_list, name, columns);
+	put_emulations(topo, commands_list, s);
 }
 
 /* Those of the daemon on host @on, SIZE_MAX for the one on none. */

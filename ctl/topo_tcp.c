@@ -209,7 +209,8 @@ static void measure(struct topo_probe *probe, int client, int in)
 	if (poll(&pfd, 1, 2 * PROBE_REACH_MS) <= 0 || read(in, &total, sizeof total) != sizeof total)
 		give_up(probe, "the stream does not end", 0);
 	probe->mbps = (double)total * 8 / (probe_now_ms() - start_ms) / 1000;
-	probe->reached = probe->mbps >= probe->expect->mbps;
+	probe->reached = probe->mbps >= probe->expect->mbps &&
+			 (!probe->expect->max_mbps || probe->mbps <= probe->expect->max_mbps);
 	if (!probe->reached && !probe->why[0])
 		snprintf(probe->why, sizeof probe->why, "%.0f Mbit/s", probe->mbps);
 }
