@@ -5,17 +5,22 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl/rpc.h"
 
 #define DAEMON_NAME "vsw-switchd"
+
+/* How long a killed process may take to go. */
+enum { LINGER_MS = 3000 };
 
 /* @path is taken over. */
 static bool take_if_program(char *path, char **result)
@@ -100,6 +105,7 @@ static void exec_daemon(const char *path, const struct daemon_options *o)
 int daemon_spawn(struct daemon_start *start, const struct daemon_options *options, struct errtext *err)
 {
 	char *path = daemon_find(err);
+	pid_t self = getpid();
 	int error = 0;
 
 	*start = (struct daemon_start){.messages = -1};
@@ -109,6 +115,10 @@ int daemon_spawn(struct daemon_start *start, const struct daemon_options *option
 	fflush(NULL);
 	start->pid = start->messages < 0 ? -1 : fork();
 	if (!start->pid) {
+		/* Before it has its own place, whoever cleans up behind us would not find it. Does not outlive the fork of --detach. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != self)
+			_exit(127);
 		dup2(start->messages, STDERR_FILENO);
 		exec_daemon(path, options);
 		_exit(127);
@@ -233,7 +243,44 @@ static void exec_purge(const char *path, const char *rundir)
 	execl(path, path, "--rundir", rundir, "--stop", "--purge", (char *)NULL);
 }
 
-int daemon_purge(const char *rundir, struct errtext *err)
+/* The process that wrote the pid file, if it is still called so. Return: a descriptor, or -1. */
+static int open_process(const char *rundir)
+{
+	char *path = xasprintf("%s/" DAEMON_NAME ".pid", rundir), comm_path[64], name[32] = "";
+	FILE *f = fopen(path, "re");
+	int pid = 0, fd = -1;
+
+	free(path);
+	if (f && fscanf(f, "%d", &pid) == 1 && pid > 1)
+		fd = pidfd_open(pid, 0);
+	if (f)
+		fclose(f);
+	if (fd < 0)
+		return -1;
+	snprintf(comm_path, sizeof comm_path, "/proc/%d/comm", pid);
+	f = fopen(comm_path, "re");
+	if (!f || !fgets(name, sizeof name, f) || strcmp(name, DAEMON_NAME "\n") != 0) {
+		close(fd);
+		fd = -1;
+	}
+	if (f)
+		fclose(f);
+	return fd;
+}
+
+/* The daemon has been ended; the kernel may still be closing its devices. Somebody else's process of that name and number is not waited for long. */
+static void await_process(int pidfd)
+{
+	struct pollfd pfd = {.fd = pidfd, .events = POLLIN};
+
+	if (pidfd < 0)
+		return;
+	while (poll(&pfd, 1, LINGER_MS) < 0 && errno == EINTR)
+		;
+	close(pidfd);
+}
+
+static int run_purge(const char *rundir, int netns, struct errtext *err)
 {
 	char *path = daemon_find(err);
 	int status = 0;
@@ -244,7 +291,8 @@ int daemon_purge(const char *rundir, struct errtext *err)
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		exec_purge(path, rundir);
+		if (netns < 0 || !setns(netns, CLONE_NEWNET))
+			exec_purge(path, rundir);
 		_exit(127);
 	}
 	free(path);
@@ -253,4 +301,12 @@ int daemon_purge(const char *rundir, struct errtext *err)
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return errtext_set(err, EIO, "`" DAEMON_NAME " --rundir %s --stop --purge` fails", rundir);
 	return 0;
+}
+
+int daemon_purge(const char *rundir, int netns, struct errtext *err)
+{
+	int process = open_process(rundir), error = run_purge(rundir, netns, err);
+
+	await_process(process);
+	return error;
 }

@@ -49,9 +49,10 @@ VSW_MUST_USE int daemon_stop(const char *rundir, bool purge, int timeout_ms, str
 
 /**
  * daemon_purge() - remove what a daemon that was killed has left in the kernel (`vsw-switchd --stop --purge`)
+ * @netns: descriptor of the network namespace that it lived in, -1: this one
  *
- * Return: 0, also when there is nothing; or -errno with @err.
+ * A killed process takes some time to let go of everything: that is waited for. Return: 0, also when there is nothing; or -errno with @err.
  */
-VSW_MUST_USE int daemon_purge(const char *rundir, struct errtext *err);
+VSW_MUST_USE int daemon_purge(const char *rundir, int netns, struct errtext *err);
 
 #endif

@@ -81,7 +81,6 @@ static int delete_namespaces(const struct topo_run *run, struct errtext *err)
 {
 	int error = 0;
 
-	netns_kill((const char *const *)run->namespaces, run->n_namespaces, PATIENCE_MS);
 	for (size_t i = 0; i < run->n_namespaces; i++) {
 		int e = netns_delete(run->namespaces[i], err);
 
@@ -127,16 +126,30 @@ static json_t *stop_daemons(const struct topo_run *run)
 	return left;
 }
 
-/* What those have left in the kernel: pinned programs and maps. Their devices go with their namespaces. */
-static int purge_daemons(json_t *rundirs, struct errtext *err)
+/* Where the daemon of this run folder lived. Return: a descriptor, -errno when there is no such namespace any more. */
+static int open_daemon_namespace(const struct topo_run *run, const char *rundir)
+{
+	const char *host = strrchr(rundir, '/');
+	char *name = strcmp(rundir, run->dir) && host ? topo_run_namespace(run, host + 1) : xstrdup(run->prefix);
+	int fd = netns_open(name);
+
+	free(name);
+	return fd;
+}
+
+/* What those have left in the kernel: pinned programs and maps, which are known by the namespace, too. Devices go with their namespaces. */
+static int purge_daemons(const struct topo_run *run, json_t *rundirs, struct errtext *err)
 {
 	json_t *rundir;
 	int error = 0;
 	size_t i;
 
 	json_array_foreach(rundirs, i, rundir) {
-		int e = daemon_purge(json_string_value(rundir), error ? NULL : err);
+		int netns = open_daemon_namespace(run, json_string_value(rundir));
+		int e = daemon_purge(json_string_value(rundir), netns, error ? NULL : err);
 
+		if (netns >= 0)
+			close(netns);
 		error = error ? error : e;
 	}
 	json_decref(rundirs);
@@ -156,10 +169,11 @@ int topo_down(struct topo_run *run, struct errtext *err)
 		error = delete_bridges(run, err);
 		delete_links(run);
 	}
-	e = delete_namespaces(run, error ? NULL : err);
-	error = error ? error : e;
+	netns_kill((const char *const *)run->namespaces, run->n_namespaces, PATIENCE_MS);
 	/* Whoever did not end by himself has been ended now. */
-	e = purge_daemons(left, error ? NULL : err);
+	e = purge_daemons(run, left, error ? NULL : err);
+	error = error ? error : e;
+	e = delete_namespaces(run, error ? NULL : err);
 	error = error ? error : e;
 	if (error)
 		return error;

@@ -29,6 +29,7 @@ static const char *const sentences[] = {
 	[DROP_MALFORMED_L4] = "its transport header is damaged",
 	[DROP_UPCALL_QUEUE_FULL] = "too many packets of its port were waiting for translation",
 	[DROP_UPCALL_RATE] = "its port brought more packets of new flows per second than it may",
+	[DROP_NO_DAEMON] = "its flow was not known to the kernel, and no vsw-switchd ran that could be asked",
 	[DROP_TX_QUEUE_FULL] = "the queue of the device it would go out of was full",
 	[DROP_TX_ERROR] = "the device it would go out of refused it",
 	[DROP_RX_TRUNCATED] = "it was cut on its way in",

@@ -61,17 +61,33 @@ static bool is_port(void *aux VSW_UNUSED, int ifindex)
 	return false;
 }
 
+static void end_promisc(void *aux VSW_UNUSED, int ifindex)
+{
+	(void)!netdev_set_promisc(ifindex, false);
+}
+
+/* Return: whether there was anything. */
+static bool remove_pins(struct ebpf_pins *pins)
+{
+	bool found;
+
+	ebpf_pins_each(pins, EBPF_PROMISC, end_promisc, NULL);
+	found = ebpf_pins_remove_all(pins);
+	ebpf_pins_close(pins);
+	ebpf_pins_sweep();
+	return found;
+}
+
 void purge_programs(const char *rundir)
 {
 	struct ebpf_pins pins;
 	struct errtext err;
 
 	(void)!ebpf_pins_open(&pins, rundir, false, &err);
-	if (ebpf_pins_remove_all(&pins)) {
-		log_info("what a predecessor with the ebpf datapath left in the kernel is removed");
-		sweep_devices(pins.owner, is_port, NULL);
-	}
-	ebpf_pins_close(&pins);
+	if (!remove_pins(&pins))
+		return;
+	log_info("what a predecessor with the ebpf datapath left in the kernel is removed");
+	sweep_devices(pins.owner, is_port, NULL);
 }
 
 int purge_all(const char *rundir)
@@ -81,7 +97,6 @@ int purge_all(const char *rundir)
 
 	sweep_devices(sweep_owner(rundir), NULL, NULL);
 	(void)!ebpf_pins_open(&pins, rundir, false, &err);
-	ebpf_pins_remove_all(&pins);
-	ebpf_pins_close(&pins);
+	remove_pins(&pins);
 	return delete_devices(rundir);
 }

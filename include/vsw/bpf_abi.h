@@ -261,7 +261,7 @@ struct bpf_control {
 	uint32_t ready;	  /* VSW_BPF_ABI once a daemon has set everything up; else a successor begins anew */
 	uint32_t n_masks; /* ids below this may be in use */
 	uint32_t epoch;
-	uint32_t upcall_ifindex; /* of the TAP that leads to the daemon; 0: nobody listens, misses are dropped */
+	uint32_t upcall_ifindex; /* of the TAP that leads to the daemon; 0, or gone: nobody listens, misses are dropped */
 	uint32_t upcall_limit;	 /* packets per port on their way to the daemon */
 	uint32_t queue_limit;	 /* packets per queue */
 	uint32_t

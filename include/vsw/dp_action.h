@@ -177,6 +177,7 @@ struct dp_sample {
 	R(MALFORMED_L4, "malformed-l4") \
 	R(UPCALL_QUEUE_FULL, "upcall-queue-full") \
 	R(UPCALL_RATE, "upcall-rate") /* more new flows per second than a port may bring */ \
+	R(NO_DAEMON, "no-daemon")     /* the kernel had no flow for it, and no daemon ran that could be asked */ \
 	R(TX_QUEUE_FULL, "tx-queue-full") \
 	R(TX_ERROR, "tx-error") \
 	R(RX_TRUNCATED, "rx-truncated") \

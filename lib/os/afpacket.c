@@ -185,14 +185,37 @@ static void drop_filter(int ifindex)
 
 static int attach_program(struct afpacket *port, int program, const char *pin)
 {
-	int error = pin ? tcx_attach(port->ifindex, program, pin) : -EOPNOTSUPP;
+	int error;
 
-	if (!error) {
+	if (pin && !tcx_replace(port->ifindex, program, pin)) {
 		port->pin = xstrdup(pin);
 		drop_filter(port->ifindex);
 		return 0;
 	}
-	return tc_drop_attach_program(&port->drop, port->ifindex, program);
+	error = tc_drop_attach_program(&port->drop, port->ifindex, program);
+	/* Whatever is there is no link of this device. */
+	if (!error && pin)
+		tcx_detach(pin);
+	return error;
+}
+
+int afpacket_use_link(struct afpacket *port, int program, const char *pin)
+{
+	int error;
+
+	if (port->pin)
+		return 0;
+	error = tcx_attach(port->ifindex, program, pin);
+	if (error)
+		return error;
+	port->pin = xstrdup(pin);
+	tc_drop_detach(&port->drop);
+	return 0;
+}
+
+bool afpacket_has_link(const struct afpacket *port)
+{
+	return port->pin;
 }
 
 static void detach_program(struct afpacket *port)

@@ -66,12 +66,21 @@ int afpacket_open(int ifindex, const char *name, struct afpacket **port, struct 
 /**
  * afpacket_open_sender() - attach to a device in order to send; what it receives is for a BPF program
  * @program: descriptor of the program (tc_drop_attach_program()), which is to let nothing through to the host's stack
- * @pin: where a tcx link may be pinned (tcx.h), by which the program is attached where the kernel has that; NULL: do without
+ * @pin: where a predecessor's tcx link may be pinned (tcx.h), which is taken over; NULL: do without. Where there is none the program is
+ *       attached by a clsact filter, which takes no time
  *
  * Return: as afpacket_open().
  */
 int afpacket_open_sender(int ifindex, const char *name, int program, const char *pin, struct afpacket **port,
 			 struct errtext *err);
+/**
+ * afpacket_use_link() - a tcx link, pinned at @pin, takes the place of the filter; that takes time. From any thread, one at a time
+ *
+ * Return: 0, also when it has one; -EOPNOTSUPP: the kernel knows no such links; or another negative errno.
+ */
+int afpacket_use_link(struct afpacket *port, int program, const char *pin);
+/** afpacket_has_link() - is the program attached by a link? */
+bool afpacket_has_link(const struct afpacket *port);
 /**
  * afpacket_attach_egress() - a BPF program sees what the device is to send, whoever sends it
  *

@@ -210,6 +210,16 @@ int netdev_set_up(int ifindex, bool up)
 	return change(&r);
 }
 
+int netdev_set_promisc(int ifindex, bool on)
+{
+	struct request r;
+
+	request_init(&r, RTM_NEWLINK, 0, ifindex);
+	r.ifi->ifi_change = IFF_PROMISC;
+	r.ifi->ifi_flags = on ? IFF_PROMISC : 0;
+	return change(&r);
+}
+
 int netdev_set_mtu(int ifindex, uint32_t mtu)
 {
 	struct request r;

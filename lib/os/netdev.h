@@ -35,6 +35,7 @@ struct netdev_info {
 	bool admin_up; /**< IFF_UP */
 	bool link_up;  /**< carrier */
 	bool is_loopback;
+	bool is_promisc;    /**< somebody has set it so; what sockets want is not counted */
 	int master_ifindex; /**< of the bridge or bond that it is a member of; 0 for none */
 	bool has_qdisc;	    /**< of its own, that queues or shapes what it sends */
 	bool has_xdp;	    /**< a program is attached */
@@ -60,6 +61,8 @@ VSW_MUST_USE int netdev_each(void (*cb)(void *aux, const struct netdev_info *inf
 
 /* Changes. Return: 0 or negative errno. */
 VSW_MUST_USE int netdev_set_up(int ifindex, bool up);
+/** netdev_set_promisc() - as `ip link set DEVICE promisc on`. */
+VSW_MUST_USE int netdev_set_promisc(int ifindex, bool on);
 VSW_MUST_USE int netdev_set_mtu(int ifindex, uint32_t mtu);
 VSW_MUST_USE int netdev_set_mac(int ifindex, const uint8_t mac[6]);
 VSW_MUST_USE int netdev_set_alias(int ifindex, const char *alias);

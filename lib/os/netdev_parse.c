@@ -123,6 +123,7 @@ bool netdev_info_parse(const struct nlmsghdr *nlh, struct netdev_info *info)
 		.admin_up = ifi->ifi_flags & IFF_UP,
 		.link_up = (ifi->ifi_flags & IFF_LOWER_UP) && (ifi->ifi_flags & IFF_RUNNING),
 		.is_loopback = ifi->ifi_flags & IFF_LOOPBACK,
+		.is_promisc = ifi->ifi_flags & IFF_PROMISC,
 		.link_netnsid = -1,
 	};
 	mnl_attr_for_each(a, nlh, sizeof *ifi) parse_attr(a, info);

@@ -27,8 +27,7 @@ static bool is_of_device(int fd, int ifindex)
 	       info.ifindex == (uint32_t)ifindex && info.attach_type == TCX_INGRESS;
 }
 
-/* Return: 0, or -errno: there is no link that could be had. */
-static int replace(int ifindex, int program, const char *pin)
+int tcx_replace(int ifindex, int program, const char *pin)
 {
 	int fd = bpf_obj_get(pin), error = -ENOENT;
 
@@ -44,8 +43,6 @@ int tcx_attach(int ifindex, int program, const char *pin)
 {
 	int fd, error;
 
-	if (!replace(ifindex, program, pin))
-		return 0;
 	if (unlink(pin) && errno != ENOENT)
 		return -errno;
 	fd = bpf_link_create(program, ifindex, (enum bpf_attach_type)TCX_INGRESS, NULL);

@@ -11,6 +11,14 @@ static __always_inline int is_full(struct bpf_port *in, struct bpf_queue *queue,
 	       (__s64)(queue->sent - queue->done) >= ctl->queue_limit;
 }
 
+/* A daemon that was killed could not say so, but its TAP went with it. */
+static __always_inline int nobody_listens(struct __sk_buff *skb, const struct bpf_control *ctl)
+{
+	uint32_t mtu = 0;
+
+	return !ctl->upcall_ifindex || bpf_check_mtu(skb, ctl->upcall_ifindex, &mtu, 0, 0) == -19 /* ENODEV */;
+}
+
 /* Return: TC_ACT_SHOT when it did not go up. */
 static __always_inline int to_daemon(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in, uint32_t slot,
 				     struct bpf_control *ctl)
@@ -26,7 +34,11 @@ static __always_inline int to_daemon(struct __sk_buff *skb, struct scratch *s, s
 	};
 	uint32_t len = sizeof hdr;
 
-	if (!ctl->upcall_ifindex || is_full(in, queue, ctl)) {
+	if (nobody_listens(skb, ctl)) {
+		s->stats.lost++;
+		return drop(skb, in, DROP_NO_DAEMON);
+	}
+	if (is_full(in, queue, ctl)) {
 		s->stats.lost++;
 		return drop(skb, in, DROP_UPCALL_QUEUE_FULL);
 	}

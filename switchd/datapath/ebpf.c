@@ -100,6 +100,8 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 	ebpf_adopt_begin(dp);
 	error = ebpf_gate_init(dp, err);
 	if (!error)
+		error = ebpf_links_init(dp, err);
+	if (!error)
 		error = ebpf_upcall_init(dp, err);
 	if (error)
 		stop(dp);
@@ -125,6 +127,7 @@ static void stop(struct ebpf_dp *dp)
 {
 	if (!dp->is_leaving)
 		ebpf_upcall_stop(dp);
+	ebpf_links_stop(dp);
 	for (uint32_t i = 0; i < BPF_N_PORTS; i++)
 		if (dp->user.ports[i])
 			ebpf_port_del(&dp->user.base.dp, i);
@@ -259,31 +262,11 @@ void ebpf_port_leave_kernel(struct ebpf_dp *dp, uint32_t number)
 	struct bpf_port *port = &dp->kernel.ports[number];
 	struct bpf_dev *dev = dev_entry(dp, (int)port->ifindex, port->ifindex);
 
+	ebpf_promisc_end(dp, (int)port->ifindex);
+	ebpf_pins_strike(&dp->kernel.pins, EBPF_DEVICES, (int)port->ifindex);
 	if (dev)
 		__atomic_store_n(&dev->ifindex, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&port->ifindex, 0, __ATOMIC_RELEASE);
-}
-
-/* VSW_EBPF_HOOK=clsact does without tcx links, as kernels before 6.6 have to. */
-static bool may_use_links(void)
-{
-	const char *hook = getenv("VSW_EBPF_HOOK");
-
-	return !hook || strcmp(hook, "clsact") != 0;
-}
-
-static int attach(struct ebpf_dp *dp, const struct dp_port_spec *spec, struct afpacket **socket, struct errtext *err)
-{
-	char *pin = ebpf_pins_link(&dp->kernel.pins, spec->ifindex);
-	bool link = pin && may_use_links();
-	int error = afpacket_open_sender(spec->ifindex, spec->name, dp->kernel.port_program, link ? pin : NULL, socket,
-					 err);
-
-	/* A predecessor's would run before the filter. */
-	if (!error && pin && !link)
-		unlink(pin);
-	free(pin);
-	return error;
 }
 
 static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *spec, uint32_t *port_no,
@@ -304,7 +287,8 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 	error = port_to_kernel(dp, spec, number, err);
 	if (error)
 		return error;
-	error = attach(dp, spec, &socket, err);
+	ebpf_pins_note(&dp->kernel.pins, EBPF_DEVICES, spec->ifindex);
+	error = ebpf_links_attach(dp, spec, &socket, err);
 	if (!error && user_is_tunnel(spec)) {
 		error = afpacket_attach_egress(socket, spec->name, dp->kernel.tunnel_program, err);
 		if (error)
@@ -315,6 +299,8 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 		return error;
 	}
 	user_dp_add_port(&dp->user, number, socket, ebpf_thread_of(dp, number))->is_tunnel = user_is_tunnel(spec);
+	ebpf_links_want(dp, spec, number);
+	ebpf_promisc_begin(dp, spec->ifindex);
 	*port_no = number;
 	return 0;
 }
@@ -374,6 +360,7 @@ static int ebpf_port_del(struct datapath *datapath, uint32_t port_no)
 	dp->later[port_no / 64] &= ~(1ull << port_no % 64);
 	pthread_mutex_unlock(&dp->flows_lock);
 	user_egress_forget(port);
+	ebpf_links_forget(dp, port_no);
 	rcu_assign_pointer(dp->user.ports[port_no], NULL);
 	if (dp->is_leaving) {
 		afpacket_leave(port->socket);

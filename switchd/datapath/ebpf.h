@@ -12,6 +12,8 @@
  *   ebpf_slow.c    which flows the daemon runs, and why
  *   ebpf_paths.c   whether what is put into a tunnel arrives
  *   ebpf_gate.c    when a new flow's packets may take the short way
+ *   ebpf_links.c   from filters to links, in the background
+ *   ebpf_promisc.c  devices that receive everything
  *   ebpf_direct.c  the direct way to a host in another network namespace
  *   ebpf_upcall.c  packets that come up: from the TAP into the engine
  *   ebpf_pin.c     where maps and programs outlive the daemon
@@ -27,7 +29,7 @@
  * BPF_UPCALL_QUEUES rings that are read in turn, and each may have so many packets on the way and no more.
  *
  * Locks: `flows_lock` guards the flow book and is taken before the one of the `user` flow table; a gate's lock comes behind, and
- * `grace_lock` is a leaf.
+ * `grace_lock` is a leaf, as is the lock of `links`.
  */
 #ifndef SWITCHD_DATAPATH_EBPF_H
 #define SWITCHD_DATAPATH_EBPF_H 1
@@ -183,6 +185,19 @@ struct ebpf_gate {
 	uint32_t stuck[BPF_N_PORTS]; /* the last run that found the port's packets not read yet */
 };
 
+/** Ports that have a filter and are to have a link. */
+struct ebpf_links {
+	pthread_t thread;
+	bool has_thread, stop;
+	bool is_useless;      /* the kernel has no such links */
+	pthread_mutex_t lock; /* guards what follows, and stop */
+	pthread_cond_t cond;
+	bool wanted[BPF_N_PORTS];
+	unsigned int n_wanted;
+	uint32_t busy;	/* the port that the thread is at work on; BPF_N_PORTS: none */
+	int64_t due_ms; /* not before; CLOCK_MONOTONIC */
+};
+
 struct ebpf_queue {
 	struct user_source source;
 	struct ebpf_dp *dp;
@@ -226,6 +241,8 @@ struct ebpf_dp {
 	pthread_cond_t grace_cond;
 	uint64_t grace_wanted, grace_begun;
 	_Atomic uint64_t grace_over;
+
+	struct ebpf_links links;
 
 	pthread_mutex_t watch_lock; /* guards these two */
 	struct ebpf_watch *watch;   /* NULL: no port is watched */
@@ -357,6 +374,26 @@ int ebpf_gate_run(struct user_thread *t);
 
 /** ebpf_grace() - wait for a grace period of the kernel's RCU: programs that run now have ended then. */
 void ebpf_grace(void);
+
+/* ---- ebpf_links.c; the main thread's ---- */
+
+int ebpf_links_init(struct ebpf_dp *dp, struct errtext *err);
+/** ebpf_links_stop() - end the thread; ports keep what they have. */
+void ebpf_links_stop(struct ebpf_dp *dp);
+/** ebpf_links_attach() - the program to a new port's device: by the link that it has, or a filter. Return: 0, or -errno with the sentence. */
+int ebpf_links_attach(struct ebpf_dp *dp, const struct dp_port_spec *spec, struct afpacket **socket,
+		      struct errtext *err);
+/** ebpf_links_want() - the port is there; it may have a link when there is time. */
+void ebpf_links_want(struct ebpf_dp *dp, const struct dp_port_spec *spec, uint32_t port);
+/** ebpf_links_forget() - before the port goes. */
+void ebpf_links_forget(struct ebpf_dp *dp, uint32_t port);
+
+/* ---- ebpf_promisc.c; the main thread's ---- */
+
+/** ebpf_promisc_begin() - a new port's device, where it has an address filter: from now on it receives everything, also without us. */
+void ebpf_promisc_begin(struct ebpf_dp *dp, int ifindex);
+/** ebpf_promisc_end() - it is no port any more. */
+void ebpf_promisc_end(struct ebpf_dp *dp, int ifindex);
 
 /* ---- ebpf_adopt.c ---- */
 

@@ -41,12 +41,14 @@ static bool is_sound_port(const struct ebpf_dp *dp, uint32_t number)
 	return ifindex && ebpf_adopt_number(dp, ifindex) == number;
 }
 
-/* What went up and was not read went with the TAP. What was read counts as forwarded. */
+/* What went up and was not read went with the TAP, and the daemon. What was read counts as forwarded. */
 static void settle_ports(struct ebpf_dp *dp)
 {
 	for (uint32_t i = 0; i < BPF_N_PORTS; i++) {
 		struct bpf_port *port = &dp->kernel.ports[i];
 
+		if (port->upcalls > port->upcalls_done)
+			port->drops[DROP_NO_DAEMON] += port->upcalls - port->upcalls_done;
 		port->upcalls = port->upcalls_done = 0;
 		if (port->ifindex && !is_sound_port(dp, i))
 			port->ifindex = 0;
@@ -339,6 +341,17 @@ static size_t disown_ports(struct ebpf_dp *dp)
 	return n;
 }
 
+/* Also those of another ABI, of which nothing else is known. */
+static void disown_device(void *dp_, int ifindex)
+{
+	struct ebpf_dp *dp = dp_;
+
+	if (is_port(dp, ifindex))
+		return;
+	ebpf_promisc_end(dp, ifindex);
+	ebpf_pins_strike(&dp->kernel.pins, EBPF_DEVICES, ifindex);
+}
+
 void ebpf_adopt_end(struct ebpf_dp *dp)
 {
 	size_t n = dp->n_orphans, n_flows = disown_flows(dp), n_ports = disown_ports(dp);
@@ -346,6 +359,8 @@ void ebpf_adopt_end(struct ebpf_dp *dp)
 
 	if (dp->kernel.is_adopted)
 		log_info("%zu of those flows go on", n - n_flows);
+	ebpf_pins_each(&dp->kernel.pins, EBPF_DEVICES, disown_device, dp);
+	ebpf_pins_sweep();
 	/* Programs of before that no port of ours has replaced. */
 	n_links = ebpf_pins_flush_links(&dp->kernel.pins, is_port, dp);
 	n_filters = n_ports || n_others || dp->kernel.is_anew ? sweep_devices(dp->kernel.pins.owner, is_port, dp) : 0;

@@ -75,7 +75,7 @@ static char *folder_name(const char *path, uint64_t hash)
 	for (char *c = part; *c; c++)
 		if (!isalnum((unsigned char)*c) && *c != '-')
 			*c = '_';
-	name = xasprintf(BPFFS "/vsw/%s-%016llx-%llx", *part == '_' ? part + 1 : part, (unsigned long long)hash,
+	name = xasprintf(EBPF_PINS_ROOT "/%s-%016llx-%llx", *part == '_' ? part + 1 : part, (unsigned long long)hash,
 			 (unsigned long long)netns_cookie());
 	free(part);
 	return name;
@@ -88,7 +88,7 @@ static int make_folder(const char *path)
 
 static int make_folders(const struct ebpf_pins *pins)
 {
-	int error = make_folder(BPFFS "/vsw");
+	int error = make_folder(EBPF_PINS_ROOT);
 
 	if (!error)
 		error = make_folder(pins->folder);
@@ -97,11 +97,23 @@ static int make_folders(const struct ebpf_pins *pins)
 	return error ? error : make_folder(pins->links);
 }
 
+static int make_and_hold(struct ebpf_pins *pins)
+{
+	int error;
+
+	do {
+		error = make_folders(pins);
+		if (!error)
+			error = ebpf_pins_hold(pins);
+	} while (error == -EAGAIN);
+	return error;
+}
+
 int ebpf_pins_open(struct ebpf_pins *pins, const char *rundir, bool make, struct errtext *err)
 {
 	int error;
 
-	*pins = (struct ebpf_pins){0};
+	*pins = EBPF_PINS_NONE;
 	if (!rundir)
 		return 0;
 	pins->owner = sweep_owner(rundir);
@@ -111,7 +123,7 @@ int ebpf_pins_open(struct ebpf_pins *pins, const char *rundir, bool make, struct
 		pins->abi = xasprintf("%s/v%d", pins->folder, VSW_BPF_ABI);
 		pins->links = xasprintf("%s/links", pins->folder);
 		if (make)
-			error = make_folders(pins);
+			error = make_and_hold(pins);
 		if (error)
 			ebpf_pins_close(pins);
 	}
@@ -122,6 +134,7 @@ int ebpf_pins_open(struct ebpf_pins *pins, const char *rundir, bool make, struct
 
 void ebpf_pins_close(struct ebpf_pins *pins)
 {
+	ebpf_pins_release(pins);
 	free(pins->folder);
 	free(pins->abi);
 	free(pins->links);
@@ -208,9 +221,8 @@ bool ebpf_pins_remove_all(struct ebpf_pins *pins)
 		return false;
 	found = remove_abis(pins, true);
 	found |= remove_folder(pins->links);
-	if (rmdir(pins->folder))
-		log_warn("%s: cannot be removed: %s", pins->folder, strerror(errno));
-	rmdir(BPFFS "/vsw"); /* unless others are in it */
+	found |= remove_folder(pins->folder);
+	rmdir(EBPF_PINS_ROOT); /* unless others are in it */
 	return found;
 }
 

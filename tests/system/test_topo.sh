@@ -7,7 +7,7 @@ TEST_SYSCTLS="net.ipv4.neigh.default.gc_thresh1=8192 net.ipv4.neigh.default.gc_t
 . "$(dirname "$0")/../lib.sh"
 
 # What there is of namespaces, devices and processes other than this test's own.
-left() { ip netns; ip -br link | awk '{print $1}'; ls "$VSW_RUNDIR/topo" 2>/dev/null; pgrep -x vsw-switchd; pgrep -x iperf3; ls /sys/fs/bpf/vsw 2>/dev/null | grep -F "${T##*/}"; }
+left() { ip netns; ip -br link | awk '{print $1}'; ls "$VSW_RUNDIR/topo" 2>/dev/null; pgrep -x vsw-switchd; pgrep -x iperf3; ls /sys/fs/bpf/vsw 2>/dev/null; }
 nothing=$(left)
 gone() { same "$1" "$nothing" "$(left)"; }
 
