@@ -18,9 +18,11 @@
 #include "base/log.h"
 #include "os/loop.h"
 #include "vmm/board.h"
+#include "vmm/console.h"
 #include "vmm/core/acpi.h"
 #include "vmm/core/boot.h"
 #include "vmm/core/vm.h"
+#include "vmm/disks.h"
 #include "vmm/options.h"
 
 LOG_MODULE(vmm);
@@ -30,6 +32,8 @@ struct guest {
 	struct loop *loop;
 	struct vm *vm;
 	struct board board;
+	struct console console;
+	struct disks disks;
 	struct boot_image image;
 	struct loop_fd signals;
 	int signal_fd, status;
@@ -88,6 +92,28 @@ static int watch_signals(struct guest *guest, struct errtext *err)
 	return 0;
 }
 
+/* Somebody typed what ends the guest. */
+static void typed_end(void *aux)
+{
+	struct guest *guest = aux;
+
+	guest->status = 1;
+	loop_quit(guest->loop);
+}
+
+/* Whatever is opened by name. */
+static int open_files(struct guest *guest, struct errtext *err)
+{
+	const struct options *o = &guest->options;
+	int error = boot_image_open(&guest->image, o->kernel, o->initrd, o->append, err);
+
+	if (!error)
+		error = console_open(&guest->console, &o->console, o->name, guest->loop, typed_end, guest, err);
+	for (size_t i = 0; i < o->n_disks && !error; i++)
+		error = disks_open(&guest->disks, &o->disks[i], err);
+	return error;
+}
+
 static int start(struct guest *guest, struct errtext *err)
 {
 	const struct options *o = &guest->options;
@@ -104,11 +130,13 @@ static int start(struct guest *guest, struct errtext *err)
 	int error = watch_signals(guest, err);
 
 	if (!error)
-		error = boot_image_open(&guest->image, o->kernel, o->initrd, o->append, err);
+		error = open_files(guest, err);
 	if (!error)
 		error = vm_new(&config, &guest->vm, err);
-	if (!error)
-		error = board_init(&guest->board, vm_machine(guest->vm), err);
+	if (error)
+		return error;
+	board_init(&guest->board, vm_machine(guest->vm), &guest->console);
+	error = disks_plug(&guest->disks, vm_machine(guest->vm), err);
 	if (!error && vm_start(guest->vm))
 		error = errtext_set(err, EINVAL, "%s",
 				    *guest->boot_err.text ? guest->boot_err.text : "the guest cannot be started");
@@ -116,17 +144,36 @@ static int start(struct guest *guest, struct errtext *err)
 	return error;
 }
 
+static void quit(void *aux)
+{
+	loop_quit(aux);
+}
+
+/* Do what was posted to the loop until now. */
+static void drain(struct guest *guest)
+{
+	loop_post(guest->loop, quit, guest->loop);
+	loop_run(guest->loop);
+}
+
 static void finish(struct guest *guest)
 {
 	if (guest->vm) {
-		vm_pause(guest->vm);
+		vm_end(guest->vm);
+		drain(guest);
+	}
+	console_close(&guest->console);
+	if (guest->vm) {
 		board_fini(&guest->board);
 		vm_free(guest->vm);
+		drain(guest); /* what devices leave behind */
 	}
+	disks_fini(&guest->disks);
 	boot_image_close(&guest->image);
 	if (guest->signal_fd >= 0)
 		close(guest->signal_fd);
 	loop_free(guest->loop);
+	options_fini(&guest->options);
 }
 
 int main(int argc, char *argv[])
@@ -135,8 +182,11 @@ int main(int argc, char *argv[])
 	struct errtext err = {0};
 	int error = options_parse(&guest.options, argc, argv, &err);
 
-	if (error > 0)
+	if (error > 0) {
+		options_fini(&guest.options);
 		return 0;
+	}
+	disks_init(&guest.disks, guest.options.n_cpus);
 	if (!error) {
 		urcu_memb_register_thread();
 		guest.loop = loop_new();

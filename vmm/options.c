@@ -35,26 +35,6 @@ static int set_cpus(struct options *o, const char *value, struct errtext *err)
 	return 0;
 }
 
-/* "512M", "4G"; without a unit MiB. */
-static int set_memory(struct options *o, const char *value, struct errtext *err)
-{
-	char digits[24];
-	size_t len = strlen(value);
-	unsigned int shift = 20;
-	uint64_t n;
-
-	if (len && strchr("MmGg", value[len - 1]))
-		shift = strchr("Gg", value[--len]) ? 30 : 20;
-	if (!len || len >= sizeof digits)
-		return errtext_set(err, EINVAL, "--memory %s: a size such as 512M or 4G was expected", value);
-	memcpy(digits, value, len);
-	digits[len] = '\0';
-	if (!str_to_uint(digits, 10, UINT64_MAX >> shift, &n) || !n)
-		return errtext_set(err, EINVAL, "--memory %s: a size such as 512M or 4G was expected", value);
-	o->memory.size = n << shift;
-	return 0;
-}
-
 static int set_kernel(struct options *o, const char *value, struct errtext *err)
 {
 	(void)err;
@@ -86,21 +66,37 @@ static int set_no_reboot(struct options *o, const char *value, struct errtext *e
 static const struct option_row rows[] = {
 	{"name", "NAME", "the guest's name", set_name},
 	{"cpus", "N", "virtual CPUs (1)", set_cpus},
-	{"memory", "SIZE", "RAM, such as 512M or 4G (512M)", set_memory},
+	{"memory", "SIZE[,KEY=VALUE...]", "RAM, such as 512M or 4G (512M)", options_set_memory},
 	{"kernel", "FILE", "bzImage, or vmlinux with a PVH entry", set_kernel},
 	{"initrd", "FILE", "initial RAM disk", set_initrd},
 	{"append", "TEXT", "kernel command line", set_append},
+	{"disk", "FILE[,KEY=VALUE...]", "a disk (virtio); may be repeated", options_set_disk},
+	{"console", "stdio|socket|none", "where the serial console is (stdio)", options_set_console},
 	{"no-reboot", NULL, "end instead of a reset", set_no_reboot},
 };
 
 enum { OPT_HELP = 1000, OPT_VERSION };
 
+static void print_row(const char *name, const char *arg, const char *help)
+{
+	char left[64];
+
+	snprintf(left, sizeof left, "--%s %s", name, arg ? arg : "");
+	printf("  %-30s  %s\n", left, help);
+}
+
 static void print_help(void)
 {
 	printf("usage: vsw-vmm --name NAME --kernel FILE [OPTION...]\nOne guest under KVM.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		printf("  --%-10s %-6s %s\n", rows[i].name, rows[i].arg ? rows[i].arg : "", rows[i].help);
-	printf("  --%-10s %-6s %s\n  --%-10s %-6s %s\n", "help", "", "this text", "version", "", "the version");
+		print_row(rows[i].name, rows[i].arg, rows[i].help);
+	print_row("help", NULL, "this text");
+	print_row("version", NULL, "the version");
+	printf("\nKeys of --memory: backend=anonymous|memfd hugepages=2M|1G thp=on|off mergeable=on|off numa=NODE "
+	       "locked=on|off\n"
+	       "Keys of --disk: format=raw readonly serial=TEXT\n"
+	       "Keys of --console: path=FILE (of the socket)\n"
+	       "See vsw-vmm(8).\n");
 }
 
 static int parse_all(struct options *o, int argc, char *argv[], const struct option *table, struct errtext *err)

@@ -9,15 +9,39 @@
 #include "base/util.h"
 #include "vmm/core/memory.h"
 
+#define OPTIONS_MAX_DISKS 16
+
+/** --disk; heap strings. */
+struct disk_options {
+	char *path, *format, *serial; /**< serial may be NULL */
+	bool read_only;
+};
+
+/** --console */
+struct console_options {
+	enum { CONSOLE_STDIO, CONSOLE_SOCKET, CONSOLE_NONE } kind;
+	char *path; /**< CONSOLE_SOCKET: the socket; NULL: in the run folder */
+};
+
 struct options {
 	const char *name;
 	unsigned int n_cpus;
 	struct memory_config memory;
 	const char *kernel, *initrd, *append;
+	size_t n_disks;
+	struct disk_options disks[OPTIONS_MAX_DISKS];
+	struct console_options console;
 	bool no_reboot;
 };
 
 /** options_parse() - Return: 0; 1: help or version was printed, nothing else is to be done; -EINVAL with the sentence. */
 VSW_MUST_USE int options_parse(struct options *options, int argc, char *argv[], struct errtext *err);
+void options_fini(struct options *options);
+
+/* ---- options_lists.c: those whose value is a list ---- */
+
+VSW_MUST_USE int options_set_memory(struct options *o, const char *value, struct errtext *err);
+VSW_MUST_USE int options_set_disk(struct options *o, const char *value, struct errtext *err);
+VSW_MUST_USE int options_set_console(struct options *o, const char *value, struct errtext *err);
 
 #endif

@@ -56,10 +56,7 @@ static void handle_mmio(struct vcpu *vcpu)
 
 static void on_error(void *aux)
 {
-	struct vm *vm = aux;
-
-	vm_pause(vm);
-	vm->config.stopped(vm->config.aux, vm, VM_STOP_ERROR);
+	vm_stop(aux, VM_STOP_ERROR);
 }
 
 static void fail(struct vcpu *vcpu)

@@ -110,9 +110,11 @@ static int set_ioeventfd(struct machine *m, bool is_pio, uint64_t addr, unsigned
 	return ioctl(vm_of(m)->fd, KVM_IOEVENTFD, &ioevent) < 0 ? -errno : 0;
 }
 
-static void stop(struct vm *vm, enum vm_stop reason)
+void vm_stop(struct vm *vm, enum vm_stop reason)
 {
-	vm_pause(vm);
+	if (vm->is_over)
+		return;
+	vm_end(vm);
 	vm->config.stopped(vm->config.aux, vm, reason);
 }
 
@@ -120,9 +122,11 @@ static void on_reset(void *aux)
 {
 	struct vm *vm = aux;
 
+	if (vm->is_over)
+		return;
 	log_info("%s: the guest asks for a reset", vm->machine.name);
 	if (vm->config.no_reboot)
-		stop(vm, VM_STOP_POWEROFF);
+		vm_stop(vm, VM_STOP_POWEROFF);
 	else
 		vm_reset(vm);
 }
@@ -131,13 +135,15 @@ static void on_poweroff(void *aux)
 {
 	struct vm *vm = aux;
 
+	if (vm->is_over)
+		return;
 	log_info("%s: the guest has switched itself off", vm->machine.name);
-	stop(vm, VM_STOP_POWEROFF);
+	vm_stop(vm, VM_STOP_POWEROFF);
 }
 
 static void on_panic(void *aux)
 {
-	stop(aux, VM_STOP_PANIC);
+	vm_stop(aux, VM_STOP_PANIC);
 }
 
 static void on_event(struct machine *m, enum machine_event event)
@@ -296,12 +302,20 @@ bool vm_is_running(const struct vm *vm)
 	return !vm->is_paused;
 }
 
-int vm_start(struct vm *vm)
+/* Memory and CPUs as at the beginning. */
+static int boot(struct vm *vm)
 {
 	int error = vm->config.boot(vm->config.aux, vm);
 
 	for (unsigned int i = 0; i < vm->n_vcpus && !error; i++)
 		error = vcpu_reset(vm->vcpus[i]);
+	return error;
+}
+
+int vm_start(struct vm *vm)
+{
+	int error = boot(vm);
+
 	if (!error)
 		vm_resume(vm);
 	return error;
@@ -309,14 +323,23 @@ int vm_start(struct vm *vm)
 
 void vm_reset(struct vm *vm)
 {
+	bool was_running = vm_is_running(vm);
 	struct machine_hook *hook;
 
 	vm_pause(vm);
 	pci_bus_reset(vm->machine.pci);
 	cds_list_for_each_entry(hook, &vm->machine.hooks, node)
 		hook->reset(hook->aux);
-	if (vm_start(vm))
-		stop(vm, VM_STOP_ERROR);
+	if (boot(vm))
+		vm_stop(vm, VM_STOP_ERROR);
+	else if (was_running)
+		vm_resume(vm);
+}
+
+void vm_end(struct vm *vm)
+{
+	vm->is_over = true;
+	vm_pause(vm);
 }
 
 void vm_exits(const struct vm *vm, uint64_t counts[VM_N_EXITS])

@@ -68,7 +68,10 @@ VSW_MUST_USE int vm_start(struct vm *vm);
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
 bool vm_is_running(const struct vm *vm);
+/** vm_reset() - as the reset button; one that was paused stays so. */
 void vm_reset(struct vm *vm);
+/** vm_end() - pause for good: what the guest still asked for is not done any more. Before vm_free(). */
+void vm_end(struct vm *vm);
 
 /** Exits of all CPUs since the start, by reason. */
 enum vm_exit { VM_EXIT_IO, VM_EXIT_MMIO, VM_EXIT_HLT, VM_EXIT_INTR, VM_EXIT_SHUTDOWN, VM_EXIT_OTHER, VM_N_EXITS };

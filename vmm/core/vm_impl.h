@@ -45,6 +45,7 @@ struct vm {
 	unsigned int n_parked;
 	_Atomic bool
 		must_park; /* what a CPU looks at before each entry: paused, ending, or something is about to be done */
+	bool is_over;	   /* main thread: nothing that the guest asks for happens any more */
 	struct bus_range debug_exit;
 	_Atomic int exit_code;
 
@@ -57,6 +58,11 @@ static inline struct vm *vm_of(struct machine *m)
 {
 	return (struct vm *)(void *)m;
 }
+
+/* ---- vm.c ---- */
+
+/** vm_stop() - it is over, and vm_config.stopped hears why; once. */
+void vm_stop(struct vm *vm, enum vm_stop reason);
 
 /* ---- vcpu.c ---- */
 

@@ -114,6 +114,7 @@ struct virtio_blk {
 	struct block *block;
 	unsigned int n_queues;
 	struct blk_queue *queues;
+	int last_error; /* of the image, told once and not again until a write succeeds; atomic, relaxed */
 };
 
 static struct virtio_blk *blk_of(struct virtio_device *dev)
@@ -137,18 +138,28 @@ static void finish(struct request *r, enum blk_status status)
 	q->free = r;
 }
 
+/* A disk that is full, or breaks, is worth one line, however often the guest tries. */
+static void tell_error(struct virtio_blk *blk, const struct block_request *block, int error)
+{
+	if (!error && block->op != BLOCK_WRITE)
+		return;
+	if (__atomic_load_n(&blk->last_error, __ATOMIC_RELAXED) == error ||
+	    __atomic_exchange_n(&blk->last_error, error, __ATOMIC_RELAXED) == error || !error || error == -EOPNOTSUPP)
+		return;
+	log_warn_rl("%s: %s at byte %llu: %s; the guest gets an I/O error", blk->dev.name,
+		    block->op == BLOCK_READ    ? "reading"
+		    : block->op == BLOCK_FLUSH ? "flushing"
+					       : "writing",
+		    (unsigned long long)block->offset, strerror(-error));
+}
+
 static void done(struct block_request *block, int error)
 {
 	struct request *r = container_of(block, struct request, block);
 	struct blk_queue *q = r->queue;
 
 	q->n_inflight--;
-	if (error)
-		log_warn_rl("%s: %s at byte %llu: %s", q->blk->dev.name,
-			    block->op == BLOCK_READ    ? "reading"
-			    : block->op == BLOCK_FLUSH ? "flushing"
-						       : "writing",
-			    (unsigned long long)block->offset, strerror(-error));
+	tell_error(q->blk, block, error);
 	finish(r, error ? error == -EOPNOTSUPP ? BLK_S_UNSUPP : BLK_S_IOERR : BLK_S_OK);
 }
 
