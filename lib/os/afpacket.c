@@ -325,7 +325,7 @@ struct afpacket_buffers *afpacket_buffers_new(void)
 	if (b == MAP_FAILED)
 		abort();
 	for (size_t i = 0; i < AFPACKET_BATCH; i++) {
-		b->iovs[i].iov_base = b->frames[i].frame - sizeof(struct afpacket_vnet);
+		b->iovs[i].iov_base = b->frames[i].front + sizeof b->frames[i].front - sizeof(struct afpacket_vnet);
 		b->iovs[i].iov_len = sizeof(struct afpacket_vnet) + AFPACKET_MAX_LEN;
 		b->msgs[i].msg_hdr = (struct msghdr){
 			.msg_iov = &b->iovs[i],

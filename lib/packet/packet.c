@@ -4,7 +4,7 @@
 void packet_init(struct packet *p, void *buf, size_t cap, size_t headroom, size_t len)
 {
 	*p = (struct packet){
-		.data = (uint8_t *)buf + headroom,
+		.data = buf ? (uint8_t *)buf + headroom : NULL,
 		.len = (uint32_t)len,
 		.headroom = (uint32_t)headroom,
 		.tailroom = (uint32_t)(cap - headroom - len),
