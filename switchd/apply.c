@@ -10,12 +10,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "os/control_impl.h"
 #include "os/loop.h"
 #include "ovsdb/db.h"
 #include "switchd/bridge.h"
 #include "switchd/config.h"
 #include "switchd/config_doc.h"
-#include "switchd/control_impl.h"
 #include "switchd/events.h"
 #include "switchd/uplink.h"
 

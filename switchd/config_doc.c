@@ -4,11 +4,11 @@
 
 #include <string.h>
 
+#include "os/control_impl.h"
 #include "ovsdb/db.h"
 #include "switchd/bridge.h"
 #include "switchd/config.h"
 #include "switchd/config_doc_impl.h"
-#include "switchd/control_impl.h"
 #include "switchd/uplink.h"
 
 /* Columns that hold a state, not a wish, though they are on disk. */

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/control_impl.h"
 #include "switchd/bridge.h"
 #include "switchd/config_doc.h"
-#include "switchd/control_impl.h"
 
 static char *value_text(const json_t *value)
 {

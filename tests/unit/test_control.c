@@ -107,6 +107,19 @@ static int m_fd(struct control_request *r, const json_t *params, json_t **result
 	return 0;
 }
 
+static int m_take(struct control_request *r, const json_t *params, json_t **result, struct errtext *err)
+{
+	int fd = control_take_fd(r);
+	char byte = '-';
+
+	(void)params;
+	(void)err;
+	if (fd >= 0 && read(fd, &byte, 1) == 1)
+		close(fd);
+	*result = json_pack("{s:b, s:s#}", "more", control_take_fd(r) >= 0, "byte", &byte, (size_t)1);
+	return 0;
+}
+
 static int m_strict(struct control_request *r, const json_t *params, json_t **result, struct errtext *err)
 {
 	int error = control_allow(params, "a,bc", err);
@@ -147,7 +160,9 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof path, "%s/s", folder);
 	loop = loop_new();
+	control_accept_fds();
 	control_register("echo", m_echo);
+	control_register("take", m_take);
 	control_register("refuse", m_refuse);
 	control_register("big", m_big);
 	control_register("park", m_park);
@@ -503,6 +518,26 @@ static void test_descriptor(void **state)
 	close(fd);
 }
 
+/* Descriptors that come with a request are the method's to take; what it leaves is closed, and never the next request's. */
+static void test_descriptors_come(void **state)
+{
+	static const char request[] = "{\"method\":\"take\"}\n", echo[] = "{\"method\":\"echo\"}\n";
+	int fd = dial(), pipes[2];
+
+	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(write(pipes[1], "x", 1), 1);
+	assert_true(sock_send(fd, request, sizeof request - 1, pipes, 1) > 0);
+	expect(fd, "{\"id\":null,\"result\":{\"more\":false,\"byte\":\"x\"},\"error\":null}");
+	assert_true(sock_send(fd, echo, sizeof echo - 1, pipes, 2) > 0);
+	expect(fd, "{\"id\":null,\"result\":{},\"error\":null}");
+	put(fd, request);
+	expect(fd, "{\"id\":null,\"result\":{\"more\":false,\"byte\":\"-\"},\"error\":null}");
+	close(pipes[0]);
+	close(pipes[1]);
+	close(fd);
+}
+
 static void test_many_clients(void **state)
 {
 	enum { N = 1000 };
@@ -574,8 +609,8 @@ int main(void)
 		cmocka_unit_test(test_too_long),	  cmocka_unit_test(test_never_reads),
 		cmocka_unit_test(test_stalls_in_request), cmocka_unit_test(test_big_answer),
 		cmocka_unit_test(test_deferred),	  cmocka_unit_test(test_descriptor),
-		cmocka_unit_test(test_many_clients),	  cmocka_unit_test(test_socket_file),
-		cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_descriptors_come),  cmocka_unit_test(test_many_clients),
+		cmocka_unit_test(test_socket_file),	  cmocka_unit_test(test_long_path),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

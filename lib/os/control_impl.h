@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between the files control*.c. */
-#ifndef SWITCHD_CONTROL_IMPL_H
-#define SWITCHD_CONTROL_IMPL_H 1
+#ifndef OS_CONTROL_IMPL_H
+#define OS_CONTROL_IMPL_H 1
 
-#include "switchd/control.h"
+#include "os/control.h"
 
 /** control_find() - Return: the method of that name, or NULL. */
 control_fn *control_find(const char *name);

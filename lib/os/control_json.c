@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Lines of the control socket as JSON, and refusals as JSON. */
-#include "switchd/control_impl.h"
+#include "os/control_impl.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,8 +4,9 @@
  * the last byte has left; then the next line that is already here, or READING again. While a client writes nothing is read from it, so
  * one client costs at most a request and an answer, and total_bytes bounds what all of them cost.
  */
-#include "switchd/control.h"
+#include "os/control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,9 @@
 #include "base/clock.h"
 #include "base/ds.h"
 #include "base/log.h"
+#include "os/control_impl.h"
 #include "os/loop.h"
 #include "os/sock.h"
-#include "switchd/control_impl.h"
 
 LOG_MODULE(control);
 
@@ -41,12 +42,17 @@ struct client {
 	size_t taken, scanned; /* no newline in [taken, scanned) */
 	struct ds out;	       /* the answer under way */
 	size_t sent;
-	size_t accounted;		 /* this client's part of server.total_bytes */
-	int pass_fd;			 /* goes with the first byte of the answer; -1: none */
+	size_t accounted;	    /* this client's part of server.total_bytes */
+	int pass_fds[SOCK_MAX_FDS]; /* go with the first byte of the answer */
+	size_t n_pass_fds;
+	int got_fds[SOCK_MAX_FDS]; /* came with the request at hand, or the next one */
+	size_t n_got_fds;
 	struct control_request *request; /* being worked on */
 	bool is_runnable;
 	bool at_eof;  /* it will send no more, but may still read */
 	bool closing; /* close when the answer has left */
+	void (*gone)(void *aux);
+	void *gone_aux;
 };
 
 struct control_request {
@@ -66,6 +72,7 @@ static struct {
 	size_t n_clients, total_bytes;
 	bool posted; /* run_queue() is on its way */
 	bool paused; /* out of descriptors: not accepting */
+	bool accepts_fds;
 } server = {.fd = -1, .clients = CDS_LIST_HEAD_INIT(server.clients), .runnable = CDS_LIST_HEAD_INIT(server.runnable)};
 
 static void client_advance(struct client *c);
@@ -122,6 +129,18 @@ static void refuse(struct client *c, int code, const char *text)
 
 /* ---- a client's end ---- */
 
+static void close_pass_fds(struct client *c)
+{
+	while (c->n_pass_fds)
+		close(c->pass_fds[--c->n_pass_fds]);
+}
+
+static void close_got_fds(struct client *c)
+{
+	while (c->n_got_fds)
+		close(c->got_fds[--c->n_got_fds]);
+}
+
 static void give_back(struct ds *ds)
 {
 	if (ds->cap > KEEP_BUFFER)
@@ -154,16 +173,18 @@ static void client_drop(struct client *c)
 	cds_list_del(&c->node);
 	server.n_clients--;
 	server.total_bytes -= c->accounted;
-	if (c->pass_fd >= 0)
-		close(c->pass_fd);
+	close_pass_fds(c);
+	close_got_fds(c);
 	close(c->fd);
 	ds_fini(&c->in);
 	ds_fini(&c->out);
-	free(c);
 	if (server.paused) {
 		server.paused = false;
 		loop_set_events(server.loop, &server.lfd, EPOLLIN);
 	}
+	if (c->gone)
+		c->gone(c->gone_aux);
+	free(c);
 }
 
 static void stalled(struct loop_timer *self, int64_t now_ms)
@@ -235,10 +256,11 @@ void control_reply(struct control_request *request, int error, json_t *result, c
 		return;
 	}
 	put_answer(c, json_object_get(request->message, "id"), error, result, err);
+	close_got_fds(c);
 	c->request = NULL;
 	request_free(request);
 	if (!account(c))
-		refuse(c, ENOBUFS, "the switch has too many large answers under way; try again later");
+		refuse(c, ENOBUFS, "too many large answers are under way; try again later");
 	client_advance(c);
 }
 
@@ -246,9 +268,36 @@ void control_attach_fd(struct control_request *request, int fd)
 {
 	struct client *c = request->client;
 
-	if (c->pass_fd >= 0)
-		close(c->pass_fd);
-	c->pass_fd = fd;
+	assert(c->n_pass_fds < ARRAY_SIZE(c->pass_fds));
+	c->pass_fds[c->n_pass_fds++] = fd;
+}
+
+void control_accept_fds(void)
+{
+	server.accepts_fds = true;
+}
+
+int control_take_fd(struct control_request *request)
+{
+	struct client *c = request->client;
+	int fd;
+
+	if (!c || !c->n_got_fds)
+		return -1;
+	fd = c->got_fds[0];
+	memmove(c->got_fds, c->got_fds + 1, --c->n_got_fds * sizeof *c->got_fds);
+	return fd;
+}
+
+void control_follow_client(struct control_request *request, void (*gone)(void *aux), void *aux)
+{
+	request->client->gone = gone;
+	request->client->gone_aux = aux;
+}
+
+void *control_client_aux(const struct control_request *request)
+{
+	return request->client->gone_aux;
 }
 
 static void run_queue(void *aux);
@@ -305,7 +354,7 @@ static void run_queue(void *aux)
 static bool flush(struct client *c)
 {
 	while (c->sent < c->out.len) {
-		ssize_t n = sock_send(c->fd, c->out.s + c->sent, c->out.len - c->sent, &c->pass_fd, c->pass_fd >= 0);
+		ssize_t n = sock_send(c->fd, c->out.s + c->sent, c->out.len - c->sent, c->pass_fds, c->n_pass_fds);
 
 		if (n == -EAGAIN)
 			return true;
@@ -315,9 +364,7 @@ static bool flush(struct client *c)
 		}
 		c->sent += (size_t)n;
 		set_stall(c, true);
-		if (c->pass_fd >= 0)
-			close(c->pass_fd);
-		c->pass_fd = -1;
+		close_pass_fds(c);
 	}
 	if (c->out.len)
 		set_stall(c, false);
@@ -383,8 +430,10 @@ static void compact(struct client *c)
 static bool read_some(struct client *c)
 {
 	static char buf[READ_CHUNK];
-	ssize_t n = sock_recv(c->fd, buf, sizeof buf, NULL, 0, NULL);
+	size_t room = server.accepts_fds ? ARRAY_SIZE(c->got_fds) - c->n_got_fds : 0, n_fds = 0;
+	ssize_t n = sock_recv(c->fd, buf, sizeof buf, c->got_fds + c->n_got_fds, room, &n_fds);
 
+	c->n_got_fds += n_fds;
 	if (n == -EAGAIN)
 		return true;
 	if (n < 0) {
@@ -398,7 +447,7 @@ static bool read_some(struct client *c)
 	if (c->in.len - c->taken > CONTROL_MAX_REQUEST && !has_line(c))
 		refuse(c, EMSGSIZE, "the request is longer than 64 MiB");
 	else if (!account(c))
-		refuse(c, ENOBUFS, "the switch has too many large requests under way; try again later");
+		refuse(c, ENOBUFS, "too many large requests are under way; try again later");
 	else
 		set_stall(c, c->in.len > c->taken);
 	return true;
@@ -423,7 +472,6 @@ static void client_new(int fd)
 	int error;
 
 	c->fd = fd;
-	c->pass_fd = -1;
 	error = loop_add_fd(server.loop, &c->lfd, fd, EPOLLIN, client_ready);
 	if (error) {
 		log_warn_rl("cannot watch a new client: %s", strerror(-error));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The methods that the modules registered, by name. */
-#include "switchd/control.h"
+#include "os/control.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hmap.h"
-#include "switchd/control_impl.h"
+#include "os/control_impl.h"
 
 struct method {
 	struct hmap_node node;

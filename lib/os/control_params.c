@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reading the parameters of a request, and making plain results. */
+/* Reading the parameters of a request. */
+#include "os/control.h"
+
 #include <errno.h>
 #include <string.h>
-
-#include "switchd/control.h"
 
 const char *control_str(const json_t *params, const char *key, const char *def, int *error, struct errtext *err)
 {
@@ -64,20 +64,4 @@ int control_allow(const json_t *params, const char *names, struct errtext *err)
 			return errtext_set(err, EINVAL, "unknown parameter \"%.40s\"; known are: format%s%s", key,
 					   *names ? "," : "", names);
 	return 0;
-}
-
-bool control_wants_json(const json_t *params, int *error, struct errtext *err)
-{
-	const char *format = control_str(params, "format", "text", error, err);
-
-	if (strcmp(format, "json") != 0 && strcmp(format, "text") != 0)
-		*error = errtext_set(err, EINVAL, "\"format\" must be \"text\" or \"json\"");
-	return !strcmp(format, "json");
-}
-
-json_t *control_text(const char *text)
-{
-	json_t *string = json_string(text);
-
-	return json_pack("{s:o, s:i}", "text", string ? string : json_string(""), "exit", 0);
 }
