@@ -34,6 +34,11 @@
  *   packet have gone up meanwhile. Where more arrives than the daemon can send on this would never come: then it sets
  *   BPF_GATE_DRAIN, and packets are dropped (as most were already) until the gate is open.
  *
+ * Announcements
+ *   A packet that no flow covers is counted in bpf_port.upcalls, and then looked up once more; only then it goes up, with that number.
+ *   The daemon makes a flow visible and then reads the counter. So who announced a packet later has found the flow at the second look,
+ *   and every packet that missed it has a number that the daemon knows: when it has read them all, none is on its way.
+ *
  * Raise VSW_BPF_ABI with every change here or in vsw/flow_key.h: it is part of the pin path.
  */
 #ifndef VSW_BPF_ABI_H
@@ -43,7 +48,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 18
+#define VSW_BPF_ABI 19
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -87,8 +92,9 @@ struct bpf_last_drop {
 struct bpf_port {
 	uint32_t ifindex; /* 0: no such port */
 	uint32_t mtu;
-	uint64_t upcalls;      /* packets sent to the daemon */
+	uint64_t upcalls;      /* packets announced to the daemon, see below */
 	uint64_t upcalls_done; /* how many of them it has read; written by the daemon alone */
+	uint64_t withdrawn;    /* announced, and not sent */
 	uint64_t tx_dropped;
 	uint32_t generation; /* raised when the number is given to another device */
 	uint32_t is_down;    /* its device takes no packets; written by the daemon alone */
@@ -328,7 +334,7 @@ struct bpf_upcall_hdr {
 	uint16_t port; /* where it came in */
 	uint16_t flags;
 	/* here: TPID and TCI */
-	uint32_t seq; /* bpf_port.upcalls before it, the low half */
+	uint32_t seq; /* bpf_port.upcalls before it was announced, the low half */
 	uint32_t mark;
 	uint32_t generation; /* of the port: tells it from one that had the number before */
 };

@@ -63,18 +63,26 @@ int vsw_port(struct __sk_buff *skb)
 	if (bad == DROP_MALFORMED_ETH)
 		return drop(skb, in, bad);
 
+	s->is_announced = 0;
 	if (in->is_late)
 		return to_daemon(skb, s, in, 0, ctl);
 	slot = s->p.too_deep ? 0 : find_flow(s, ctl, &flow);
 	s->slot = slot;
-	if (!slot || !flow) {
-		return miss(skb, s, in, ctl);
+	if (!slot) {
+		bad = miss(skb, s, in, ctl);
+		if (bad)
+			return drop(skb, in, bad);
+		slot = s->p.too_deep ? 0 : search_flow(s, ctl, &flow); /* see "Announcements" in vsw/bpf_abi.h */
+		s->slot = slot;
 	}
+	if (!slot || !flow)
+		return to_daemon(skb, s, in, 0, ctl);
 	act = *(volatile uint64_t *)&flow->act; /* once: it may change meanwhile */
 	if (BPF_ACT_N(act) == BPF_ACT_DAEMON)
 		return to_daemon(skb, s, in, 0, ctl);
 	if (!gate_is_open(flow))
 		return through_gate(skb, s, in, flow, slot, ctl);
+	withdraw(s, in);
 	account(flow, skb, s);
 	if (in->watch)
 		watch_in(skb, s, in);

@@ -139,6 +139,18 @@ static __always_inline void remember(struct bpf_cache_bucket *bucket, struct bpf
 	entry->slot = slot;
 }
 
+/* By the masks alone. Return: slot + 1 of the flow that covers the packet, or 0. */
+static __always_inline uint32_t search_flow(struct scratch *s, const struct bpf_control *ctl, struct bpf_flow **result)
+{
+	struct search search = {.s = s};
+
+	bpf_loop(ctl->n_masks < BPF_N_MASKS ? ctl->n_masks : BPF_N_MASKS, try_mask, &search, 0);
+	if (!search.slot)
+		return 0;
+	*result = live_flow(search.slot - 1, ctl);
+	return *result ? search.slot : 0;
+}
+
 /* Return: slot + 1 of the flow that covers the packet, or 0. */
 static __always_inline uint32_t find_flow(struct scratch *s, struct bpf_control *ctl, struct bpf_flow **result)
 {
@@ -147,8 +159,8 @@ static __always_inline uint32_t find_flow(struct scratch *s, struct bpf_control 
 	uint32_t at = s->cpu * BPF_CACHE_BUCKETS + (tag & (BPF_CACHE_BUCKETS - 1));
 	struct bpf_cache_bucket *bucket = bpf_map_lookup_elem(&cache, &at);
 	struct bpf_cache_entry *entry = bucket ? find_entry(bucket, tag) : NULL;
-	struct search search = {.s = s};
 	struct bpf_flow *flow;
+	uint32_t slot;
 
 	if (entry) {
 		flow = verify(entry, s, ctl);
@@ -158,17 +170,13 @@ static __always_inline uint32_t find_flow(struct scratch *s, struct bpf_control 
 			return entry->slot;
 		}
 	}
-	bpf_loop(ctl->n_masks < BPF_N_MASKS ? ctl->n_masks : BPF_N_MASKS, try_mask, &search, 0);
-	if (!search.slot)
-		return 0;
-	flow = live_flow(search.slot - 1, ctl);
-	if (!flow)
+	slot = search_flow(s, ctl, result);
+	if (!slot)
 		return 0;
 	if (bucket)
-		remember(bucket, entry, s, tag, search.slot);
+		remember(bucket, entry, s, tag, slot);
 	s->stats.mask_hits++;
-	*result = flow;
-	return search.slot;
+	return slot;
 }
 
 #endif

@@ -49,7 +49,9 @@ struct scratch {
 	uint32_t none;		  /* always 0, see run_flow() */
 	uint32_t slot;		  /* + 1 of the flow that the packet has */
 	uint32_t is_watched;	  /* its bytes were captured, its fate is still to be told */
-	uint64_t watch_window;	  /* see watch.bpf.h */
+	uint32_t is_announced;	  /* to the daemon, as number: */
+	uint32_t seq;
+	uint64_t watch_window; /* see watch.bpf.h */
 	uint64_t watch_spent;
 	struct bpf_sight sight;
 };

@@ -19,11 +19,39 @@ static __always_inline int nobody_listens(struct __sk_buff *skb, const struct bp
 	return !ctl->upcall_ifindex || bpf_check_mtu(skb, ctl->upcall_ifindex, &mtu, 0, 0) == -19 /* ENODEV */;
 }
 
+static __always_inline struct bpf_queue *queue_of(const struct scratch *s, struct bpf_control *ctl)
+{
+	return &ctl->queues[s->key.in_port & (BPF_UPCALL_QUEUES - 1)];
+}
+
+/* The packet at hand gets its number. Return: 0, or enum drop_reason: it cannot go up. */
+static __always_inline int announce(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in,
+				    struct bpf_control *ctl)
+{
+	if (s->is_announced)
+		return 0;
+	if (nobody_listens(skb, ctl))
+		return DROP_NO_DAEMON;
+	if (is_full(in, queue_of(s, ctl), ctl))
+		return DROP_UPCALL_QUEUE_FULL;
+	s->seq = __sync_fetch_and_add(&in->upcalls, 1);
+	s->is_announced = 1;
+	return 0;
+}
+
+/* It takes another way. */
+static __always_inline void withdraw(struct scratch *s, struct bpf_port *in)
+{
+	if (!s->is_announced)
+		return;
+	__sync_fetch_and_add(&in->withdrawn, 1);
+	s->is_announced = 0;
+}
+
 /* Return: TC_ACT_SHOT when it did not go up. */
 static __always_inline int to_daemon(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in, uint32_t slot,
 				     struct bpf_control *ctl)
 {
-	struct bpf_queue *queue = &ctl->queues[s->key.in_port & (BPF_UPCALL_QUEUES - 1)];
 	struct bpf_upcall_hdr hdr = {
 		.magic = ctl->magic,
 		.slot = slot,
@@ -33,23 +61,23 @@ static __always_inline int to_daemon(struct __sk_buff *skb, struct scratch *s, s
 		.generation = in->generation,
 	};
 	uint32_t len = sizeof hdr;
+	int reason = announce(skb, s, in, ctl);
 
-	if (nobody_listens(skb, ctl)) {
+	if (reason) {
 		s->stats.lost++;
-		return drop(skb, in, DROP_NO_DAEMON);
-	}
-	if (is_full(in, queue, ctl)) {
-		s->stats.lost++;
-		return drop(skb, in, DROP_UPCALL_QUEUE_FULL);
+		return drop(skb, in, reason);
 	}
 	if (s->p.tunnel) {
 		hdr.flags |= BPF_UPCALL_TUNNEL;
 		len += PKT_KEY_TUNNEL_LEN;
 	}
-	if (bpf_skb_change_head(skb, len, 0))
+	hdr.seq = s->seq;
+	if (bpf_skb_change_head(skb, len, 0)) {
+		withdraw(s, in);
 		return drop(skb, in, DROP_NO_MEMORY);
-	hdr.seq = __sync_fetch_and_add(&in->upcalls, 1);
-	__sync_fetch_and_add(&queue->sent, 1);
+	}
+	s->is_announced = 0;
+	__sync_fetch_and_add(&queue_of(s, ctl)->sent, 1);
 	if (bpf_skb_store_bytes(skb, 0, &hdr, sizeof hdr, 0) ||
 	    (s->p.tunnel && bpf_skb_store_bytes(skb, sizeof hdr, &s->key.tun_id, PKT_KEY_TUNNEL_LEN, 0)))
 		return TC_ACT_SHOT; /* cannot be: the bytes were just made */
@@ -70,14 +98,15 @@ static __always_inline int may_miss(struct bpf_port *in, const struct bpf_contro
 	return 1;
 }
 
-/* What no flow covers. */
+/* What no flow covers is announced. Return: 0, or enum drop_reason. */
 static __always_inline int miss(struct __sk_buff *skb, struct scratch *s, struct bpf_port *in, struct bpf_control *ctl)
 {
+	int reason = may_miss(in, ctl) ? announce(skb, s, in, ctl) : DROP_UPCALL_RATE;
+
 	s->stats.misses++;
-	if (may_miss(in, ctl))
-		return to_daemon(skb, s, in, 0, ctl);
-	s->stats.lost++;
-	return drop(skb, in, DROP_UPCALL_RATE);
+	if (reason)
+		s->stats.lost++;
+	return reason;
 }
 
 /* Return: whether the flow's packets may take the short way. If not, this one is counted in the gate. */
@@ -95,6 +124,7 @@ static __always_inline int through_gate(struct __sk_buff *skb, struct scratch *s
 	int verdict;
 
 	if (flow->gate & BPF_GATE_DRAIN) {
+		withdraw(s, in);
 		s->stats.lost++;
 		verdict = drop(skb, in, DROP_UPCALL_QUEUE_FULL);
 	} else {

@@ -405,15 +405,16 @@ static int ebpf_port_stats(struct datapath *datapath, uint32_t port_no, struct d
 	struct user_port *port = port_no < BPF_N_PORTS ? dp->user.ports[port_no] : NULL;
 	const struct bpf_port *k = &dp->kernel.ports[port_no < BPF_N_PORTS ? port_no : 0];
 	struct bpf_traffic traffic;
-	uint64_t n_read, n_lost, n_up, n_dropped = 0;
+	uint64_t n_read, n_lost, n_up, n_withdrawn, n_dropped = 0;
 
 	if (!port)
 		return -ENOENT;
 	forward_port_stats(&port->fp, stats);
 	n_read = stats->rx_packets;
 	n_lost = relaxed(&k->upcalls_done);
-	n_lost = n_lost > n_read ? n_lost - n_read : 0;
-	n_up = relaxed(&k->upcalls);
+	n_withdrawn = relaxed(&k->withdrawn);
+	n_lost = n_lost > n_read + n_withdrawn ? n_lost - n_read - n_withdrawn : 0;
+	n_up = relaxed(&k->upcalls) - n_withdrawn;
 	for (size_t i = 0; i < DROP_N_REASONS; i++) {
 		uint64_t n = relaxed(&k->drops[i]);
 

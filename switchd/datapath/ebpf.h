@@ -16,6 +16,7 @@
  *   ebpf_promisc.c  devices that receive everything
  *   ebpf_direct.c  the direct way to a host in another network namespace
  *   ebpf_upcall.c  packets that come up: from the TAP into the engine
+ *   ebpf_window.h  which of those that were announced have been read
  *   ebpf_pin.c     where maps and programs outlive the daemon
  *   ebpf_adopt.c   what a daemon makes of its predecessor's ports and flows
  *   switchd/bpf/   the program; vsw/bpf_abi.h what both sides share
@@ -40,6 +41,7 @@
 #include "base/hmap.h"
 #include "switchd/datapath/ebpf_ops.h"
 #include "switchd/datapath/ebpf_pin.h"
+#include "switchd/datapath/ebpf_window.h"
 #include "switchd/datapath/user.h"
 #include "vsw/bpf_abi.h"
 
@@ -104,10 +106,12 @@ void ebpf_kernel_clear_traffic(const struct ebpf_kernel *kernel, uint32_t port);
 /** What the daemon knows of a slot of the kernel's table. */
 struct ebpf_slot {
 	_Atomic uint64_t n_done; /**< packets counted in the gate that have been sent on */
-	struct ebpf_flow *flow;	 /**< NULL: none */
-	uint64_t n_reported;	 /**< its packets when ebpf_flows_active() was there last */
-	uint32_t next;		 /**< slot + 1: in the list of those given back */
-	int64_t freed_ms;	 /**< CLOCK_MONOTONIC */
+	uint64_t
+		queued_at; /**< the last of them that had to wait was then the last in its port's queue (waiting_queue.n_in) */
+	struct ebpf_flow *flow; /**< NULL: none */
+	uint64_t n_reported;	/**< its packets when ebpf_flows_active() was there last */
+	uint32_t next;		/**< slot + 1: in the list of those given back */
+	int64_t freed_ms;	/**< CLOCK_MONOTONIC */
 };
 
 struct ebpf_mask {
@@ -162,22 +166,24 @@ struct ebpf_orphan {
 
 /** A flow whose gate is closed. */
 struct ebpf_pending {
-	struct cds_list_head node; /* in ebpf_gate.pending */
+	struct cds_list_head node; /* in ebpf_gate.fresh or pending */
 	uint64_t id;
 	uint32_t slot, port;
-	uint64_t grace;	    /**< the grace period that has to be over */
-	bool is_sampled;    /**< the next two are set */
-	uint64_t n_reads;   /**< packets of the port to read before */
-	uint64_t n_drained; /**< or once found empty after this */
+	uint64_t grace;	      /**< the grace period that has to be over; not of a fresh one */
+	bool is_sampled;      /**< the next two are set */
+	uint32_t n_announced; /**< packets of the port with lower numbers are to be read before */
+	uint64_t n_drained;   /**< or the ring once found empty after this; not of a fresh one */
+	bool is_read;	      /**< they have been, and the next is set */
+	uint64_t n_queued;    /**< so many of those that waited for translation have to be gone (waiting_queue.n_out) */
 	int64_t since_ms;
 	int64_t drain_ms; /**< when BPF_GATE_DRAIN was set; 0: not */
 };
 
 /** The gates of one thread's ports. */
 struct ebpf_gate {
-	pthread_mutex_t lock; /* guards pending */
-	struct cds_list_head pending;
-	_Atomic unsigned int n_pending;
+	pthread_mutex_t lock; /* guards the lists */
+	struct cds_list_head fresh, pending;
+	_Atomic unsigned int n_fresh, n_pending;
 	int marker_fd;
 	uint32_t marker;
 	int64_t ran_ms;
@@ -233,6 +239,7 @@ struct ebpf_dp {
 	uint64_t meters_set[BPF_N_METERS / 64]; /* by this process, and not a predecessor */
 
 	int64_t paths_ms; /* when they were asked about; of the first thread */
+	struct ebpf_window windows[BPF_N_PORTS];
 
 	struct ebpf_gate gates[USER_MAX_THREADS];
 	pthread_t grace_thread;
@@ -367,8 +374,11 @@ int ebpf_gate_init(struct ebpf_dp *dp, struct errtext *err);
 void ebpf_gate_stop(struct ebpf_dp *dp);
 /** ebpf_gate_fini() - after that. */
 void ebpf_gate_fini(struct ebpf_dp *dp);
-/** ebpf_gate_add() - a flow of @port has just become visible to the program, its gate closed. */
-void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port);
+/**
+ * ebpf_gate_add() - a flow of @port has just become visible to the program, its gate closed
+ * @is_new: there was none in its place that the program may still be looking at
+ */
+void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port, bool is_new);
 /** ebpf_gate_run() - at the end of a thread's round. Return: milliseconds until it wants to run again, -1: when there is a packet. */
 int ebpf_gate_run(struct user_thread *t);
 

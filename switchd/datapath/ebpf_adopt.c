@@ -49,7 +49,7 @@ static void settle_ports(struct ebpf_dp *dp)
 
 		if (port->upcalls > port->upcalls_done)
 			port->drops[DROP_NO_DAEMON] += port->upcalls - port->upcalls_done;
-		port->upcalls = port->upcalls_done = 0;
+		port->upcalls = port->upcalls_done = port->withdrawn = 0;
 		if (port->ifindex && !is_sound_port(dp, i))
 			port->ifindex = 0;
 	}

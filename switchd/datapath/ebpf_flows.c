@@ -137,7 +137,7 @@ static void slot_fill(struct ebpf_dp *dp, uint32_t slot, const struct dp_flow_pu
 	memcpy(dp->kernel.tails[slot].key, (const uint8_t *)put->key + sizeof f->key,
 	       sizeof dp->kernel.tails[slot].key);
 	atomic_store(&dp->slots[slot].n_done, 0);
-	dp->slots[slot].n_reported = 0;
+	dp->slots[slot].n_reported = dp->slots[slot].queued_at = 0;
 	__atomic_store_n(&f->id, put->id, __ATOMIC_RELEASE);
 }
 
@@ -416,7 +416,7 @@ static void put_in_new_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, const st
 	}
 	ebpf_slow_set(dp, flow, why ? why : why_of(act));
 	if (!flow->why)
-		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port);
+		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port, old == EBPF_NO_SLOT);
 }
 
 static bool has_later_output(const struct ebpf_dp *dp, const struct ebpf_ops *ops)

@@ -5,17 +5,20 @@
  * Before flow F was installed its packets went up as misses; after that they go up through its gate, each counted there (vsw/bpf_abi.h).
  * F's gate may open when all of them have left, which is when
  *
- *   1. a grace period of the kernel has passed since F became visible: programs that looked it up in vain have ended, and what
- *      they sent up lies in the ring;
- *   2. everything has been read that the port's ring held then: so many packets, or the ring was found empty;
- *   3. none of the port's packets waits for translation;
+ *   1. every packet of the port has been read that was announced before F became visible (ebpf_window.h);
+ *   2. those have been sent on that were waiting for translation then;
+ *   3. so have those that came through the gate and had to wait behind others;
  *   4. the gate has counted no more packets than have been sent on; the compare-and-exchange that opens it fails otherwise;
  *   5. what this thread has sent has left the CPU's backlog, through which a veth hands packets to its other end. A datagram that
  *      the thread sends to itself over the loopback device takes the same way, behind the others; when it arrives they are through.
  *      For this the thread stays on one CPU. (Where the loopback device is down there is no marker, and no such guarantee.)
  *
- * membarrier(MEMBARRIER_CMD_GLOBAL) waits for a grace period of the kernel's RCU, for some 10 ms: a thread of its own calls it, once
- * for all flows that came meanwhile. Until then, packets pass through the daemon at its speed.
+ * All of it is often true at the end of the very round that installed F. So a new flow is "fresh" for FRESH_MS, and looked at in every round.
+ * One whose time is over, and one that takes the place of another, with which programs may still be busy, becomes "pending". For it,
+ * point 1 is reached by a grace period of the kernel since F became visible: programs that saw what was there before have ended, and
+ * what they sent up lies in the ring; then all that had been announced by then has to be read, or the ring found empty.
+ * membarrier(MEMBARRIER_CMD_GLOBAL) waits for a grace period, for some 10 ms: a thread of its own calls it, once for all flows that came
+ * meanwhile. Until then, packets pass through the daemon at its speed.
  *
  * More than the daemon can send on would keep the gate closed forever. So a flow that has not made it after PATIENCE_MS is drained: its
  * packets are dropped for as long as it takes to read those in the ring.
@@ -40,6 +43,8 @@
 LOG_MODULE(dp_ebpf_gate);
 
 enum {
+	FRESH_MS = 5,
+	MAX_FRESH = 256, /* more would make rounds long */
 	PATIENCE_MS = 200,
 	DRAIN_MS = 50,		/* a drained flow's last packets are read by then, or lost */
 	RETRY_MS = 1,		/* the marker is on its way */
@@ -87,37 +92,84 @@ static bool is_settled(struct ebpf_gate *gate)
 
 /* ---- opening ---- */
 
-/* What has to be read for point 2. */
+/* What has to be read for point 1. */
 static void sample(struct ebpf_dp *dp, struct ebpf_pending *p)
 {
 	if (p->is_sampled)
 		return;
-	p->n_reads = __atomic_load_n(&dp->kernel.ports[p->port].upcalls, __ATOMIC_RELAXED);
+	p->n_announced = (uint32_t)__atomic_load_n(&dp->kernel.ports[p->port].upcalls, __ATOMIC_SEQ_CST);
 	p->n_drained = atomic_load(&dp->queues[ebpf_queue_of(p->port)].n_drained);
 	p->is_sampled = true;
 }
 
-/* Points 2 and 3. */
+/* The port's window; NULL when nothing of it has been read since it has its device. */
+static struct ebpf_window *window_of(struct ebpf_dp *dp, uint32_t port)
+{
+	struct ebpf_window *w = &dp->windows[port];
+
+	return w->generation == dp->kernel.ports[port].generation ? w : NULL;
+}
+
+static bool are_read(struct ebpf_dp *dp, const struct ebpf_pending *p)
+{
+	const struct ebpf_window *w = window_of(dp, p->port);
+
+	return w ? ebpf_window_is_past(w, p->n_announced) : !p->n_announced;
+}
+
+/* Point 1 is reached: what waits now is what point 2 is about. */
+static void set_read(struct ebpf_pending *p, const struct user_port *port)
+{
+	p->is_read = true;
+	p->n_queued = port ? port->fp.queue.n_in : 0;
+}
+
+/* Point 1, behind a grace period. */
 static bool is_past_reading(struct ebpf_dp *dp, struct ebpf_pending *p, const struct user_port *port)
 {
 	const struct ebpf_queue *queue = &dp->queues[ebpf_queue_of(p->port)];
+	struct ebpf_window *w = window_of(dp, p->port);
 
-	if (port && port->fp.queue.n)
-		return false;
-	return (port && port->fp.stats.rx_packets >= p->n_reads) || atomic_load(&queue->n_drained) > p->n_drained;
+	if (p->is_read)
+		return true;
+	if (!are_read(dp, p)) {
+		if (atomic_load(&queue->n_drained) == p->n_drained)
+			return false;
+		if (w)
+			ebpf_window_advance(w, p->n_announced); /* the others were lost */
+	}
+	set_read(p, port);
+	return true;
+}
+
+/* Points 2 and 3. Positions in the queue may be close to 0 on either side. */
+static bool have_left(struct ebpf_dp *dp, const struct ebpf_pending *p, const struct user_port *port)
+{
+	uint64_t n_out = port ? port->fp.queue.n_out : 0;
+
+	return !port || ((int64_t)(n_out - p->n_queued) >= 0 && (int64_t)(n_out - dp->slots[p->slot].queued_at) >= 0);
 }
 
 /* Point 4. */
-static bool try_open(struct ebpf_dp *dp, struct ebpf_pending *p, int64_t now_ms)
+static bool open_gate(struct ebpf_dp *dp, const struct ebpf_pending *p)
 {
-	const struct ebpf_queue *queue = &dp->queues[ebpf_queue_of(p->port)];
 	struct bpf_flow *f = &dp->kernel.flows[p->slot];
 	uint64_t gate = __atomic_load_n(&f->gate, __ATOMIC_SEQ_CST);
 	uint64_t n = gate & ~BPF_GATE_DRAIN;
 
-	if (n <= atomic_load(&dp->slots[p->slot].n_done))
-		return __atomic_compare_exchange_n(&f->gate, &gate, n | BPF_GATE_OPEN, false, __ATOMIC_SEQ_CST,
-						   __ATOMIC_SEQ_CST);
+	return n <= atomic_load(&dp->slots[p->slot].n_done) &&
+	       __atomic_compare_exchange_n(&f->gate, &gate, n | BPF_GATE_OPEN, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
+}
+
+/* The same, for one that may be running out of patience. */
+static bool try_open(struct ebpf_dp *dp, struct ebpf_pending *p, int64_t now_ms)
+{
+	const struct ebpf_queue *queue = &dp->queues[ebpf_queue_of(p->port)];
+	struct bpf_flow *f = &dp->kernel.flows[p->slot];
+
+	if (open_gate(dp, p))
+		return true;
 	if (!p->drain_ms && now_ms - p->since_ms >= PATIENCE_MS) {
 		__atomic_fetch_or(&f->gate, BPF_GATE_DRAIN, __ATOMIC_SEQ_CST);
 		p->drain_ms = now_ms;
@@ -135,11 +187,72 @@ static bool is_alive(const struct ebpf_dp *dp, const struct ebpf_pending *p)
 	return __atomic_load_n(&dp->kernel.flows[p->slot].id, __ATOMIC_RELAXED) == p->id;
 }
 
-static void forget(struct ebpf_gate *gate, struct ebpf_pending *p)
+static void forget(struct ebpf_pending *p, _Atomic unsigned int *n)
 {
 	cds_list_del(&p->node);
 	free(p);
-	atomic_fetch_sub(&gate->n_pending, 1);
+	atomic_fetch_sub(n, 1);
+}
+
+/* To the end of those that wait for a grace period. The lock is held. */
+static void make_pending(struct ebpf_dp *dp, struct ebpf_gate *gate, struct ebpf_pending *p)
+{
+	p->is_sampled = p->is_read = false;
+	pthread_mutex_lock(&dp->grace_lock);
+	p->grace = dp->grace_begun + 1;
+	if (dp->grace_wanted < p->grace) {
+		dp->grace_wanted = p->grace;
+		pthread_cond_signal(&dp->grace_cond);
+	}
+	pthread_mutex_unlock(&dp->grace_lock);
+	cds_list_add_tail(&p->node, &gate->pending);
+	atomic_fetch_add(&gate->n_pending, 1);
+}
+
+/** One look at a thread's gates. */
+struct look {
+	struct ebpf_dp *dp;
+	struct user_thread *t;
+	struct ebpf_gate *gate;
+	int64_t now_ms;
+	bool has_asked, is_settled; /* for point 5 */
+};
+
+/* Point 5, for all that is looked at. */
+static bool settle(struct look *look)
+{
+	if (!look->has_asked)
+		look->is_settled = is_settled(look->gate);
+	look->has_asked = true;
+	return look->is_settled;
+}
+
+/* Whether it is ready but for points 4 and 5. */
+static bool is_ripe(const struct look *look, struct ebpf_pending *p)
+{
+	const struct user_port *port = look->t->dp->ports[p->port];
+
+	if (!p->is_read && are_read(look->dp, p))
+		set_read(p, port);
+	return p->is_read && have_left(look->dp, p, port);
+}
+
+/* Return: as ebpf_gate_run(). */
+static int open_fresh(struct look *look)
+{
+	struct ebpf_gate *gate = look->gate;
+	struct ebpf_pending *p, *next;
+
+	cds_list_for_each_entry_safe(p, next, &gate->fresh, node) {
+		if (!is_alive(look->dp, p) || (is_ripe(look, p) && settle(look) && open_gate(look->dp, p))) {
+			forget(p, &gate->n_fresh);
+		} else if (look->now_ms - p->since_ms >= FRESH_MS) {
+			cds_list_del(&p->node);
+			atomic_fetch_sub(&gate->n_fresh, 1);
+			make_pending(look->dp, gate, p);
+		}
+	}
+	return cds_list_empty(&gate->fresh) ? -1 : RETRY_MS;
 }
 
 /* Return: whether the gates of @p's port may open as far as reading goes; once for one of them, not again for those behind it. */
@@ -155,23 +268,26 @@ static bool is_stuck(struct ebpf_dp *dp, struct ebpf_gate *gate, struct ebpf_pen
 }
 
 /* Return: as ebpf_gate_run(). */
-static int open_some(struct ebpf_dp *dp, struct user_thread *t, struct ebpf_gate *gate, int64_t now_ms)
+static int open_pending(struct look *look)
 {
+	struct ebpf_gate *gate = look->gate;
+	struct ebpf_dp *dp = look->dp;
 	struct ebpf_pending *p, *next;
-	bool is_known = false;
 
+	gate->ran_ms = look->now_ms;
 	gate->n_runs++;
 	cds_list_for_each_entry_safe(p, next, &gate->pending, node) {
+		const struct user_port *port = look->t->dp->ports[p->port];
+
 		/* They stand in the order of their grace periods. */
 		if (atomic_load(&dp->grace_over) < p->grace)
 			break;
-		if (is_stuck(dp, gate, p, t->dp->ports[p->port]))
+		if (is_stuck(dp, gate, p, port))
 			continue;
-		if (!is_known && !is_settled(gate))
+		if (!settle(look))
 			return RETRY_MS;
-		is_known = true;
-		if (!is_alive(dp, p) || try_open(dp, p, now_ms))
-			forget(gate, p);
+		if (!is_alive(dp, p) || (have_left(dp, p, port) && try_open(dp, p, look->now_ms)))
+			forget(p, &gate->n_pending);
 	}
 	return cds_list_empty(&gate->pending) ? -1 : POLL_MS;
 }
@@ -179,42 +295,43 @@ static int open_some(struct ebpf_dp *dp, struct user_thread *t, struct ebpf_gate
 int ebpf_gate_run(struct user_thread *t)
 {
 	struct ebpf_dp *dp = dp_of(t);
-	struct ebpf_gate *gate = &dp->gates[t->index];
-	int64_t now_ms;
-	int timeout;
+	struct look look = {.dp = dp, .t = t, .gate = &dp->gates[t->index]};
+	int fresh_ms, pending_ms = RETRY_MS;
 
-	if (!atomic_load(&gate->n_pending))
+	if (!atomic_load(&look.gate->n_fresh) && !atomic_load(&look.gate->n_pending))
 		return -1;
-	now_ms = ebpf_monotonic_ms();
-	if (now_ms == gate->ran_ms)
-		return RETRY_MS; /* in a flood of new flows they are thousands, and rounds short */
-	gate->ran_ms = now_ms;
-	pthread_mutex_lock(&gate->lock);
-	timeout = open_some(dp, t, gate, now_ms);
-	pthread_mutex_unlock(&gate->lock);
-	return timeout;
+	look.now_ms = ebpf_monotonic_ms();
+	pthread_mutex_lock(&look.gate->lock);
+	fresh_ms = open_fresh(&look);
+	/* In a flood of new flows these are thousands, and rounds short. */
+	if (look.now_ms != look.gate->ran_ms)
+		pending_ms = open_pending(&look);
+	pthread_mutex_unlock(&look.gate->lock);
+	return fresh_ms > 0 ? RETRY_MS : pending_ms;
 }
 
 /* ---- grace periods ---- */
 
-void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port)
+void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port, bool is_new)
 {
 	struct user_thread *t = ebpf_thread_of(dp, port);
 	struct ebpf_gate *gate = &dp->gates[t->index];
 	struct ebpf_pending *p = xzalloc(sizeof *p);
 
 	*p = (struct ebpf_pending){.id = id, .slot = slot, .port = port, .since_ms = ebpf_monotonic_ms()};
+	/* The program counts, then looks; here it is made visible, then read: either it sees the flow, or we its packet. */
+	atomic_thread_fence(memory_order_seq_cst);
+	sample(dp, p);
 	pthread_mutex_lock(&gate->lock);
-	pthread_mutex_lock(&dp->grace_lock);
-	p->grace = dp->grace_begun + 1;
-	if (dp->grace_wanted < p->grace) {
-		dp->grace_wanted = p->grace;
-		pthread_cond_signal(&dp->grace_cond);
+	if (is_new && atomic_load(&gate->n_fresh) < MAX_FRESH) {
+		cds_list_add_tail(&p->node, &gate->fresh);
+		atomic_fetch_add(&gate->n_fresh, 1);
+	} else {
+		make_pending(dp, gate, p);
 	}
-	pthread_mutex_unlock(&dp->grace_lock);
-	cds_list_add_tail(&p->node, &gate->pending);
-	atomic_fetch_add(&gate->n_pending, 1);
 	pthread_mutex_unlock(&gate->lock);
+	if (is_new && !pthread_equal(t->id, pthread_self()))
+		user_thread_wake(t);
 }
 
 /* Return: false to end. */
@@ -295,6 +412,7 @@ int ebpf_gate_init(struct ebpf_dp *dp, struct errtext *err)
 		struct ebpf_gate *gate = &dp->gates[i];
 
 		pthread_mutex_init(&gate->lock, NULL);
+		CDS_INIT_LIST_HEAD(&gate->fresh);
 		CDS_INIT_LIST_HEAD(&gate->pending);
 		gate->marker_fd = -1;
 	}
@@ -325,8 +443,9 @@ void ebpf_gate_fini(struct ebpf_dp *dp)
 	for (unsigned int i = 0; i < USER_MAX_THREADS; i++) {
 		struct ebpf_gate *gate = &dp->gates[i];
 
+		cds_list_splice(&gate->fresh, &gate->pending);
 		cds_list_for_each_entry_safe(p, next, &gate->pending, node)
-			forget(gate, p);
+			free(p);
 		if (gate->marker_fd >= 0)
 			close(gate->marker_fd);
 		pthread_mutex_destroy(&gate->lock);

@@ -150,6 +150,14 @@ static void give_credit(struct bpf_port *port, const struct batch *b)
 		__atomic_store_n(&port->upcalls_done, done + (uint32_t)ahead, __ATOMIC_RELAXED);
 }
 
+/* Packet @i of the batch came through the gate of a flow's: it has been sent on, or else waits behind others of @port. */
+static void count_done(const struct user_thread *t, struct ebpf_slot *slot, size_t i, const struct user_port *port)
+{
+	if (port && t->f.verdicts[i].waiting)
+		slot->queued_at = port->fp.queue.n_in;
+	atomic_fetch_add(&slot->n_done, 1);
+}
+
 static void run_batch(struct user_thread *t, struct ebpf_queue *queue, struct batch *b)
 {
 	struct bpf_queue *ring = &queue->dp->kernel.control->queues[queue->index];
@@ -159,8 +167,8 @@ static void run_batch(struct user_thread *t, struct ebpf_queue *queue, struct ba
 	if (!b->n)
 		return;
 	k = &queue->dp->kernel.ports[b->port];
-	port = t->dp->ports[b->port];
-	if (port && k->generation == b->generation) {
+	port = k->generation == b->generation ? t->dp->ports[b->port] : NULL;
+	if (port) {
 		if (unlikely(egress_is_active(&port->ingress)))
 			user_ingress_put(t, port, b->n);
 		else
@@ -169,7 +177,7 @@ static void run_batch(struct user_thread *t, struct ebpf_queue *queue, struct ba
 	}
 	for (size_t i = 0; i < b->n; i++)
 		if (b->slots[i])
-			atomic_fetch_add(&queue->dp->slots[b->slots[i] - 1].n_done, 1);
+			count_done(t, &queue->dp->slots[b->slots[i] - 1], i, port);
 	__atomic_store_n(&ring->done, ring->done + b->n, __ATOMIC_RELAXED);
 	b->n = 0;
 }
@@ -177,6 +185,17 @@ static void run_batch(struct user_thread *t, struct ebpf_queue *queue, struct ba
 static bool is_alike(const struct batch *b, const struct upcall *up)
 {
 	return b->port == up->hdr.port && b->generation == up->hdr.generation;
+}
+
+static void note_read(struct ebpf_dp *dp, const struct bpf_upcall_hdr *hdr)
+{
+	struct ebpf_window *window = &dp->windows[hdr->port];
+
+	if (hdr->generation != dp->kernel.ports[hdr->port].generation)
+		return;
+	if (window->generation != hdr->generation)
+		ebpf_window_restart(window, hdr->generation);
+	ebpf_window_note(window, hdr->seq);
 }
 
 static void add_to_batch(struct user_thread *t, struct batch *b, const struct upcall *up)
@@ -198,13 +217,15 @@ static void serve(struct user_thread *t, struct user_source *source)
 	for (int i = 0; i < PACKETS_PER_ROUND; i++) {
 		uint64_t sent = __atomic_load_n(&ring->sent, __ATOMIC_RELAXED);
 
-		if (!read_one(queue, &up)) {
+		/* To ask the ring whether it is empty is a system call. */
+		if ((i && ring->done + b.n == sent) || !read_one(queue, &up)) {
 			run_batch(t, queue, &b);
 			/* All that was sent has been read, or was lost. */
 			__atomic_store_n(&ring->done, sent, __ATOMIC_RELAXED);
 			atomic_fetch_add(&queue->n_drained, 1);
 			return;
 		}
+		note_read(queue->dp, &up.hdr);
 		if (b.n == FORWARD_BATCH || (b.n && !is_alike(&b, &up)))
 			run_batch(t, queue, &b);
 		add_to_batch(t, &b, &up);

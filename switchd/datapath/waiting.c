@@ -121,6 +121,7 @@ void waiting_push(struct waiting_queue *queue, struct waiting *w)
 	w->next = NULL;
 	*queue->tail = w;
 	queue->tail = &w->next;
+	queue->n_in++;
 	count(queue, w);
 }
 
@@ -130,6 +131,7 @@ void waiting_push_front(struct waiting_queue *queue, struct waiting *list)
 
 	while (*end) {
 		count(queue, *end);
+		queue->n_out--;
 		end = &(*end)->next;
 	}
 	if (end == &list)
@@ -150,6 +152,7 @@ struct waiting *waiting_pop(struct waiting_queue *queue)
 	if (!queue->head)
 		queue->tail = &queue->head;
 	queue->n--;
+	queue->n_out++;
 	if (w->is_filtered)
 		queue->by_hash[w->hash % WAITING_N_HASHES]--;
 	return w;

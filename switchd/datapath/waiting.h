@@ -37,6 +37,7 @@ struct waiting {
 /** The queue of one port; belongs to one thread. */
 struct waiting_queue {
 	struct waiting *head, **tail;
+	uint64_t n_in, n_out; /**< so many came, and went; one that is put back in front has not gone */
 	unsigned int n, n_small, n_large;
 	uint16_t by_hash[WAITING_N_HASHES];
 };
