@@ -625,6 +625,25 @@ int cache_stats(struct cache *cache, uint64_t id, struct dp_flow_stats *stats)
 	return flow ? 0 : -ENOENT;
 }
 
+void cache_flow_get(struct cache_flow *flow, struct dp_flow *out)
+{
+	const struct cache_actions *actions = cache_flow_actions(flow);
+
+	*out = (struct dp_flow){
+		.id = flow->id,
+		.key = &flow->key,
+		.mask = &flow->mask->mask,
+		.actions = actions->data,
+		.actions_len = actions->len,
+	};
+	cache_flow_stats(flow, &out->stats);
+}
+
+bool cache_flow_is_current(const struct cache *cache, const struct cache_flow *flow)
+{
+	return is_current(cache, flow);
+}
+
 size_t cache_dump(struct cache *cache, uint64_t *cursor, struct dp_flow *flows, size_t n)
 {
 	uint64_t end = __atomic_load_n(&cache->next_index, __ATOMIC_ACQUIRE);
@@ -632,16 +651,9 @@ size_t cache_dump(struct cache *cache, uint64_t *cursor, struct dp_flow *flows, 
 
 	for (; *cursor < end && n_done < n; ++*cursor) {
 		struct cache_flow *flow = flow_at(cache, (uint32_t)*cursor);
-		const struct cache_actions *actions;
-		struct dp_flow *out = &flows[n_done];
 
-		if (!flow)
-			continue;
-		actions = cache_flow_actions(flow);
-		*out = (struct dp_flow){flow->id, &flow->key, &flow->mask->mask, actions->data, actions->len,
-					{0},	  NULL};
-		cache_flow_stats(flow, &out->stats);
-		n_done++;
+		if (flow)
+			cache_flow_get(flow, &flows[n_done++]);
 	}
 	return n_done;
 }

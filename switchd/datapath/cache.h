@@ -66,6 +66,10 @@ void cache_invalidate_all(struct cache *cache);
 struct cache_flow *cache_find(struct cache *cache, uint64_t id);
 /** cache_flow_stats() - what it has counted. */
 void cache_flow_stats(struct cache_flow *flow, struct dp_flow_stats *stats);
+/** cache_flow_get() - all about it; valid until rcu_read_unlock(). */
+void cache_flow_get(struct cache_flow *flow, struct dp_flow *out);
+/** cache_flow_is_current() - false: cache_invalidate_all() has come since it was put. */
+bool cache_flow_is_current(const struct cache *cache, const struct cache_flow *flow);
 /** cache_flow_touch() - cache_active() reports it, whether it has counted something or not. */
 void cache_flow_touch(struct cache_flow *flow);
 

@@ -528,6 +528,8 @@ static bool ebpf_flow_active(struct datapath *datapath, uint64_t *cursor, struct
 	bool goes_on = true;
 
 	pthread_mutex_lock(&dp->flows_lock);
+	if (!*cursor && !dp->is_leaving)
+		ebpf_flows_retry(dp);
 	if (*cursor < dp->kernel.n_slots) {
 		ebpf_flows_active(dp, cursor, flows, n);
 	} else {
@@ -544,8 +546,11 @@ static void ebpf_flow_invalidate_all(struct datapath *datapath)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
 
+	/* Under the lock, so that none is put again that only one of the two knows to be out of date. */
+	pthread_mutex_lock(&dp->flows_lock);
 	__atomic_fetch_add(&dp->kernel.control->epoch, 1, __ATOMIC_SEQ_CST);
 	forward_flow_invalidate_all(datapath);
+	pthread_mutex_unlock(&dp->flows_lock);
 }
 
 static void ebpf_stats(struct datapath *datapath, struct dp_stats *stats)

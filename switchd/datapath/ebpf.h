@@ -284,6 +284,8 @@ void ebpf_flows_init(struct ebpf_dp *dp);
 void ebpf_flows_fini(struct ebpf_dp *dp);
 /** ebpf_flows_put() - the kernel's part of datapath_ops.flow_put(); whatever it cannot have the daemon keeps. */
 void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put);
+/** ebpf_flows_retry() - once in a while: flows that found no room in the kernel may find it now. In a read-side section of RCU. */
+void ebpf_flows_retry(struct ebpf_dp *dp);
 /** ebpf_flows_set_later() - from now on (or no more) flows that output to the port are the daemon's to run. */
 void ebpf_flows_set_later(struct ebpf_dp *dp, uint32_t port, bool later);
 /** ebpf_flows_del() - out of the kernel. @stats: what it has counted there is added. */

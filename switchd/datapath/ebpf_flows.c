@@ -8,6 +8,8 @@
  *
  * New actions for a flow whose packets all pass in the kernel take the place of the old ones in one word. If some of its packets are
  * with the daemon they need a new slot, whose gate is closed.
+ *
+ * A flow that finds no slot or no mask number, because too many rest, is the daemon's to run until ebpf_flows_retry() finds one for it.
  */
 #include "switchd/datapath/ebpf.h"
 
@@ -24,7 +26,8 @@
 
 enum {
 	NO_MASK = -1,
-	SLOTS_AT_ONCE = 4096, /* that are looked through without letting go of the lock */
+	SLOTS_AT_ONCE = 4096,	/* that are looked through without letting go of the lock */
+	RETRIES_AT_ONCE = 1024, /* flows that are offered the kernel again, likewise */
 };
 
 int64_t ebpf_monotonic_ms(void)
@@ -375,13 +378,17 @@ static enum ebpf_why why_of(uint64_t act)
 	return BPF_ACT_N(act) == BPF_ACT_DAEMON ? (enum ebpf_why)BPF_ACT_REST(act) : EBPF_WHY_NONE;
 }
 
-/* None of the flow's packets is on its way through the daemon, or can come to be. */
-static bool is_all_in_kernel(const struct ebpf_dp *dp, const struct ebpf_flow *flow)
+/*
+ * None of the flow's packets is on its way through the daemon, or can come to be, if @act takes its actions' place; or else all are, before
+ * and afterwards.
+ */
+static bool may_stay(const struct ebpf_dp *dp, const struct ebpf_flow *flow, uint64_t act)
 {
 	const struct bpf_flow *f = &dp->kernel.flows[flow->slot != EBPF_NO_SLOT ? flow->slot : 0];
 
-	return flow->slot != EBPF_NO_SLOT && !flow->why && f->epoch == dp->kernel.control->epoch &&
-	       __atomic_load_n(&f->gate, __ATOMIC_SEQ_CST) & BPF_GATE_OPEN;
+	if (flow->slot == EBPF_NO_SLOT || f->epoch != dp->kernel.control->epoch)
+		return false;
+	return flow->why ? why_of(act) : __atomic_load_n(&f->gate, __ATOMIC_SEQ_CST) & BPF_GATE_OPEN;
 }
 
 /* What the book says of a slot, with what the slot has counted as counted before. */
@@ -450,13 +457,48 @@ void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put)
 
 	compile(dp, put, &ops);
 	act = act_for(dp, &ops, &flow->list);
-	if (is_all_in_kernel(dp, flow)) {
+	if (may_stay(dp, flow, act)) {
 		__atomic_store_n(&dp->kernel.flows[flow->slot].act, act, __ATOMIC_RELEASE);
 		ebpf_slow_set(dp, flow, why_of(act));
 	} else {
 		put_in_new_slot(dp, flow, put, act);
 	}
 	ebpf_list_put(dp, old_list);
+}
+
+static void put_again(struct ebpf_dp *dp, const struct ebpf_flow *flow)
+{
+	struct dp_flow old;
+	struct dp_flow_put put;
+
+	cache_flow_get(flow->cached, &old);
+	put = (struct dp_flow_put){
+		.id = old.id, .key = old.key, .mask = old.mask, .actions = old.actions, .actions_len = old.actions_len};
+	ebpf_flows_put(dp, &put);
+}
+
+/* Those that the daemon runs for this reason, from the oldest on. */
+static void retry(struct ebpf_dp *dp, enum ebpf_why why)
+{
+	struct ebpf_flow *flow, *next;
+	unsigned int n = RETRIES_AT_ONCE;
+
+	cds_list_for_each_entry_safe(flow, next, &dp->slow[why].flows, slow_node) {
+		if (!n--)
+			return;
+		if (!cache_flow_is_current(dp->user.base.shared.cache, flow->cached))
+			continue; /* it is about to be translated anew */
+		put_again(dp, flow);
+		if (flow->why == EBPF_WHY_NO_SLOT)
+			return; /* nor would the others find one */
+	}
+}
+
+void ebpf_flows_retry(struct ebpf_dp *dp)
+{
+	retry(dp, EBPF_WHY_NO_SLOT);
+	retry(dp, EBPF_WHY_NO_MASK);
+	retry(dp, EBPF_WHY_NO_LIST);
 }
 
 static void flow_free(struct ebpf_dp *dp, struct ebpf_flow *flow)
@@ -480,6 +522,7 @@ static bool outputs_to(const struct dp_flow *flow, uint32_t port)
 void ebpf_flows_set_later(struct ebpf_dp *dp, uint32_t port, bool later)
 {
 	uint64_t bit = 1ull << port % 64, *word = &dp->later[port / 64], cursor = 0;
+	const struct ebpf_flow *known;
 	struct dp_flow flow;
 
 	if (!(*word & bit) == !later)
@@ -487,14 +530,9 @@ void ebpf_flows_set_later(struct ebpf_dp *dp, uint32_t port, bool later)
 	*word ^= bit;
 	rcu_read_lock();
 	while (cache_dump(dp->user.base.shared.cache, &cursor, &flow, 1)) {
-		struct dp_flow_put put = {.id = flow.id,
-					  .key = flow.key,
-					  .mask = flow.mask,
-					  .actions = flow.actions,
-					  .actions_len = flow.actions_len};
-
-		if (outputs_to(&flow, port))
-			ebpf_flows_put(dp, &put);
+		known = outputs_to(&flow, port) ? ebpf_flows_find(dp, flow.id) : NULL;
+		if (known && cache_flow_is_current(dp->user.base.shared.cache, known->cached))
+			put_again(dp, known);
 	}
 	rcu_read_unlock();
 }
