@@ -27,6 +27,7 @@ struct hosts;
 struct loop;
 struct meter_table;
 struct qos_settings;
+struct source_guard;
 struct pkt_key;
 struct tables;
 
@@ -101,6 +102,7 @@ struct port {
 	enum vlan_priority_tags priority_tags;
 	bool is_protected;
 	struct qos_settings *qos;	    /**< NULL: none (qos.h); the main thread's alone */
+	struct source_guard *guard;	    /**< NULL: none; locks itself */
 	mirror_mask mirror_src, mirror_dst; /**< mirrors that choose what comes in here, goes out here */
 	mirror_mask mirror_out;		    /**< mirrors whose copies go out here: nothing else does */
 	struct cds_list_head ifaces;

@@ -12,6 +12,7 @@
 #include "switchd/config_apply.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/events.h"
+#include "switchd/guest.h"
 #include "switchd/iface_dev.h"
 #include "switchd/revalidate.h"
 #include "switchd/tunnel.h"
@@ -191,8 +192,10 @@ static void tell_ports(const struct plan *plan)
 	const struct port *port;
 
 	NAMESET_FOR_EACH(n, &plan->departed)
-	if (!port_by_name(n->name))
+	if (!port_by_name(n->name)) {
 		event_post(EVENT_PORT_REMOVED, NULL, n->name, "port %s was removed", n->name);
+		guests_port_removed(n->name);
+	}
 	NAMESET_FOR_EACH(n, &plan->added)
 	{
 		port = port_by_name(n->name);

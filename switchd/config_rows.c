@@ -12,6 +12,7 @@
 #include "switchd/link_settings.h"
 #include "switchd/fdb.h"
 #include "switchd/qos_settings.h"
+#include "switchd/source_guard.h"
 
 enum { MAX_VLAN = 4094, MAX_MTU = 65535 };
 
@@ -208,6 +209,7 @@ static int read_word(const struct db_row *row, const struct db_txn *txn, const c
 int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct port_settings *s, struct errtext *err)
 {
 	int tag = (int)db_get_integer(row, txn, "tag", -1);
+	const char *guard = db_get_key(row, txn, "other_config", "anti-spoof", NULL);
 	int error, priority_tags, ethtype;
 
 	error = read_word(row, txn, "priority-tags", priority_tags_words, &priority_tags, err);
@@ -231,7 +233,10 @@ int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct 
 	error = read_vlans(row, txn, "cvlans", &s->cvlans, err);
 	if (!error)
 		error = qos_settings_of(row, txn, &s->qos, err);
+	if (!error && guard)
+		error = source_guard_parse(guard, &s->guard, err);
 	if (error) {
+		free(s->qos);
 		free(s->trunks);
 		free(s->cvlans);
 		return error;
@@ -314,6 +319,19 @@ static int read_policing(const struct db_row *row, const struct db_txn *txn, str
 	return 0;
 }
 
+static int read_queues(const struct db_row *row, const struct db_txn *txn, struct iface_settings *s,
+		       struct errtext *err)
+{
+	const char *text = s->type == IFACE_TAP ? db_get_key(row, txn, "options", "queues", NULL) : NULL;
+	uint64_t n = 1;
+
+	if (text && (!str_to_uint(text, 10, IFACE_MAX_QUEUES, &n) || !n))
+		return errtext_set(err, EINVAL, "options:queues: '%.40s' is no number from 1 to %d", text,
+				   IFACE_MAX_QUEUES);
+	s->queues = (uint32_t)n;
+	return 0;
+}
+
 int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const struct db_row *bridge,
 		      struct iface_settings *s, struct errtext *err)
 {
@@ -339,6 +357,9 @@ int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const 
 		return errtext_set(err, EINVAL, "mtu_request: %lld is out of the range 68 to %d", (long long)mtu,
 				   MAX_MTU);
 	s->mtu_request = (uint32_t)mtu;
+	error = read_queues(row, txn, s, err);
+	if (error)
+		return error;
 	error = read_tunnel(row, txn, s, err);
 	if (!error)
 		error = read_policing(row, txn, &s->policer, err);

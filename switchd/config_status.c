@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ds.h"
 #include "flow/dp_action.h"
 #include "ovsdb/db.h"
 #include "switchd/bridge.h"
 #include "switchd/config_apply.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/guest.h"
 #include "switchd/iface_dev.h"
 #include "switchd/mirror.h"
 #include "switchd/revalidate.h"
@@ -33,12 +35,19 @@ static void set_optional_integer(struct db_row *row, const char *column, bool kn
 	db_status_set(row, column, &d);
 }
 
-static void set_driver(struct db_row *row, const struct iface *iface, bool works)
+/* The device's driver; of a guest's port the addresses that were heard of. */
+static void set_status(struct db_row *row, const struct iface *iface, bool works)
 {
+	struct ds mac = DS_INIT, addresses = DS_INIT;
 	struct datum d = DATUM_EMPTY;
+	const char *guest;
 
 	if (works && !iface_is_tunnel(iface))
 		datum_map_put(&d, "driver_name", iface->type == IFACE_INTERNAL ? "veth" : iface_type_name(iface->type));
+	if (guests_describe(iface->name, &guest, &mac, &addresses))
+		datum_map_put(&d, "addresses", ds_cstr(&addresses));
+	ds_fini(&mac);
+	ds_fini(&addresses);
 	db_status_set(row, "status", &d);
 }
 
@@ -78,7 +87,7 @@ void config_report_iface(struct iface *iface)
 	set_mac(row, iface, works && !is_patch);
 	set_optional_integer(row, "mtu", works && !is_patch && !iface_is_tunnel(iface), iface->mtu);
 	set_ifindex(row, iface);
-	set_driver(row, iface, works);
+	set_status(row, iface, works);
 	db_status_set_string(row, "error", error);
 }
 
@@ -153,6 +162,7 @@ static void report_stats(struct iface *iface)
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
 		datum_map_put_integer(&d, counters[i].name, (int64_t)(counters[i].value & INT64_MAX));
 	db_status_set(row, "statistics", &d);
+	set_status(row, iface, iface->type == IFACE_PATCH || iface->dp_port != DP_PORT_NONE);
 }
 
 void config_report_stats(struct iface *iface)

@@ -40,6 +40,7 @@ static const char *const sentences[] = {
 	[DROP_LINK_LOSS] = "a link made worse by set-link lost it: by chance, or since its queue was full",
 	[DROP_MIRROR_PORT] = "the port it came in on is for the copies of a mirror, and for nothing else",
 	[DROP_NO_CONTROLLER] = "it was for a controller, and none listens",
+	[DROP_SPOOFED] = "its source address is not one of those behind the port it came in on (anti-spoof)",
 	[DROP_NO_MEMORY] = "there was no memory for it",
 	[DROP_INTERNAL] = "an error of the switch itself; please report it",
 };

@@ -266,3 +266,19 @@ void host_put_ip(struct ds *out, bool is_v6, const uint8_t ip[16])
 	else
 		ipv4_put(out, ip);
 }
+
+void hosts_put_addresses(struct hosts *hosts, const struct port *port, const uint8_t mac[6], struct ds *out)
+{
+	const char *blank = "";
+	struct host *list;
+	size_t n = hosts_snapshot(hosts, port, &list);
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].is_dropped || memcmp(list[i].mac, mac, 6) != 0)
+			continue;
+		ds_put(out, blank);
+		host_put_ip(out, list[i].is_v6, list[i].ip);
+		blank = " ";
+	}
+	free(list);
+}

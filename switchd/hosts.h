@@ -74,6 +74,9 @@ bool hosts_find(struct hosts *hosts, bool is_v6, const uint8_t ip[16], int vlan,
  */
 size_t hosts_snapshot(struct hosts *hosts, const struct port *port, struct host **list);
 
+/** hosts_put_addresses() - the addresses that @mac has on @port, with blanks between them; what was dropped does not count. */
+void hosts_put_addresses(struct hosts *hosts, const struct port *port, const uint8_t mac[6], struct ds *out);
+
 const char *host_source_name(enum host_source source);
 /** host_put_ip() - the address as text. */
 void host_put_ip(struct ds *out, bool is_v6, const uint8_t ip[16]);

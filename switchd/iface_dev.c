@@ -242,7 +242,8 @@ static int open_tap(struct iface *iface, struct netdev_info *info, struct errtex
 			"there is a network device of that name that is no TAP; leave out type=tap to use it");
 	if (!error)
 		return 0;
-	error = netdev_add_tap(iface->name);
+	error = netdev_add_tap(iface->name,
+			       NETDEV_TAP_VNET_HDR | (iface->dev->wanted.queues > 1 ? NETDEV_TAP_MANY : 0));
 	if (!error)
 		error = netdev_get(iface->name, info);
 	if (error)
@@ -500,6 +501,26 @@ void iface_dev_destroy(const char *name, enum iface_type type)
 	iface_alias(alias, sizeof alias, name, "TAP");
 	if (!strcmp(info.alias, alias) && netdev_delete(info.ifindex))
 		log_warn("port %s: its TAP device cannot be removed", name);
+}
+
+int iface_dev_open_tap(const struct iface *iface, bool vnet_hdr, int *fd, struct errtext *err)
+{
+	const char *name = iface->name;
+	uint32_t n_queues = iface->dev->wanted.queues;
+
+	if (iface->type != IFACE_TAP)
+		return errtext_set(err, EINVAL, "port %s has type=%s; only that of a type=tap port can be handed out",
+				   name, iface_type_name(iface->type));
+	if (iface->dp_port == DP_PORT_NONE)
+		return errtext_set(err, ENODEV, "port %s: %s", name,
+				   iface->dev->error ? iface->dev->error : "has no device");
+	*fd = netdev_open_tap(name, (vnet_hdr ? NETDEV_TAP_VNET_HDR : 0) | (n_queues > 1 ? NETDEV_TAP_MANY : 0));
+	if (*fd == -EBUSY)
+		return errtext_set(err, EBUSY, "port %s: another process holds its TAP device", name);
+	if (*fd < 0)
+		return errtext_set(err, -*fd, "port %s: its TAP device cannot be opened%s: %s", name,
+				   n_queues > 1 ? " with several queues" : "", strerror(-*fd));
+	return 0;
 }
 
 int iface_dev_stats(const struct iface *iface, struct netdev_stats *stats)

@@ -59,6 +59,14 @@ void iface_dev_destroy(const char *name, enum iface_type type);
 /** iface_dev_destroy_rest() - the veth pairs of all calls before, in one step. */
 void iface_dev_destroy_rest(void);
 
+/**
+ * iface_dev_open_tap() - a queue of the port's TAP device
+ * @fd: the caller's
+ *
+ * Return: 0, -EBUSY when another process holds it, or another negative errno; with @err.
+ */
+VSW_MUST_USE int iface_dev_open_tap(const struct iface *iface, bool vnet_hdr, int *fd, struct errtext *err);
+
 /** iface_dev_stats() - kernel's counters, or the datapath's where there is no device. Return: 0 or -ENODEV. */
 int iface_dev_stats(const struct iface *iface, struct netdev_stats *stats);
 

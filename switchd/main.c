@@ -39,6 +39,7 @@
 #include "switchd/daemon.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/events.h"
+#include "switchd/guest.h"
 #include "switchd/iface_dev.h"
 #include "switchd/options.h"
 #include "switchd/purge.h"
@@ -275,6 +276,7 @@ static void register_methods(void)
 	uplink_commands_register();
 	apply_commands_register();
 	host_commands_register();
+	guest_commands_register(loop);
 	why_commands_register();
 	daemon_commands_register(loop);
 }
@@ -290,6 +292,13 @@ static int open_database(struct errtext *err)
 	}
 	free(folder);
 	return error ? error : config_open(options.db, err);
+}
+
+/* Who wants to know what people see of an interface. */
+static void report_iface(struct iface *iface)
+{
+	config_report_iface(iface);
+	guests_follow(iface);
 }
 
 static int start(struct errtext *err)
@@ -312,12 +321,13 @@ static int start(struct errtext *err)
 	error = revalidate_start();
 	if (error)
 		return errtext_set(err, -error, "the revalidator does not start: %s", strerror(-error));
-	error = iface_dev_start(loop, config_report_iface);
+	error = iface_dev_start(loop, report_iface);
 	if (error)
 		log_warn("changes of network devices will not be noticed: %s", strerror(-error));
 	config_start();
 	start_datapath();
 	uplink_start(loop);
+	guests_start(loop);
 	apply_start(loop);
 	register_methods();
 	path = in_rundir("vsw.sock");
@@ -335,6 +345,7 @@ static void stop(void)
 	top_flows_fini();
 	apply_stop();
 	uplink_stop();
+	guests_stop();
 	control_close();
 	iface_dev_stop();
 	if (vswitch.dp && vswitch.dp->ops->leave && !is_purging)

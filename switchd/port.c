@@ -18,6 +18,7 @@
 #include "switchd/fdb.h"
 #include "switchd/hosts.h"
 #include "switchd/iface_dev.h"
+#include "switchd/source_guard.h"
 
 static const char *const type_names[] = {
 	[IFACE_SYSTEM] = "system", [IFACE_INTERNAL] = "internal", [IFACE_TAP] = "tap",	     [IFACE_PATCH] = "patch",
@@ -44,6 +45,16 @@ int iface_type_parse(const char *name, enum iface_type *type, struct errtext *er
 
 /* ---- ports ---- */
 
+/* What a guard has found out stays while its setting does. */
+static void set_guard(struct port *port, struct source_guard *guard)
+{
+	bool keep = source_guard_same(port->guard, guard);
+
+	source_guard_free(keep ? guard : port->guard);
+	if (!keep)
+		port->guard = guard;
+}
+
 static void set_plain(struct port *port, const struct port_settings *settings)
 {
 	free(port->trunks);
@@ -57,6 +68,7 @@ static void set_plain(struct port *port, const struct port_settings *settings)
 	port->priority_tags = settings->priority_tags;
 	port->is_protected = settings->is_protected;
 	port->qos = settings->qos;
+	set_guard(port, settings->guard);
 }
 
 struct port *port_new(struct bridge *br, const struct port_settings *settings)
@@ -98,6 +110,7 @@ void port_free(struct port *port)
 	free(port->trunks);
 	free(port->cvlans);
 	free(port->qos);
+	source_guard_free(port->guard);
 	free(port->name);
 	free(port);
 }

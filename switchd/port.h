@@ -12,6 +12,9 @@
 #include "switchd/datapath/link_stage.h"
 #include "switchd/policer.h"
 
+/** Queues of a TAP that is made here. */
+#define IFACE_MAX_QUEUES 8
+
 struct port_settings {
 	const char *name;
 	enum vlan_mode vlan_mode;
@@ -20,7 +23,8 @@ struct port_settings {
 	uint16_t qinq_ethtype;
 	enum vlan_priority_tags priority_tags;
 	bool is_protected;
-	struct qos_settings *qos; /**< heap, taken over; NULL: none */
+	struct qos_settings *qos;   /**< heap, taken over; NULL: none */
+	struct source_guard *guard; /**< likewise */
 };
 
 struct iface_settings {
@@ -31,6 +35,7 @@ struct iface_settings {
 	const char *peer;	      /**< patch */
 	const char *stream, *pstream; /**< dummy */
 	bool no_direct;		      /**< options:direct=false, see ebpf_direct.c */
+	uint32_t queues;	      /**< tap: of the device, options:queues; at least 1 */
 	bool has_mac;
 	uint8_t mac[6];	      /**< for the bridge's side of the device (internal, tap) */
 	uint32_t mtu_request; /**< 0: none */

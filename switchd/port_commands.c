@@ -304,7 +304,7 @@ static int port_mod(struct control_request *request, const json_t *params, json_
 
 static int port_open_tap(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
-	int error = control_allow(params, "port,offload", err), fd;
+	int error = control_allow(params, "port,offload", err), fd = -1;
 	const char *name = control_str(params, "port", "", &error, err);
 	bool offload = control_bool(params, "offload", true, &error, err);
 	const struct iface *iface = iface_by_name(name);
@@ -314,17 +314,9 @@ static int port_open_tap(struct control_request *request, const json_t *params, 
 		return error;
 	if (!iface)
 		return errtext_set(err, ENOENT, "no port named %.60s", name);
-	if (iface->type != IFACE_TAP)
-		return errtext_set(err, EINVAL, "port %s has type=%s; only that of a type=tap port can be handed out",
-				   name, iface_type_name(iface->type));
-	if (iface->dp_port == DP_PORT_NONE)
-		return errtext_set(err, ENODEV, "port %s: %s", name,
-				   iface->dev->error ? iface->dev->error : "has no device");
-	fd = netdev_open_tap(name, offload);
-	if (fd == -EBUSY)
-		return errtext_set(err, EBUSY, "port %s: another process holds its TAP device", name);
-	if (fd < 0)
-		return errtext_set(err, -fd, "port %s: its TAP device cannot be opened: %s", name, strerror(-fd));
+	error = iface_dev_open_tap(iface, offload, &fd, err);
+	if (error)
+		return error;
 	control_attach_fd(request, fd);
 	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", iface->mac[0], iface->mac[1], iface->mac[2],
 		 iface->mac[3], iface->mac[4], iface->mac[5]);

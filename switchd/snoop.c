@@ -12,12 +12,14 @@
 #include "base/ds.h"
 #include "base/util.h"
 #include "flow/addr_text.h"
+#include "os/loop.h"
 #include "packet/packet.h"
-#include "switchd/bridge.h"
+#include "switchd/bridge_config.h"
 #include "switchd/events.h"
 #include "switchd/fdb.h"
 #include "switchd/hosts.h"
 #include "switchd/pipeline/xlate.h"
+#include "switchd/source_guard.h"
 
 enum {
 	ND_SOLICIT = 135,
@@ -161,6 +163,25 @@ static bool is_duplicate(const struct bridge *br, const struct host *claim, cons
 	       fdb_lookup(br->fdb, previous->vlan, previous->mac) == previous->port;
 }
 
+static void addresses_changed(void *aux)
+{
+	(void)aux;
+	switch_changed();
+	switch_publish();
+}
+
+/* A server that is no guarded guest itself decides which address a guarded one has. */
+static void follow_lease(const struct port *from, const struct host *claim)
+{
+	struct source_guard *guard = claim->port->guard;
+
+	if (claim->source != HOST_DHCP || claim->is_dropped || from->guard || !guard ||
+	    memcmp(source_guard_mac(guard), claim->mac, sizeof claim->mac) != 0)
+		return;
+	if (source_guard_lease(guard, claim->ip))
+		loop_post(vswitch.loop, addresses_changed, NULL);
+}
+
 void snoop(const struct xlate_in *in, const struct xlate_out *out)
 {
 	const struct iface *iface = iface_of_key(in->dp, in->key);
@@ -173,6 +194,7 @@ void snoop(const struct xlate_in *in, const struct xlate_out *out)
 	claim.vlan = vlan_of(iface->port, in->key);
 	if (!read_claim(in, br, &claim) || !is_host_mac(claim.mac))
 		return;
+	follow_lease(iface->port, &claim);
 	if (hosts_learn(br->hosts, &claim, &previous) == HOSTS_MOVED && is_duplicate(br, &claim, &previous))
 		tell_duplicate(br, &claim, &previous);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "switchd/guest.h"
 #include "switchd/vsctl_impl.h"
 
 enum { INDENT = 4 };
@@ -60,6 +61,26 @@ static struct db_row **sorted_refs(struct vsctl *c, const struct db_row *row, co
 	return rows;
 }
 
+/* Whose network card the port is. */
+static void put_guest(struct vsctl *c, const char *port, json_t *json)
+{
+	struct ds mac = DS_INIT, addresses = DS_INIT;
+	const char *guest;
+
+	if (guests_describe(port, &guest, &mac, &addresses)) {
+		ds_printf(&c->out->text, "%*sguest: ", 4 * INDENT, "");
+		put_name(&c->out->text, guest);
+		ds_printf(&c->out->text, "\n%*smac: \"%s\"\n", 4 * INDENT, "", ds_cstr(&mac));
+		if (addresses.len)
+			ds_printf(&c->out->text, "%*saddresses: %s\n", 4 * INDENT, "", ds_cstr(&addresses));
+		json_object_set_new(json, "guest",
+				    json_pack("{s:s, s:s, s:s}", "name", guest, "mac", ds_cstr(&mac), "addresses",
+					      ds_cstr(&addresses)));
+	}
+	ds_fini(&mac);
+	ds_fini(&addresses);
+}
+
 static json_t *show_iface(struct vsctl *c, const struct db_row *row)
 {
 	json_t *json = json_pack("{s:s}", "name", vsctl_row_name(c, row));
@@ -68,6 +89,7 @@ static json_t *show_iface(struct vsctl *c, const struct db_row *row)
 	put_column(c, 4, row, "type", json);
 	put_column(c, 4, row, "options", json);
 	put_column(c, 4, row, "error", json);
+	put_guest(c, vsctl_row_name(c, row), json);
 	return json;
 }
 

@@ -192,6 +192,7 @@ struct dp_sample {
 	R(STALE_RECIRC, "stale-recirculation") \
 	R(MIRROR_PORT, "mirror-port")	  /* came in on a port that is for what mirrors send alone */ \
 	R(NO_CONTROLLER, "no-controller") /* it was for a controller, and none listens */ \
+	R(SPOOFED, "spoofed")		  /* a source address that is not behind the port it came in on */ \
 	R(NO_MEMORY, "no-memory") \
 	R(INTERNAL, "internal")
 

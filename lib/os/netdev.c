@@ -379,9 +379,11 @@ int netdev_add_tunnel(const char *name, const char *kind, uint16_t port)
 
 /* ---- TAP ---- */
 
-int netdev_open_tap(const char *name, bool vnet_hdr)
+int netdev_open_tap(const char *name, unsigned int flags)
 {
-	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (vnet_hdr ? IFF_VNET_HDR : 0))};
+	struct ifreq ifr = {.ifr_flags =
+				    (short)(IFF_TAP | IFF_NO_PI | (flags & NETDEV_TAP_VNET_HDR ? IFF_VNET_HDR : 0) |
+					    (flags & NETDEV_TAP_MANY ? IFF_MULTI_QUEUE : 0))};
 	int fd;
 
 	if (strlen(name) >= sizeof ifr.ifr_name)
@@ -399,9 +401,9 @@ int netdev_open_tap(const char *name, bool vnet_hdr)
 	return fd;
 }
 
-int netdev_add_tap(const char *name)
+int netdev_add_tap(const char *name, unsigned int flags)
 {
-	int fd = netdev_open_tap(name, true);
+	int fd = netdev_open_tap(name, flags);
 	int error;
 
 	if (fd < 0)

@@ -91,10 +91,20 @@ VSW_MUST_USE int netdev_add_veth(const char *name, const char *peer, const uint8
  */
 VSW_MUST_USE int netdev_add_tunnel(const char *name, const char *kind, uint16_t port);
 
-/** netdev_add_tap() - a persistent TAP device with virtio_net_hdr. Return: 0, -EBUSY, or another negative errno. */
-VSW_MUST_USE int netdev_add_tap(const char *name);
-/** netdev_open_tap() - a queue of an existing TAP device. @vnet_hdr: frames have one in front. Return: descriptor or negative errno. */
-VSW_MUST_USE int netdev_open_tap(const char *name, bool vnet_hdr);
+/** enum netdev_tap - of a TAP device that is made, and the same again of each queue that is opened. */
+enum netdev_tap {
+	NETDEV_TAP_VNET_HDR = 1, /**< frames have a virtio_net_hdr in front */
+	NETDEV_TAP_MANY = 2,	 /**< the device may have several queues */
+};
+
+/** netdev_add_tap() - a persistent TAP device. @flags: or'ed enum netdev_tap. Return: 0, -EBUSY, or another negative errno. */
+VSW_MUST_USE int netdev_add_tap(const char *name, unsigned int flags);
+/**
+ * netdev_open_tap() - a queue of an existing TAP device
+ *
+ * Return: descriptor; -EBUSY: its only queue is open already; -EINVAL: it was made with other @flags; or another negative errno.
+ */
+VSW_MUST_USE int netdev_open_tap(const char *name, unsigned int flags);
 
 /* ---- hearing of changes ---- */
 

@@ -171,7 +171,7 @@ static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 	if (!entry)
 		xlate_enter(ctx);
 	else if (xlate_may_receive(ctx, entry) && xlate_tunnel_receive(ctx, entry) &&
-		 !xlate_is_mirror_port(ctx, entry->port)) {
+		 !xlate_is_mirror_port(ctx, entry->port) && xlate_is_own_source(ctx, entry)) {
 		xlate_mirror_in(ctx, entry);
 		xlate_enter(ctx);
 	}

@@ -10,6 +10,7 @@
  *   tunnel.c   ports that are tunnels
  *   mirror.c   copies for mirrors
  *   normal.c   NORMAL; vlan.c the port's VLAN modes for it; normal_explain.c why it does what it does
+ *   source_guard.c  ports that take in what is behind them alone
  *   snoop.c    what packets tell of IP addresses
  *   commit.c   datapath actions that make the packet what the flow says
  *
@@ -171,6 +172,11 @@ bool xlate_is_mirror_port(struct xlate_ctx *ctx, const struct port *in);
 
 /** xlate_snoop() - have packets that tell who has an IP address come up, each new answer once. */
 void xlate_snoop(struct xlate_ctx *ctx);
+
+/* ---- source_guard.c ---- */
+
+/** xlate_is_own_source() - whether the packet comes from what is behind the port; says so, as why it is dropped. */
+bool xlate_is_own_source(struct xlate_ctx *ctx, const struct iface *in);
 
 /* ---- normal.c ---- */
 
