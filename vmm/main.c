@@ -23,6 +23,7 @@
 #include "vmm/core/boot.h"
 #include "vmm/core/vm.h"
 #include "vmm/disks.h"
+#include "vmm/nic.h"
 #include "vmm/options.h"
 
 LOG_MODULE(vmm);
@@ -34,6 +35,7 @@ struct guest {
 	struct board board;
 	struct console console;
 	struct disks disks;
+	struct nic *nics[NIC_MAX];
 	struct boot_image image;
 	struct loop_fd signals;
 	int signal_fd, status;
@@ -114,6 +116,23 @@ static int open_files(struct guest *guest, struct errtext *err)
 	return error;
 }
 
+static int add_nics(struct guest *guest, struct errtext *err)
+{
+	const struct options *o = &guest->options;
+	int error = 0;
+
+	for (unsigned int i = 0; i < o->n_nics && !error; i++) {
+		struct nic_config config;
+
+		error = nic_config_parse(o->nics[i], &config, err);
+		if (error)
+			break;
+		error = nic_new(vm_machine(guest->vm), o->rundir, &config, i, &guest->nics[i], err);
+		nic_config_fini(&config);
+	}
+	return error;
+}
+
 static int start(struct guest *guest, struct errtext *err)
 {
 	const struct options *o = &guest->options;
@@ -137,6 +156,8 @@ static int start(struct guest *guest, struct errtext *err)
 		return error;
 	board_init(&guest->board, vm_machine(guest->vm), &guest->console);
 	error = disks_plug(&guest->disks, vm_machine(guest->vm), err);
+	if (!error)
+		error = add_nics(guest, err);
 	if (!error && vm_start(guest->vm))
 		error = errtext_set(err, EINVAL, "%s",
 				    *guest->boot_err.text ? guest->boot_err.text : "the guest cannot be started");
@@ -164,6 +185,8 @@ static void finish(struct guest *guest)
 	}
 	console_close(&guest->console);
 	if (guest->vm) {
+		for (unsigned int i = 0; i < NIC_MAX; i++)
+			nic_free(guest->nics[i]);
 		board_fini(&guest->board);
 		vm_free(guest->vm);
 		drain(guest); /* what devices leave behind */

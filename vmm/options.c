@@ -11,6 +11,8 @@
 #include "vmm/core/vm.h"
 #include "vsw/version.h"
 
+#define DEFAULT_RUNDIR "/run/vsw"
+
 struct option_row {
 	const char *name, *arg, *help;
 	int (*set)(struct options *o, const char *value, struct errtext *err);
@@ -56,6 +58,28 @@ static int set_append(struct options *o, const char *value, struct errtext *err)
 	return 0;
 }
 
+static int set_nic(struct options *o, const char *value, struct errtext *err)
+{
+	struct nic_config config;
+	int error;
+
+	if (o->n_nics == NIC_MAX)
+		return errtext_set(err, EINVAL, "--nic %.40s: a guest has at most %d of them", value, NIC_MAX);
+	error = nic_config_parse(value, &config, err);
+	if (error)
+		return error;
+	nic_config_fini(&config);
+	o->nics[o->n_nics++] = value;
+	return 0;
+}
+
+static int set_rundir(struct options *o, const char *value, struct errtext *err)
+{
+	(void)err;
+	o->rundir = value;
+	return 0;
+}
+
 static int set_no_reboot(struct options *o, const char *value, struct errtext *err)
 {
 	(void)value, (void)err;
@@ -71,6 +95,8 @@ static const struct option_row rows[] = {
 	{"initrd", "FILE", "initial RAM disk", set_initrd},
 	{"append", "TEXT", "kernel command line", set_append},
 	{"disk", "FILE[,KEY=VALUE...]", "a disk (virtio); may be repeated", options_set_disk},
+	{"nic", "BRIDGE[,KEY=VALUE...]", "a network card on a port of the switch; may be repeated", set_nic},
+	{"rundir", "DIR", "run folder of the switch ($VSW_RUNDIR, or " DEFAULT_RUNDIR ")", set_rundir},
 	{"console", "stdio|socket|none", "where the serial console is (stdio)", options_set_console},
 	{"no-reboot", NULL, "end instead of a reset", set_no_reboot},
 };
@@ -95,6 +121,9 @@ static void print_help(void)
 	printf("\nKeys of --memory: backend=anonymous|memfd hugepages=2M|1G thp=on|off mergeable=on|off numa=NODE "
 	       "locked=on|off\n"
 	       "Keys of --disk: format=raw readonly serial=TEXT\n"
+	       "Keys of --nic: model=virtio|e1000 mac=MAC queues=N vhost=on|off mtu=N anti-spoof=on|off port=NAME, and "
+	       "columns of\n"
+	       "the port as `vsw add-port` takes them (tag=10)\n"
 	       "Keys of --console: path=FILE (of the socket)\n"
 	       "See vsw-vmm(8).\n");
 }
@@ -127,9 +156,11 @@ static int parse_all(struct options *o, int argc, char *argv[], const struct opt
 int options_parse(struct options *o, int argc, char *argv[], struct errtext *err)
 {
 	struct option table[ARRAY_SIZE(rows) + 3] = {0};
+	const char *rundir = getenv("VSW_RUNDIR");
 	int error;
 
 	*o = (struct options){.n_cpus = 1, .memory = {.size = 512ull << 20, .numa_node = -1}};
+	o->rundir = rundir && *rundir ? rundir : DEFAULT_RUNDIR;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		table[i] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL, (int)i};
 	table[ARRAY_SIZE(rows)] = (struct option){"help", no_argument, NULL, OPT_HELP};

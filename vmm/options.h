@@ -8,6 +8,7 @@
 #include "base/errtext.h"
 #include "base/util.h"
 #include "vmm/core/memory.h"
+#include "vmm/nic.h"
 
 #define OPTIONS_MAX_DISKS 16
 
@@ -32,6 +33,9 @@ struct options {
 	struct disk_options disks[OPTIONS_MAX_DISKS];
 	struct console_options console;
 	bool no_reboot;
+	const char *rundir;	   /* of the switch */
+	const char *nics[NIC_MAX]; /* as typed; checked */
+	unsigned int n_nics;
 };
 
 /** options_parse() - Return: 0; 1: help or version was printed, nothing else is to be done; -EINVAL with the sentence. */

@@ -612,6 +612,7 @@ int virtio_pci_plug(struct virtio_device *dev, int slot, struct errtext *err)
 		pci_device_fini(&t->pci);
 		pthread_mutex_destroy(&t->lock);
 		free(t);
+		dev->class->free(dev);
 	}
 	return error;
 }

@@ -18,7 +18,7 @@ struct virtio_device;
  * virtio_pci_plug() - put a device onto its machine's PCI bus
  * @slot: -1 for the first free one
  *
- * The function owns @dev from now on, and frees it by its class when it is unplugged. Return: 0 with @dev->transport set, or -errno with the sentence.
+ * The function owns @dev from now on, and frees it by its class when it is unplugged, or cannot be plugged. Return: 0 with @dev->transport set, or -errno with the sentence.
  */
 VSW_MUST_USE int virtio_pci_plug(struct virtio_device *dev, int slot, struct errtext *err);
 
