@@ -13,6 +13,7 @@
 #include "vmm/core/machine.h"
 #include "vmm/core/pci.h"
 #include "vmm/dev/e1000.h"
+#include "vmm/dev/rtl8139.h"
 #include "vmm/dev/virtio_net.h"
 #include "vmm/dev/virtio_pci.h"
 #include "vmm/net/backend.h"
@@ -38,6 +39,7 @@ struct nic {
 	union {
 		struct virtio_net *virtio; /* NULL: no device yet */
 		struct e1000 *e1000;
+		struct rtl8139 *rtl8139;
 	};
 };
 
@@ -118,9 +120,43 @@ static void get_stats_of_e1000(const struct nic *nic, struct nic_status *s)
 	s->tx_errors = stats.tx_errors;
 }
 
+/* ---- rtl8139 ---- */
+
+static int plug_rtl8139(struct nic *nic, struct net_backend *be, struct errtext *err)
+{
+	uint8_t revision = nic->config.classic ? RTL8139_REVISION_CLASSIC : RTL8139_REVISION_CPLUS;
+
+	return rtl8139_plug(nic->machine, nic->name, nic->mac, be, -1, revision, &nic->rtl8139, err);
+}
+
+static struct pci_device *pci_of_rtl8139(const struct nic *nic)
+{
+	return rtl8139_pci(nic->rtl8139);
+}
+
+static void set_link_of_rtl8139(struct nic *nic, bool up)
+{
+	rtl8139_set_link(nic->rtl8139, up);
+}
+
+static void get_stats_of_rtl8139(const struct nic *nic, struct nic_status *s)
+{
+	struct rtl8139_stats stats;
+
+	rtl8139_get_stats(nic->rtl8139, &stats);
+	s->rx_packets = stats.rx_packets;
+	s->rx_bytes = stats.rx_bytes;
+	s->tx_packets = stats.tx_packets;
+	s->tx_bytes = stats.tx_bytes;
+	s->rx_filtered = stats.rx_filtered;
+	s->rx_no_buffer = stats.rx_no_buffer;
+	s->tx_errors = stats.tx_errors;
+}
+
 static const struct model models[] = {
 	[NIC_VIRTIO] = {virtio_plug, virtio_pci, virtio_set_link, virtio_get_stats},
 	[NIC_E1000] = {plug_e1000, pci_of_e1000, set_link_of_e1000, get_stats_of_e1000},
+	[NIC_RTL8139] = {plug_rtl8139, pci_of_rtl8139, set_link_of_rtl8139, get_stats_of_rtl8139},
 };
 
 /* ---- names and addresses ---- */

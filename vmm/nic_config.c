@@ -9,7 +9,7 @@
 
 #include "vmm/net/backend.h"
 
-static const char *const models[] = {[NIC_VIRTIO] = "virtio", [NIC_E1000] = "e1000"};
+static const char *const models[] = {[NIC_VIRTIO] = "virtio", [NIC_E1000] = "e1000", [NIC_RTL8139] = "rtl8139"};
 
 const char *nic_model_name(enum nic_model model)
 {
@@ -25,7 +25,7 @@ static int set_model(struct nic_config *c, const char *value, struct errtext *er
 			c->model = (enum nic_model)i;
 			return 0;
 		}
-	return errtext_set(err, EINVAL, "model=%.40s: virtio or e1000 was expected", value);
+	return errtext_set(err, EINVAL, "model=%.40s: virtio, e1000 or rtl8139 was expected", value);
 }
 
 static int set_mac(struct nic_config *c, const char *value, struct errtext *err)
@@ -82,6 +82,11 @@ static int set_anti_spoof(struct nic_config *c, const char *value, struct errtex
 	return set_flag(&c->anti_spoof, "anti-spoof", value, err);
 }
 
+static int set_classic(struct nic_config *c, const char *value, struct errtext *err)
+{
+	return set_flag(&c->classic, "classic", value, err);
+}
+
 static int set_mtu(struct nic_config *c, const char *value, struct errtext *err)
 {
 	uint64_t n;
@@ -104,7 +109,7 @@ static const struct {
 	int (*set)(struct nic_config *c, const char *value, struct errtext *err);
 } keys[] = {
 	{"model", set_model}, {"mac", set_mac},	  {"queues", set_queues},	  {"mtu", set_mtu},
-	{"vhost", set_vhost}, {"port", set_port}, {"anti-spoof", set_anti_spoof},
+	{"vhost", set_vhost}, {"port", set_port}, {"anti-spoof", set_anti_spoof}, {"classic", set_classic},
 };
 
 /* ---- the whole ---- */
@@ -142,8 +147,10 @@ static int check(const struct nic_config *c, struct errtext *err)
 	if (!c->bridge && (c->n_columns || c->anti_spoof || c->mtu))
 		return errtext_set(err, EINVAL, "port %s is there already: its settings are set with `vsw set port`",
 				   c->port);
+	if (c->classic && c->model != NIC_RTL8139)
+		return errtext_set(err, EINVAL, "classic=on is for model=rtl8139");
 	if (c->model != NIC_VIRTIO && c->n_queues > 1)
-		return errtext_set(err, EINVAL, "queues=%u: an %s has one", c->n_queues, models[c->model]);
+		return errtext_set(err, EINVAL, "queues=%u: model=%s has one", c->n_queues, models[c->model]);
 	return 0;
 }
 

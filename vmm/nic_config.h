@@ -18,7 +18,7 @@
 #include "base/errtext.h"
 #include "base/util.h"
 
-enum nic_model { NIC_VIRTIO, NIC_E1000 };
+enum nic_model { NIC_VIRTIO, NIC_E1000, NIC_RTL8139 };
 
 #define NIC_MAX_COLUMNS 32
 
@@ -32,6 +32,7 @@ struct nic_config {
 	unsigned int n_queues;
 	uint32_t mtu; /**< of the port; 0: as the bridge has it */
 	bool no_vhost, anti_spoof;
+	bool classic;			      /**< rtl8139: without C+ mode, for `8139too` */
 	const char *columns[NIC_MAX_COLUMNS]; /**< the port's settings: "tag=10" */
 	size_t n_columns;
 };
