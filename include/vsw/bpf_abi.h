@@ -48,7 +48,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 19
+#define VSW_BPF_ABI 20
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
