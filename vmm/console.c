@@ -189,7 +189,7 @@ static void watch_input(struct console *console)
 	for (size_t i = 0; i < CONSOLE_MAX_CLIENTS; i++) {
 		struct console_peer *peer = &console->peers[i];
 
-		if (!peer->console || peer->at_end || !peer->in.fd_plus_1 == !console->n_input)
+		if (!peer->console || peer->at_end || !!peer->in.fd_plus_1 == !console->n_input)
 			continue;
 		if (console->n_input)
 			loop_del_fd(console->loop, &peer->in);

@@ -51,10 +51,8 @@ static int plug(struct disks *disks, struct disk *disk, struct machine *machine,
 	if (error)
 		return error;
 	error = virtio_pci_plug(virtio_blk_device(blk), -1, err);
-	if (error) {
-		virtio_blk_device(blk)->class->free(virtio_blk_device(blk));
+	if (error)
 		return error;
-	}
 	disk->blk = blk;
 	disk->block = block;
 	return 0;

@@ -15,33 +15,16 @@
 #include <unistd.h>
 #include <urcu.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "os/control.h"
 #include "os/loop.h"
-#include "vmm/board.h"
-#include "vmm/console.h"
 #include "vmm/core/acpi.h"
-#include "vmm/core/boot.h"
 #include "vmm/core/vm.h"
-#include "vmm/disks.h"
-#include "vmm/nic.h"
-#include "vmm/options.h"
+#include "vmm/extras.h"
+#include "vmm/guest.h"
 
 LOG_MODULE(vmm);
-
-struct guest {
-	struct options options;
-	struct loop *loop;
-	struct vm *vm;
-	struct board board;
-	struct console console;
-	struct disks disks;
-	struct nic *nics[NIC_MAX];
-	struct boot_image image;
-	struct loop_fd signals;
-	int signal_fd, status;
-	bool is_started;
-	struct errtext boot_err; /* why it could not be booted at first */
-};
 
 static int boot(void *aux, struct vm *vm)
 {
@@ -113,6 +96,8 @@ static int open_files(struct guest *guest, struct errtext *err)
 		error = console_open(&guest->console, &o->console, o->name, guest->loop, typed_end, guest, err);
 	for (size_t i = 0; i < o->n_disks && !error; i++)
 		error = disks_open(&guest->disks, &o->disks[i], err);
+	if (!error && o->control)
+		error = control_open(guest->loop, o->control, err);
 	return error;
 }
 
@@ -158,10 +143,13 @@ static int start(struct guest *guest, struct errtext *err)
 	error = disks_plug(&guest->disks, vm_machine(guest->vm), err);
 	if (!error)
 		error = add_nics(guest, err);
+	if (!error)
+		error = extras_plug(guest, err);
 	if (!error && vm_start(guest->vm))
 		error = errtext_set(err, EINVAL, "%s",
 				    *guest->boot_err.text ? guest->boot_err.text : "the guest cannot be started");
 	guest->is_started = !error;
+	guest->started_ms = clock_now_ms();
 	return error;
 }
 
@@ -183,6 +171,7 @@ static void finish(struct guest *guest)
 		vm_end(guest->vm);
 		drain(guest);
 	}
+	control_close();
 	console_close(&guest->console);
 	if (guest->vm) {
 		for (unsigned int i = 0; i < NIC_MAX; i++)
@@ -210,6 +199,7 @@ int main(int argc, char *argv[])
 		return 0;
 	}
 	disks_init(&guest.disks, guest.options.n_cpus);
+	commands_register(&guest);
 	if (!error) {
 		urcu_memb_register_thread();
 		guest.loop = loop_new();

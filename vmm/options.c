@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vmm/core/vm.h"
+#include "vmm/suboptions.h"
 #include "vsw/version.h"
 
 #define DEFAULT_RUNDIR "/run/vsw"
@@ -80,6 +81,31 @@ static int set_rundir(struct options *o, const char *value, struct errtext *err)
 	return 0;
 }
 
+static int set_control(struct options *o, const char *value, struct errtext *err)
+{
+	(void)err;
+	o->control = value;
+	return 0;
+}
+
+static int set_switch(const char *option, const char *value, bool *is_off, struct errtext *err)
+{
+	bool on, ok = suboption_switch(value, &on);
+
+	*is_off = !on;
+	return ok ? 0 : errtext_set(err, EINVAL, "%s %s: on or off was expected", option, value);
+}
+
+static int set_balloon(struct options *o, const char *value, struct errtext *err)
+{
+	return set_switch("--balloon", value, &o->no_balloon, err);
+}
+
+static int set_rng(struct options *o, const char *value, struct errtext *err)
+{
+	return set_switch("--rng", value, &o->no_rng, err);
+}
+
 static int set_no_reboot(struct options *o, const char *value, struct errtext *err)
 {
 	(void)value, (void)err;
@@ -98,6 +124,9 @@ static const struct option_row rows[] = {
 	{"nic", "BRIDGE[,KEY=VALUE...]", "a network card on a port of the switch; may be repeated", set_nic},
 	{"rundir", "DIR", "run folder of the switch ($VSW_RUNDIR, or " DEFAULT_RUNDIR ")", set_rundir},
 	{"console", "stdio|socket|none", "where the serial console is (stdio)", options_set_console},
+	{"control", "PATH", "a socket for commands to the running guest", set_control},
+	{"balloon", "on|off", "a memory balloon, by which the host gets memory back (on)", set_balloon},
+	{"rng", "on|off", "random numbers of the host for the guest (on)", set_rng},
 	{"no-reboot", NULL, "end instead of a reset", set_no_reboot},
 };
 

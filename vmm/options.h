@@ -32,6 +32,8 @@ struct options {
 	size_t n_disks;
 	struct disk_options disks[OPTIONS_MAX_DISKS];
 	struct console_options console;
+	const char *control; /**< path of the control socket; NULL: none */
+	bool no_balloon, no_rng;
 	bool no_reboot;
 	const char *rundir;	   /* of the switch */
 	const char *nics[NIC_MAX]; /* as typed; checked */

@@ -370,8 +370,10 @@ static void kick_ready(struct loop_fd *self, uint32_t events)
 	uint64_t n;
 
 	(void)events;
-	if (read(q->blk->dev.kick_fds[q->index], &n, sizeof n) == sizeof n)
-		run_queue(q);
+	if (read(q->blk->dev.kick_fds[q->index], &n, sizeof n) != sizeof n)
+		return;
+	q->blk->dev.queues[q->index].n_kicks++;
+	run_queue(q);
 }
 
 static void done_ready(struct loop_fd *self, uint32_t events)
