@@ -7,31 +7,9 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "base/json_text.h"
 #include "ctl/rpc.h"
 #include "ctl/topo_run.h"
-
-/* A value of a column as database commands take it: lists joined by commas. */
-static void put_value(struct ds *ds, const json_t *value)
-{
-	json_t *element;
-	size_t i;
-
-	if (json_is_string(value))
-		ds_put(ds, json_string_value(value));
-	else if (json_is_integer(value))
-		ds_printf(ds, "%lld", (long long)json_integer_value(value));
-	else if (json_is_real(value))
-		ds_printf(ds, "%.17g", json_real_value(value));
-	else if (json_is_boolean(value))
-		ds_put(ds, json_is_true(value) ? "true" : "false");
-	else if (!json_array_size(value))
-		ds_put(ds, "[]");
-	json_array_foreach(value, i, element) {
-		if (i)
-			ds_put_char(ds, ',');
-		put_value(ds, element);
-	}
-}
 
 static void put_columns(json_t *words, const json_t *columns)
 {
@@ -42,7 +20,7 @@ static void put_columns(json_t *words, const json_t *columns)
 		struct ds ds = DS_INIT;
 
 		ds_printf(&ds, "%s=", column);
-		put_value(&ds, value);
+		json_put_word(&ds, value);
 		json_array_append_new(words, json_string(ds_cstr(&ds)));
 		ds_fini(&ds);
 	}

@@ -65,30 +65,29 @@ static int apply_config(struct control_request *request VSW_UNUSED, const json_t
 	return error;
 }
 
-static int confirm_config(struct control_request *request VSW_UNUSED, const json_t *params, json_t **result,
-			  struct errtext *err)
+/* What somebody wants done with the configuration that waits to be confirmed. */
+static int decide(const json_t *params, int (*act)(struct errtext *err), json_t **result, struct errtext *err)
 {
 	int error = control_allow(params, "", err);
 	bool as_json = control_wants_json(params, &error, err);
 
 	if (!error)
-		error = apply_confirm(err);
+		error = act(err);
 	if (!error)
 		*result = as_json ? json_pack("{s:i}", "exit", 0) : control_text("");
 	return error;
 }
 
+static int confirm_config(struct control_request *request VSW_UNUSED, const json_t *params, json_t **result,
+			  struct errtext *err)
+{
+	return decide(params, apply_confirm, result, err);
+}
+
 static int undo_config(struct control_request *request VSW_UNUSED, const json_t *params, json_t **result,
 		       struct errtext *err)
 {
-	int error = control_allow(params, "", err);
-	bool as_json = control_wants_json(params, &error, err);
-
-	if (!error)
-		error = apply_undo(err);
-	if (!error)
-		*result = as_json ? json_pack("{s:i}", "exit", 0) : control_text("");
-	return error;
+	return decide(params, apply_undo, result, err);
 }
 
 void apply_commands_register(void)

@@ -132,34 +132,36 @@ static int answer(json_t *findings, bool as_json, json_t **result)
 	return 0;
 }
 
-static int switch_findings(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
+static void examine_switch(json_t *findings)
 {
-	int error = control_allow(params, "", err);
-	bool as_json = control_wants_json(params, &error, err);
-	json_t *findings;
-
-	(void)request;
-	if (error)
-		return error;
-	findings = json_array();
 	find_datapath(findings);
 	find_ports(findings);
 	doctor_put(findings, "switch", "yes", "database %s", config_path());
-	return answer(findings, as_json, result);
 }
 
-static int mtu_findings(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
+static int examine(const json_t *params, void (*look)(json_t *findings), json_t **result, struct errtext *err)
 {
 	int error = control_allow(params, "", err);
 	bool as_json = control_wants_json(params, &error, err);
 	json_t *findings;
 
-	(void)request;
 	if (error)
 		return error;
 	findings = json_array();
-	doctor_mtu(findings);
+	look(findings);
 	return answer(findings, as_json, result);
+}
+
+static int switch_findings(struct control_request *request VSW_UNUSED, const json_t *params, json_t **result,
+			   struct errtext *err)
+{
+	return examine(params, examine_switch, result, err);
+}
+
+static int mtu_findings(struct control_request *request VSW_UNUSED, const json_t *params, json_t **result,
+			struct errtext *err)
+{
+	return examine(params, doctor_mtu, result, err);
 }
 
 void doctor_commands_register(void)

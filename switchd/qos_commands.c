@@ -14,17 +14,23 @@
 
 /* ---- qos/show ---- */
 
-static int need_iface(const json_t *params, struct iface **iface, struct errtext *err)
+/* The "port" of a request that has nothing else. Return: NULL with *@error and @err. */
+static struct iface *need_iface(const json_t *params, bool *as_json, int *error, struct errtext *err)
 {
-	int error = 0;
-	const char *name = control_str(params, "port", NULL, &error, err);
+	const char *name;
+	struct iface *iface;
 
-	if (error)
-		return error;
+	*error = control_allow(params, "port", err);
+	*as_json = control_wants_json(params, error, err);
+	name = control_str(params, "port", NULL, error, err);
+	if (*error)
+		return NULL;
+	iface = name ? iface_by_name(name) : NULL;
 	if (!name)
-		return errtext_set(err, EINVAL, "the name of a port is missing");
-	*iface = iface_by_name(name);
-	return *iface ? 0 : errtext_set(err, ENOENT, "no port named %.60s", name);
+		*error = errtext_set(err, EINVAL, "the name of a port is missing");
+	else if (!iface)
+		*error = errtext_set(err, ENOENT, "no port named %.60s", name);
+	return iface;
 }
 
 static void put_queue_text(const struct qos_queue_stats *q, struct ds *out)
@@ -87,20 +93,16 @@ static json_t *show_json(const struct iface *iface, const struct qos_settings *s
 
 static int show(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
-	int error = control_allow(params, "port", err);
-	bool as_json = control_wants_json(params, &error, err);
+	bool as_json;
+	int error;
+	struct iface *iface = need_iface(params, &as_json, &error, err);
 	struct qos_settings *settings;
 	struct qos_queue_stats *stats;
-	struct iface *iface = NULL;
 	size_t n;
 
 	(void)request;
-	if (!error)
-		error = need_iface(params, &iface, err);
-	if (error)
-		return error;
 	if (!iface)
-		return -ENOENT;
+		return error;
 	stats = qos_stats(iface, &settings, &n);
 	*result = as_json ? show_json(iface, settings, stats, n) : show_text(iface, settings, stats, n);
 	free(stats);
@@ -111,19 +113,14 @@ static int show(struct control_request *request, const json_t *params, json_t **
 static int show_types(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
 	static const enum qos_type types[] = {QOS_HTB, QOS_OWN, QOS_NOOP};
-	int error = control_allow(params, "port", err);
-	bool as_json = control_wants_json(params, &error, err);
+	bool as_json;
+	int error;
 	struct ds out = DS_INIT;
-	struct iface *iface = NULL;
 	json_t *names;
 
 	(void)request;
-	if (!error)
-		error = need_iface(params, &iface, err);
-	if (error)
+	if (!need_iface(params, &as_json, &error, err))
 		return error;
-	if (!iface)
-		return -ENOENT;
 	names = json_array();
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		ds_printf(&out, "QoS type: %s\n", qos_type_name(types[i]));

@@ -71,10 +71,10 @@ static int read_query(const json_t *params, struct query *q, struct errtext *err
 /* Return: number of bytes in `bytes`, or negative errno with @err. */
 static ssize_t take_last_drop(struct query *q, struct errtext *err)
 {
-	struct datapath *dp = q->br ? q->br->dp : NULL;
+	struct datapath *dp = q->port->bridge->dp;
 	int error;
 
-	if (!dp || q->port->dp_port == DP_PORT_NONE)
+	if (q->port->dp_port == DP_PORT_NONE)
 		return errtext_set(err, ENODEV, "port %s has no device that packets come in by", q->port->name);
 	error = dp->ops->port_last_drop(dp, q->port->dp_port, &q->drop);
 	if (error == -ENODATA)

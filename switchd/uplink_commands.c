@@ -34,38 +34,38 @@ static int add_uplink(struct control_request *request, const json_t *params, jso
 	return error ? error : uplink_add(&wish, err);
 }
 
-static int undo_uplink(struct control_request *request VSW_UNUSED, const json_t *params, json_t **result,
-		       struct errtext *err)
+/* What somebody wants done with the uplink of "bridge", or with the only one. */
+static int decide(const json_t *params, int (*act)(struct uplink *u, struct errtext *err), json_t **result,
+		  struct errtext *err)
 {
 	int error = control_allow(params, "bridge", err);
 	const char *bridge = control_str(params, "bridge", NULL, &error, err);
 	bool as_json = control_wants_json(params, &error, err);
 	struct uplink *u;
+	char *name;
 
 	if (!error)
 		error = uplink_find(bridge, &u, err);
+	if (error)
+		return error;
+	name = xstrdup(u->bridge); /* the uplink may be gone then */
+	error = act(u, err);
 	if (!error)
-		error = uplink_undo(u, err);
-	if (!error)
-		*result = as_json ? json_pack("{s:i}", "exit", 0) : control_text("");
+		*result = as_json ? json_pack("{s:s, s:i}", "bridge", name, "exit", 0) : control_text("");
+	free(name);
 	return error;
+}
+
+static int undo_uplink(struct control_request *request VSW_UNUSED, const json_t *params, json_t **result,
+		       struct errtext *err)
+{
+	return decide(params, uplink_undo, result, err);
 }
 
 static int confirm_uplink(struct control_request *request VSW_UNUSED, const json_t *params, json_t **result,
 			  struct errtext *err)
 {
-	int error = control_allow(params, "bridge", err);
-	const char *bridge = control_str(params, "bridge", NULL, &error, err);
-	bool as_json = control_wants_json(params, &error, err);
-	struct uplink *u;
-
-	if (!error)
-		error = uplink_find(bridge, &u, err);
-	if (!error)
-		error = uplink_confirm(u, err);
-	if (!error)
-		*result = as_json ? json_pack("{s:s, s:i}", "bridge", u->bridge, "exit", 0) : control_text("");
-	return error;
+	return decide(params, uplink_confirm, result, err);
 }
 
 /* ---- lists ---- */

@@ -369,7 +369,7 @@ static bool is_dead(const struct why_end *end, struct why_cause *cause)
 {
 	const struct iface *iface = end->iface;
 
-	if (!iface || (iface->admin_up && iface->link_up && iface->dp_port != DP_PORT_NONE))
+	if (iface->admin_up && iface->link_up && iface->dp_port != DP_PORT_NONE)
 		return false;
 	cause->kind = "port-down";
 	if (iface->dp_port == DP_PORT_NONE) {

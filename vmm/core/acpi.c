@@ -182,40 +182,39 @@ static void add_pci(struct ds *dsdt, const struct guest_memory *memory)
 }
 
 /* A device at fixed ports with an ISA interrupt; @irq 0: none. */
-static void add_isa(struct ds *dsdt, const char *name, const char *id, uint16_t port, uint8_t len, unsigned int irq)
+/* A device of the board that has nothing but resources, which are used up. */
+static void add_board_device(struct ds *dsdt, const char *name, const char *id, struct ds *resources)
 {
 	struct aml_mark device = aml_begin_device(dsdt, name);
-	struct ds res = DS_INIT;
 
-	aml_res_io(&res, port, len);
-	if (irq)
-		aml_res_irq(&res, irq);
 	aml_name(dsdt, "_HID");
 	aml_eisa_id(dsdt, id);
 	aml_name(dsdt, "_UID");
 	aml_integer(dsdt, 1);
 	aml_name(dsdt, "_CRS");
-	aml_resources(dsdt, &res);
+	aml_resources(dsdt, resources);
 	aml_end(dsdt, device);
-	ds_fini(&res);
+	ds_fini(resources);
+}
+
+static void add_isa(struct ds *dsdt, const char *name, const char *id, uint16_t port, uint8_t len, unsigned int irq)
+{
+	struct ds res = DS_INIT;
+
+	aml_res_io(&res, port, len);
+	if (irq)
+		aml_res_irq(&res, irq);
+	add_board_device(dsdt, name, id, &res);
 }
 
 /* What belongs to the board: nobody may put anything there, and ECAM is believed because of it. */
 static void add_motherboard(struct ds *dsdt)
 {
-	struct aml_mark device = aml_begin_device(dsdt, "MB00");
 	struct ds res = DS_INIT;
 
 	aml_res_mem32_fixed(&res, (uint32_t)PCI_ECAM_BASE, (uint32_t)PCI_ECAM_SIZE);
 	aml_res_io(&res, ACPI_PM_BASE, 16);
-	aml_name(dsdt, "_HID");
-	aml_eisa_id(dsdt, "PNP0C02");
-	aml_name(dsdt, "_UID");
-	aml_integer(dsdt, 1);
-	aml_name(dsdt, "_CRS");
-	aml_resources(dsdt, &res);
-	aml_end(dsdt, device);
-	ds_fini(&res);
+	add_board_device(dsdt, "MB00", "PNP0C02", &res);
 }
 
 static void add_sleep_state(struct ds *dsdt)
