@@ -50,7 +50,7 @@ int cmd_save(struct ctl *ctl, const struct invocation *inv)
 static void read_switch(struct json_reader *r, const json_t *object, const char *key, void *what VSW_UNUSED,
 			void *aux VSW_UNUSED)
 {
-	if (!strcmp(key, "flows"))
+	if (!strcmp(key, "flows") || !strcmp(key, "meters"))
 		json_reader_array(r, object, key, false);
 	else if (!strcmp(key, "uplink"))
 		json_reader_string(r, object, key, false);
@@ -59,10 +59,8 @@ static void read_switch(struct json_reader *r, const json_t *object, const char 
 }
 
 static const struct json_key apply_switch_keys[] = {
-	{"settings", read_switch},
-	{"ports", read_switch},
-	{"flows", read_switch},
-	{"uplink", read_switch},
+	{"settings", read_switch}, {"ports", read_switch}, {"mirrors", read_switch},
+	{"meters", read_switch},   {"flows", read_switch}, {"uplink", read_switch},
 };
 
 static void read_switches(struct json_reader *r, const json_t *object, const char *key, void *what,

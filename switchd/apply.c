@@ -109,18 +109,29 @@ static int write_flows(const char *bridge, const json_t *flows, struct errtext *
 	return error;
 }
 
+/* Flows, and the meters that they use: these are there before them, and go when they have gone. */
+static int write_running(const char *name, const json_t *bridge, struct errtext *err)
+{
+	const json_t *flows = json_object_get(bridge, "flows"), *meters = json_object_get(bridge, "meters");
+	const struct bridge *br = bridge_by_name(name);
+	int error = br ? config_doc_add_meters(br, meters, err) : 0;
+
+	if (!error && flows)
+		error = write_flows(name, flows, err);
+	if (!error && br && meters)
+		error = config_doc_drop_meters(br, meters, err);
+	return error;
+}
+
 static int write_all_flows(const json_t *doc, struct errtext *err)
 {
 	const char *name;
 	json_t *bridge;
 	int error = 0;
 
-	json_object_foreach(json_object_get(doc, "switches"), name, bridge) {
-		json_t *flows = json_object_get(bridge, "flows");
-
-		if (!error && flows)
-			error = write_flows(name, flows, err);
-	}
+	json_object_foreach(json_object_get(doc, "switches"), name, bridge)
+		if (!error)
+			error = write_running(name, bridge, err);
 	return error;
 }
 
@@ -239,7 +250,7 @@ static int preview(const json_t *doc, json_t **result, struct errtext *err)
 	int error = config_doc_write(txn, doc, err);
 	json_t *rows = error ? NULL : config_doc(txn), *wanted;
 	const char *name, *uplink;
-	json_t *bridge, *flows;
+	json_t *bridge, *flows, *meters;
 
 	db_txn_abort(txn);
 	if (error)
@@ -250,6 +261,9 @@ static int preview(const json_t *doc, json_t **result, struct errtext *err)
 		uplink = wanted_uplink(doc, name);
 		if (flows)
 			json_object_set(bridge, "flows", flows);
+		meters = json_object_get(wanted, "meters");
+		if (meters)
+			json_object_set(bridge, "meters", meters);
 		if (uplink)
 			json_object_set_new(bridge, "uplink", json_string(uplink));
 		/* It came with the uplink, as in config_doc_add_running(). */

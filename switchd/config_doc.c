@@ -65,9 +65,8 @@ static void put_map(json_t *object, const char *column, const struct datum *d, c
 	}
 }
 
-/* What is not the default, of the columns that are in @table and, if @beside is given, not also in that one. */
-static void put_columns(json_t *object, const struct db_row *row, const struct db_txn *txn,
-			const struct table_schema *beside)
+void config_doc_put_columns(json_t *object, const struct db_row *row, const struct db_txn *txn,
+			    const struct table_schema *beside)
 {
 	const struct table_schema *table = db_table_schema(db_row_table(row));
 
@@ -95,8 +94,8 @@ static json_t *clashing_columns(const struct db_row *iface, const struct db_txn 
 	const char *key;
 	json_t *value;
 
-	put_columns(object, iface, txn, NULL);
-	put_columns(plain, iface, txn, port);
+	config_doc_put_columns(object, iface, txn, NULL);
+	config_doc_put_columns(plain, iface, txn, port);
 	if (!all)
 		json_object_foreach(plain, key, value)
 			json_object_del(object, key);
@@ -112,7 +111,8 @@ static json_t *port_json(const struct db_row *port, const struct db_txn *txn)
 	json_t *object = json_object(), *interfaces = json_object();
 	bool is_bond = n > 1;
 
-	put_columns(object, port, txn, NULL);
+	config_doc_put_columns(object, port, txn, NULL);
+	config_doc_put_refs(object, port, txn);
 	for (size_t i = 0; i < n; i++) {
 		const struct db_row *iface = db_get_ref(port, txn, "interfaces", i);
 		const char *iface_name = iface ? db_get_string(iface, txn, "name", "") : NULL;
@@ -122,7 +122,7 @@ static json_t *port_json(const struct db_row *port, const struct db_txn *txn)
 		if (!iface)
 			continue;
 		if (!own)
-			put_columns(object, iface, txn, table);
+			config_doc_put_columns(object, iface, txn, table);
 		columns = clashing_columns(iface, txn, table, own);
 		if (own || json_object_size(columns))
 			json_object_set(interfaces, iface_name, columns);
@@ -138,9 +138,12 @@ static json_t *bridge_json(const struct db_row *bridge, const struct db_txn *txn
 {
 	const char *name = db_get_string(bridge, txn, "name", "");
 	size_t n = db_get(bridge, txn, "ports")->n;
-	json_t *settings = json_object(), *ports = json_object();
+	json_t *settings = json_object(), *ports = json_object(), *mirrors;
 
-	put_columns(settings, bridge, txn, NULL);
+	config_doc_put_columns(settings, bridge, txn, NULL);
+	config_doc_put_refs(settings, bridge, txn);
+	mirrors = json_incref(json_object_get(settings, "mirrors"));
+	json_object_del(settings, "mirrors");
 	for (size_t i = 0; i < n; i++) {
 		const struct db_row *port = db_get_ref(bridge, txn, "ports", i);
 		const char *port_name = port ? db_get_string(port, txn, "name", "") : "";
@@ -153,7 +156,7 @@ static json_t *bridge_json(const struct db_row *bridge, const struct db_txn *txn
 			json_object_set(ports, port_name, object);
 		json_decref(object);
 	}
-	return json_pack("{s:o, s:o}", "settings", settings, "ports", ports);
+	return json_pack("{s:o, s:o, s:o*}", "settings", settings, "ports", ports, "mirrors", mirrors);
 }
 
 json_t *config_doc(const struct db_txn *txn)
@@ -207,8 +210,13 @@ void config_doc_add_running(json_t *doc)
 	const char *name;
 	json_t *bridge;
 
-	json_object_foreach(json_object_get(doc, "switches"), name, bridge)
-		if (bridge_by_name(name))
-			json_object_set_new(bridge, "flows", flows_of(name));
+	json_object_foreach(json_object_get(doc, "switches"), name, bridge) {
+		const struct bridge *br = bridge_by_name(name);
+
+		if (!br)
+			continue;
+		json_object_set_new(bridge, "flows", flows_of(name));
+		json_object_set_new(bridge, "meters", config_doc_meters(br));
+	}
 	uplink_each(put_uplink, doc);
 }

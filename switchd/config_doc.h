@@ -11,7 +11,8 @@
  * Interface; a map's entry is "column:key". Columns that both have (external_ids, mac, other_config), and the members of a bond, stand in
  * "interfaces": { NAME: { COLUMN: VALUE } } of the port. What has its default value is left out. Texts are as `vsw set` takes them.
  *
- * What the document cannot say (QoS, mirrors, controllers: columns that refer to rows of other tables) stays as it is.
+ * A column that refers to rows of other tables has their columns inside: a port's "qos": { "type": "linux-htb", "queues": { "1": { ... } } }. The
+ * mirrors of a bridge stand beside its ports: "mirrors": { NAME: { "output_port": "probe" } }, and so do its "meters": a list as `flows`.
  */
 #ifndef SWITCHD_CONFIG_DOC_H
 #define SWITCHD_CONFIG_DOC_H 1
@@ -22,6 +23,7 @@
 #include "base/errtext.h"
 #include "base/util.h"
 
+struct bridge;
 struct db_txn;
 
 /** config_doc() - what @txn sees (NULL: as committed), without flows and uplinks. Return: a new reference. */
@@ -34,6 +36,15 @@ VSW_MUST_USE int config_doc_check(const json_t *doc, struct errtext *err);
 
 /** config_doc_write() - make the rows what @doc says, in @txn. Return: 0 or negative errno with @err. */
 VSW_MUST_USE int config_doc_write(struct db_txn *txn, const json_t *doc, struct errtext *err);
+
+/** config_doc_meters() - those of @br. Return: a new reference. */
+json_t *config_doc_meters(const struct bridge *br);
+/** config_doc_check_meters() - are they meters? They are written as config_doc_meters() does. Return: 0 or -EINVAL with @err. */
+VSW_MUST_USE int config_doc_check_meters(const char *bridge, json_t *meters, struct errtext *err);
+/** config_doc_add_meters() - those that @br lacks, or has otherwise; before flows come that use them. Return: 0 or negative errno with @err. */
+VSW_MUST_USE int config_doc_add_meters(const struct bridge *br, const json_t *meters, struct errtext *err);
+/** config_doc_drop_meters() - those that are not in the list; when no flow uses them any more. Return: 0 or negative errno with @err. */
+VSW_MUST_USE int config_doc_drop_meters(const struct bridge *br, const json_t *meters, struct errtext *err);
 
 /** config_doc_diff() - append how @old, which is what runs, becomes @new_doc: lines that begin with '-' and '+', with the bridge and port they are about. */
 void config_doc_diff(const json_t *old, const json_t *new_doc, struct ds *out);

@@ -58,13 +58,13 @@ static void diff_port(const json_t *old, const json_t *now, const char *bridge, 
 	free(where);
 }
 
-static bool has_flow(const json_t *flows, const json_t *flow)
+static bool has_line(const json_t *lines, const json_t *line)
 {
 	json_t *other;
 	size_t i;
 
-	json_array_foreach(flows, i, other)
-		if (json_equal(other, flow))
+	json_array_foreach(lines, i, other)
+		if (json_equal(other, line))
 			return true;
 	return false;
 }
@@ -97,20 +97,47 @@ static bool diff_running_flows(const json_t *now, const char *bridge, struct ds 
 	return true;
 }
 
+/* Lists of texts, in any order. */
+static void diff_lists(const json_t *old, const json_t *now, const char *what, struct ds *out)
+{
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(old, i, line)
+		if (!has_line(now, line))
+			ds_printf(out, "- %s %s\n", what, json_string_value(line));
+	json_array_foreach(now, i, line)
+		if (!has_line(old, line))
+			ds_printf(out, "+ %s %s\n", what, json_string_value(line));
+}
+
 static void diff_flows(const json_t *old, const json_t *now, const char *bridge, struct ds *out)
 {
-	json_t *flow;
-	size_t i;
+	char *what;
 
 	/* A document that says nothing about flows leaves them alone. */
 	if (!now || diff_running_flows(now, bridge, out))
 		return;
-	json_array_foreach(old, i, flow)
-		if (!has_flow(now, flow))
-			ds_printf(out, "- %s flow %s\n", bridge, json_string_value(flow));
-	json_array_foreach(now, i, flow)
-		if (!has_flow(old, flow))
-			ds_printf(out, "+ %s flow %s\n", bridge, json_string_value(flow));
+	what = xasprintf("%s flow", bridge);
+	diff_lists(old, now, what, out);
+	free(what);
+}
+
+static void diff_mirrors(const json_t *old, const json_t *now, const char *bridge, struct ds *out)
+{
+	char *where = xasprintf("%s mirror", bridge);
+
+	diff_columns(old, now, where, out);
+	free(where);
+}
+
+static void diff_meters(const json_t *old, const json_t *now, const char *bridge, struct ds *out)
+{
+	char *what = xasprintf("%s meter", bridge);
+
+	if (now)
+		diff_lists(old, now, what, out);
+	free(what);
 }
 
 static void diff_uplink(const json_t *old, const json_t *now, const char *bridge, struct ds *out)
@@ -140,6 +167,8 @@ static void diff_bridge(const json_t *old, const json_t *now, const char *name, 
 			diff_port(value, NULL, name, port, out);
 	json_object_foreach(is, port, value)
 		diff_port(json_object_get(was, port), value, name, port, out);
+	diff_mirrors(json_object_get(old, "mirrors"), json_object_get(now, "mirrors"), name, out);
+	diff_meters(json_object_get(old, "meters"), json_object_get(now, "meters"), name, out);
 	diff_flows(json_object_get(old, "flows"), json_object_get(now, "flows"), name, out);
 	diff_uplink(json_object_get(old, "uplink"), json_object_get(now, "uplink"), name, out);
 }

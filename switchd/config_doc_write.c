@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "ovsdb/db.h"
 #include "switchd/bridge.h"
 #include "switchd/config.h"
@@ -17,18 +18,28 @@
 
 /* ---- shape ---- */
 
+static int check_columns(const char *where, const json_t *object, struct errtext *err);
+
 static int check_value(const char *where, const char *column, const json_t *value, struct errtext *err)
 {
 	json_t *element;
 	size_t i;
 
-	if (json_is_object(value) || json_is_null(value))
+	/* The columns of a row that this one refers to. */
+	if (json_is_object(value))
+		return check_columns(column, value, err);
+	if (json_is_null(value))
 		return errtext_set(err, EINVAL, "%s: %s: expected a text, a number, true, false or a list", where,
 				   column);
-	json_array_foreach(value, i, element)
-		if (!json_is_string(element) && !json_is_number(element))
+	json_array_foreach(value, i, element) {
+		int error = json_is_object(element) ? check_columns(column, element, err) : 0;
+
+		if (error)
+			return error;
+		if (!json_is_string(element) && !json_is_number(element) && !json_is_object(element))
 			return errtext_set(err, EINVAL, "%s: %s: element %zu is neither a text nor a number", where,
 					   column, i);
+	}
 	return 0;
 }
 
@@ -79,7 +90,7 @@ static int check_flows(const char *name, const json_t *flows, struct errtext *er
 
 static int check_bridge(const char *name, const json_t *bridge, struct errtext *err)
 {
-	static const char *const known[] = {"settings", "ports", "flows", "uplink"};
+	static const char *const known[] = {"settings", "ports", "mirrors", "meters", "flows", "uplink"};
 	json_t *ports = json_object_get(bridge, "ports"), *uplink = json_object_get(bridge, "uplink"), *value;
 	const char *key;
 	int error = 0;
@@ -93,8 +104,9 @@ static int check_bridge(const char *name, const json_t *bridge, struct errtext *
 			found |= !strcmp(key, known[i]);
 		if (!found)
 			return errtext_set(err, EINVAL,
-					   "%s: unknown key '%.40s'; known here: settings ports flows uplink", name,
-					   key);
+					   "%s: unknown key '%.40s'; known here: settings ports mirrors meters flows "
+					   "uplink",
+					   name, key);
 	}
 	if (ports && !json_is_object(ports))
 		return errtext_set(err, EINVAL, "%s: ports: expected an object: { ... }", name);
@@ -104,6 +116,10 @@ static int check_bridge(const char *name, const json_t *bridge, struct errtext *
 	json_object_foreach(ports, key, value)
 		if (!error)
 			error = check_port(key, value, err);
+	if (!error)
+		error = check_columns("mirrors", json_object_get(bridge, "mirrors"), err);
+	if (!error)
+		error = config_doc_check_meters(name, json_object_get(bridge, "meters"), err);
 	return error ? error : check_flows(name, json_object_get(bridge, "flows"), err);
 }
 
@@ -123,14 +139,8 @@ int config_doc_check(const json_t *doc, struct errtext *err)
 
 /* ---- commands ---- */
 
-struct writing {
-	struct db_txn *txn;
-	struct errtext *err;
-	int error;
-};
-
 /* Run one command; its words end with a NULL. */
-static void run(struct writing *w, const char *const words[])
+static void run(struct config_writing *w, const char *const words[])
 {
 	struct dbcmd_style style = {0};
 	struct vsctl_output out = {0};
@@ -145,36 +155,13 @@ static void run(struct writing *w, const char *const words[])
 
 #define RUN(w, ...) run(w, (const char *const[]){__VA_ARGS__, NULL})
 
-/* A value as `set` takes it: elements of lists joined by commas. */
-static void put_value(struct ds *ds, const json_t *value)
-{
-	json_t *element;
-	size_t i;
-
-	if (json_is_string(value))
-		ds_put(ds, json_string_value(value));
-	else if (json_is_integer(value))
-		ds_printf(ds, "%lld", (long long)json_integer_value(value));
-	else if (json_is_real(value))
-		ds_printf(ds, "%.17g", json_real_value(value));
-	else if (json_is_boolean(value))
-		ds_put(ds, json_is_true(value) ? "true" : "false");
-	else if (!json_array_size(value))
-		ds_put(ds, "[]");
-	json_array_foreach(value, i, element) {
-		if (i)
-			ds_put_char(ds, ',');
-		put_value(ds, element);
-	}
-}
-
-static struct db_row *find_row(const struct writing *w, const char *table, const char *name)
+static struct db_row *find_row(const struct config_writing *w, const char *table, const char *name)
 {
 	return db_find_name(db_table(config_db(), table), w->txn, name);
 }
 
 /* Every column that a document can have gets its default. */
-static void reset_row(struct writing *w, const char *table, const char *name)
+static void reset_row(struct config_writing *w, const char *table, const char *name)
 {
 	struct db_row *row = w->error ? NULL : find_row(w, table, name);
 	const struct table_schema *schema = row ? db_table_schema(db_row_table(row)) : NULL;
@@ -204,27 +191,42 @@ static bool has_column(const char *table, const char *word)
 	return !schema_match_column(db_table_schema(db_table(config_db(), table)), name, &column, NULL);
 }
 
-static void set_column(struct writing *w, const char *table, const char *name, const char *column, const json_t *value)
+/* Columns that refer to rows are config_doc_set_refs()'s. */
+static bool is_ref(const char *table, const char *name)
+{
+	const struct column_schema *column = schema_column(db_table_schema(db_table(config_db(), table)), name);
+
+	return column && config_doc_has_ref(column);
+}
+
+static void set_column(struct config_writing *w, const char *table, const char *record, const char *column,
+		       const json_t *value)
 {
 	struct ds word = DS_INIT;
 
+	if (w->error || is_ref(table, column))
+		return;
+	if (json_is_object(value) && has_column(table, column)) {
+		w->error = errtext_set(w->err, EINVAL, "%s: expected a text, a number, true, false or a list", column);
+		return;
+	}
 	ds_printf(&word, "%s=", column);
-	put_value(&word, value);
-	RUN(w, "set", table, name, ds_cstr(&word));
+	json_put_word(&word, value);
+	RUN(w, "set", table, record, ds_cstr(&word));
 	ds_fini(&word);
 }
 
-static void set_all(struct writing *w, const char *table, const char *name, const json_t *columns)
+void config_doc_set_columns(struct config_writing *w, const char *table, const char *record, const json_t *columns)
 {
 	const char *column;
 	json_t *value;
 
 	json_object_foreach((json_t *)columns, column, value)
-		set_column(w, table, name, column, value);
+		set_column(w, table, record, column, value);
 }
 
 /* Columns of a port and of its interface stand in one object; what is not the port's is the interface's. */
-static void set_mixed(struct writing *w, const char *name, const json_t *columns)
+static void set_mixed(struct config_writing *w, const char *name, const json_t *columns)
 {
 	const char *column;
 	json_t *value;
@@ -234,10 +236,22 @@ static void set_mixed(struct writing *w, const char *name, const json_t *columns
 			set_column(w, has_column("Port", column) ? "Port" : "Interface", name, column, value);
 }
 
+static void set_refs(struct config_writing *w, const char *table, const char *name, const json_t *object)
+{
+	struct db_row *row = w->error ? NULL : find_row(w, table, name);
+
+	if (!row)
+		return;
+	config_doc_set_refs(w, row, object);
+	if (w->error)
+		errtext_prefix(w->err, "%s", name);
+}
+
 /* ---- ports ---- */
 
 /* Are the interfaces of the port those that the document names? */
-static bool same_members(const struct writing *w, const struct db_row *port, const json_t *object, const char *name)
+static bool same_members(const struct config_writing *w, const struct db_row *port, const json_t *object,
+			 const char *name)
 {
 	json_t *interfaces = json_object_get(object, "interfaces");
 	size_t n = db_get(port, w->txn, "interfaces")->n;
@@ -253,7 +267,7 @@ static bool same_members(const struct writing *w, const struct db_row *port, con
 	return n == wanted;
 }
 
-static void add_port(struct writing *w, const char *bridge, const char *name, const json_t *object)
+static void add_port(struct config_writing *w, const char *bridge, const char *name, const json_t *object)
 {
 	json_t *interfaces = json_object_get(object, "interfaces"), *iface;
 	const char **words = xcalloc(json_object_size(interfaces) + 4, sizeof *words);
@@ -270,7 +284,7 @@ static void add_port(struct writing *w, const char *bridge, const char *name, co
 	free(words);
 }
 
-static void write_port(struct writing *w, const char *bridge, const char *name, const json_t *object)
+static void write_port(struct config_writing *w, const char *bridge, const char *name, const json_t *object)
 {
 	json_t *interfaces = json_object_get(object, "interfaces"), *iface;
 	bool is_bond = json_object_size(interfaces) > 1;
@@ -288,13 +302,14 @@ static void write_port(struct writing *w, const char *bridge, const char *name, 
 		RUN(w, "set", "Interface", name, "type=internal");
 	set_mixed(w, name, object);
 	json_object_foreach(interfaces, member, iface)
-		set_all(w, "Interface", member, iface);
+		config_doc_set_columns(w, "Interface", member, iface);
+	set_refs(w, "Port", name, object);
 }
 
 /* ---- bridges ---- */
 
 /* The names of the ports that @bridge has; the strings are the rows'. */
-static json_t *ports_of(const struct writing *w, const struct db_row *bridge)
+static json_t *ports_of(const struct config_writing *w, const struct db_row *bridge)
 {
 	size_t n = db_get(bridge, w->txn, "ports")->n;
 	json_t *names = json_array();
@@ -309,7 +324,7 @@ static json_t *ports_of(const struct writing *w, const struct db_row *bridge)
 }
 
 /* Ports that the document does not have on this bridge, or has with other members. */
-static void delete_ports(struct writing *w, const char *bridge, const json_t *object)
+static void delete_ports(struct config_writing *w, const char *bridge, const json_t *object)
 {
 	const struct db_row *row = find_row(w, "Bridge", bridge);
 	json_t *names = row ? ports_of(w, row) : json_array(), *name, *ports = json_object_get(object, "ports");
@@ -327,7 +342,7 @@ static void delete_ports(struct writing *w, const char *bridge, const json_t *ob
 	json_decref(names);
 }
 
-static void delete_bridges(struct writing *w, const json_t *switches)
+static void delete_bridges(struct config_writing *w, const json_t *switches)
 {
 	json_t *names = json_array(), *name;
 	struct db_row *row;
@@ -344,7 +359,7 @@ static void delete_bridges(struct writing *w, const json_t *switches)
 }
 
 /* The MAC address that came with an uplink stays with it, unless the document has another. */
-static char *uplink_hwaddr(const struct writing *w, const char *name, const json_t *object)
+static char *uplink_hwaddr(const struct config_writing *w, const char *name, const json_t *object)
 {
 	const struct db_row *row = find_row(w, "Bridge", name);
 	const char *hwaddr = row ? db_get_key(row, w->txn, "other_config", "hwaddr", NULL) : NULL;
@@ -355,16 +370,17 @@ static char *uplink_hwaddr(const struct writing *w, const char *name, const json
 	return xasprintf("other_config:hwaddr=\"%s\"", hwaddr);
 }
 
-static void write_bridge(struct writing *w, const char *name, const json_t *object)
+static void write_bridge(struct config_writing *w, const char *name, const json_t *object)
 {
 	char *hwaddr = uplink_hwaddr(w, name, object);
-	json_t *ports = json_object_get(object, "ports"), *port;
+	json_t *ports = json_object_get(object, "ports"), *settings = json_object_get(object, "settings"), *port;
+	json_t *refs = settings ? json_copy(settings) : json_object();
 	const char *port_name;
 
 	if (!w->error && !find_row(w, "Bridge", name))
 		RUN(w, "add-br", name);
 	reset_row(w, "Bridge", name);
-	set_all(w, "Bridge", name, json_object_get(object, "settings"));
+	config_doc_set_columns(w, "Bridge", name, settings);
 	if (hwaddr)
 		RUN(w, "set", "Bridge", name, hwaddr);
 	if (!json_object_get(ports, name)) {
@@ -375,12 +391,17 @@ static void write_bridge(struct writing *w, const char *name, const json_t *obje
 	}
 	json_object_foreach(ports, port_name, port)
 		write_port(w, name, port_name, port);
+	/* Mirrors name ports, which are there now. */
+	if (json_object_get(object, "mirrors"))
+		json_object_set(refs, "mirrors", json_object_get(object, "mirrors"));
+	set_refs(w, "Bridge", name, refs);
+	json_decref(refs);
 	free(hwaddr);
 }
 
 int config_doc_write(struct db_txn *txn, const json_t *doc, struct errtext *err)
 {
-	struct writing w = {.txn = txn, .err = err};
+	struct config_writing w = {.txn = txn, .err = err};
 	json_t *switches = json_object_get(doc, "switches"), *bridge;
 	const char *name;
 

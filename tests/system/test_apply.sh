@@ -20,7 +20,7 @@ check "a switch to begin with" vsw add-br br0 other_config:mac-aging-time=60 -- 
 	-- set port a-p 'external_ids:who="a, b"' -- set interface a-p external_ids:iface-id=x1 mtu_request=1400 -- set bridge br1 flood_vlans=5,6
 check "with flows" vsw add-flow br1 'priority=7,in_port=t1,ip,actions=output:p1'
 check "save" vsw save "$T/one.json"
-same "what it says" '{"flows":["priority=7,ip,in_port=t1 actions=output:p1"],"ports":{"p1":{"options:peer":"p0","type":"patch"},"t1":{"type":"tap"}},"settings":{"fail_mode":"secure","flood_vlans":[5,6]}}' \
+same "what it says" '{"flows":["priority=7,ip,in_port=t1 actions=output:p1"],"meters":[],"ports":{"p1":{"options:peer":"p0","type":"patch"},"t1":{"type":"tap"}},"settings":{"fail_mode":"secure","flood_vlans":[5,6]}}' \
 	"$(jq -cS .switches.br1 "$T/one.json")"
 same "columns that ports and interfaces both have" '{"external_ids:who":"\"a, b\"","interfaces":{"a-p":{"external_ids:iface-id":"x1"}},"mtu_request":1400,"tag":10}' \
 	"$(jq -cS '.switches.br0.ports["a-p"]' "$T/one.json")"
@@ -75,7 +75,7 @@ jq '.switches.br0.ports["b-p"].tag = 5000' "$T/two.json" >"$T/bad.json"
 check_fails "a value out of range" '5000' vsw apply "$T/bad.json"
 same "nothing has changed" "$before" "$(now)"
 printf '{\n"switches": {\n"br0": {\n"port": {}}}}\n' >"$T/bad.json"
-check_fails "an unknown key: file and line" "$T/bad.json:4: switches.br0.port: unknown key; known here: settings ports flows uplink" vsw apply "$T/bad.json"
+check_fails "an unknown key: file and line" "$T/bad.json:4: switches.br0.port: unknown key; known here: settings ports mirrors meters flows uplink" vsw apply "$T/bad.json"
 printf '{ "hosts": {} }\n' >"$T/bad.json"
 check_fails "not a configuration" "$T/bad.json:1: hosts: unknown key; known here: description switches" vsw apply "$T/bad.json"
 check_fails "no file" 'cannot open' vsw apply "$T/nowhere.json"
@@ -100,6 +100,51 @@ check "to be confirmed" vsw apply "$T/one.json" --confirm 30
 stop_switchd
 start_switchd
 same "a daemon that ends in order takes it back" $'br0\nbr2' "$(vsw list-br)"
+
+# ---- rows that others refer to, and an empty daemon
+check "QoS, queues, a mirror, policing, a bad link, meters" vsw set port a-p qos=@q -- --id=@q create qos type=linux-htb other_config:max-rate=8000000 queues=0=@q0,5=@q5 \
+	-- --id=@q0 create queue other_config:max-rate=4000000 -- --id=@q5 create queue other_config:max-rate=2000000 other_config:priority=3 dscp=10 \
+	-- --id=@a get port a-p -- --id=@b get port b-p -- --id=@m create mirror name=m0 select_src_port=@a output_port=@b snaplen=96 -- set bridge br0 mirrors=@m \
+	-- set interface b-p ingress_policing_rate=9000 ingress_policing_burst=900 other_config:link-delay=3ms
+vsw add-meter br0 meter=1,kbps,band=type=drop,rate=900
+vsw add-meter br0 meter=7,pktps,burst,band=type=drop,rate=10,burst_size=5
+vsw add-flow br0 priority=40000,udp,actions=meter:1,set_queue:5,NORMAL
+vsw save "$T/rows.json"
+same "a port's QoS" '{"other_config:max-rate":"8000000","queues":{"0":{"other_config:max-rate":"4000000"},"5":{"dscp":10,"other_config:max-rate":"2000000","other_config:priority":"3"}},"type":"linux-htb"}' \
+	"$(jq -cS 'walk(if type == "string" then gsub("\""; "") else . end)' <<<"$(jq -cS '.switches.br0.ports["a-p"].qos' "$T/rows.json")")"
+same "a mirror" '{"m0":{"output_port":"b-p","select_src_port":["a-p"],"snaplen":96}}' "$(jq -cS .switches.br0.mirrors "$T/rows.json")"
+same "applied again it changes nothing" "" "$(vsw apply "$T/rows.json" --diff)"
+uuid=$(vsw get port a-p qos)
+check "really" vsw apply "$T/rows.json"
+same "not even rows" "$uuid" "$(vsw get port a-p qos)"
+# What people see of it.
+view() { vsw show | tail -n +2; vsw dump-flows br0 --no-stats; vsw dump-meters br0; vsw qos show a-p | grep -v tx_; vsw --columns=name,snaplen,select_all list mirror; vsw --columns=name,other_config,ingress_policing_rate list interface b-p; }
+view >"$T/view"
+stop_switchd
+rm -f "$VSW_RUNDIR"/conf.db* "$VSW_RUNDIR"/flows*
+start_switchd
+same "an empty daemon" "" "$(vsw list-br)"
+check "apply" vsw apply "$T/rows.json"
+view >"$T/view2"
+same "is what was saved" "$(cat "$T/view")" "$(cat "$T/view2")"
+same "to the letter" "$(jq -S . "$T/rows.json")" "$(now)"
+jq '.switches.br0.ports["a-p"].qos.queues["5"]["other_config:max-rate"] = 1000000 | .switches.br0.mirrors.m0.snaplen = 128 | .switches.br0.meters |= map(select(test("meter=1")))
+	| .switches.br0.ports["b-p"] |= del(.["other_config:link-delay"])' "$T/rows.json" >"$T/other.json"
+check "a change of each" vsw apply "$T/other.json"
+same "the queue" 1000000 "$(vsw -j qos show a-p | jq '.queues[] | select(.queue == 5).max_rate')"
+same "is one row still" "1 2" "$(vsw --bare --columns=_uuid list qos | grep -c .) $(vsw --bare --columns=_uuid list queue | grep -c .)"
+same "the mirror" 128 "$(vsw get mirror m0 snaplen)"
+same "the meters" 1 "$(vsw -j dump-meters br0 | jq -r '[.bridges[0].meters[].meter] | join(",")')"
+jq '.switches.br0.mirrors.m0.output_port = "nowhere"' "$T/rows.json" >"$T/bad.json"
+check_fails "a mirror to nowhere" 'br0: mirrors: output_port: there is no Port named nowhere' vsw apply "$T/bad.json"
+jq '.switches.br0.ports["a-p"].tag = {"a": 1}' "$T/rows.json" >"$T/bad.json"
+check_fails "an object that is no row" 'tag: expected a text, a number' vsw apply "$T/bad.json"
+jq '.switches.br0.meters = ["meter=1 rubbish"]' "$T/rows.json" >"$T/bad.json"
+check_fails "a meter that is none" 'br0: meters: element 0: ' vsw apply "$T/bad.json"
+jq 'del(.switches.br0.mirrors) | .switches.br0.ports["a-p"] |= del(.qos)' "$T/rows.json" >"$T/none.json"
+check "without them" vsw apply "$T/none.json"
+same "there are none" "0 0 0" "$(for t in qos queue mirror; do vsw --bare --columns=_uuid list $t | grep -c .; done | xargs)"
+check "back to what was" vsw apply "$T/two.json"
 
 # ---- uplinks
 jq '.switches.br3 = {"uplink": "eth0", "ports": {"eth0": {}}}' "$T/two.json" >"$T/three.json"
