@@ -20,10 +20,11 @@
 #include "switchd/drop_text.h"
 #include "switchd/drops.h"
 #include "switchd/revalidate.h"
+#include "switchd/tunnel.h"
 
 /* One port's story. */
 struct report {
-	const struct iface *iface;
+	const char *name, *bridge; /* bridge NULL: a port of the datapath that tunnel ports share */
 	struct dp_port_stats stats;
 	struct drop_count *places;
 	size_t n_places;
@@ -31,12 +32,12 @@ struct report {
 };
 
 /* Tunnel ports share a datapath port: of its drops each knows those that translation decided. */
-static void take_places(struct report *r)
+static void take_places(struct report *r, const struct iface *iface)
 {
-	r->n_places = drops_snapshot(r->iface->serial, &r->places);
-	if (!iface_is_tunnel(r->iface))
+	r->n_places = drops_snapshot(iface->serial, &r->places);
+	if (!iface_is_tunnel(iface))
 		return;
-	r->stats.rx_packets = __atomic_load_n(&r->iface->counted.rx_packets, __ATOMIC_RELAXED);
+	r->stats.rx_packets = __atomic_load_n(&iface->counted.rx_packets, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < r->n_places; i++)
 		r->stats.drops[r->places[i].place.reason] += r->places[i].n_packets;
 }
@@ -45,17 +46,43 @@ static bool take(struct report *r, struct iface *iface)
 {
 	struct datapath *dp = iface->bridge->dp;
 
-	*r = (struct report){.iface = iface};
+	*r = (struct report){.name = iface->name, .bridge = iface->bridge->name};
 	if (iface->dp_port == DP_PORT_NONE)
 		return false;
 	if (!iface_is_tunnel(iface) && dp->ops->port_stats(dp, iface->dp_port, &r->stats))
 		return false;
-	take_places(r);
+	take_places(r, iface);
 	for (unsigned int i = 0; i < DROP_N_REASONS; i++)
 		r->n_dropped += r->stats.drops[i];
 	if (iface_is_tunnel(iface))
 		r->stats.forwarded = r->stats.rx_packets - MIN(r->stats.rx_packets, r->n_dropped);
 	return true;
+}
+
+/* Of what came in by a port that tunnel ports share: the drops that none of them knows. Return: whether there are any. */
+static bool take_shared(struct report *r, const struct tunnel_dev *dev)
+{
+	const struct iface *iface;
+
+	*r = (struct report){.name = dev->name};
+	if (dev->dp->ops->port_stats(dev->dp, dev->dp_port, &r->stats))
+		return false;
+	HMAP_FOR_EACH(iface, name_node, &vswitch.ifaces) {
+		struct drop_count *places;
+		bool is_here = iface_is_tunnel(iface) && iface->bridge->dp == dev->dp && iface->dp_port == dev->dp_port;
+		size_t n = is_here ? drops_snapshot(iface->serial, &places) : 0;
+
+		for (size_t i = 0; i < n; i++)
+			r->stats.drops[places[i].place.reason] -=
+				MIN(places[i].n_packets, r->stats.drops[places[i].place.reason]);
+		if (is_here)
+			free(places);
+	}
+	for (unsigned int i = 0; i < DROP_N_REASONS; i++)
+		r->n_dropped += r->stats.drops[i];
+	r->stats.rx_packets = r->n_dropped;
+	r->stats.executed = r->stats.forwarded = r->stats.queued = 0;
+	return r->n_dropped;
 }
 
 /* ---- text ---- */
@@ -77,7 +104,8 @@ static void put_report(const struct report *r, struct ds *out)
 {
 	const struct dp_port_stats *s = &r->stats;
 
-	ds_printf(out, "%s (bridge %s): %" PRIu64 " received", r->iface->name, r->iface->bridge->name, s->rx_packets);
+	ds_printf(out, "%s (%s%s): %" PRIu64 " received", r->name, r->bridge ? "bridge " : "of no tunnel port",
+		  r->bridge ? r->bridge : "", s->rx_packets);
 	if (s->executed)
 		ds_printf(out, ", %" PRIu64 " made here", s->executed);
 	ds_printf(out, "; %" PRIu64 " forwarded, %" PRIu64 " dropped, %" PRIu64 " queued\n", s->forwarded, r->n_dropped,
@@ -131,10 +159,10 @@ static json_t *report_to_json(const struct report *r)
 					      json_pack("{s:s, s:s, s:I, s:o}", "reason", drop_reason_name(reason),
 							"text", drop_reason_sentence(reason), "packets",
 							(json_int_t)s->drops[reason], "where", places_of(r, reason)));
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "port", r->iface->name, "bridge",
-			 r->iface->bridge->name, "received", (json_int_t)s->rx_packets, "executed",
-			 (json_int_t)s->executed, "forwarded", (json_int_t)s->forwarded, "queued",
-			 (json_int_t)s->queued, "dropped", (json_int_t)r->n_dropped, "drops", drops);
+	return json_pack("{s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:o}", "port", r->name, "bridge", r->bridge, "received",
+			 (json_int_t)s->rx_packets, "executed", (json_int_t)s->executed, "forwarded",
+			 (json_int_t)s->forwarded, "queued", (json_int_t)s->queued, "dropped", (json_int_t)r->n_dropped,
+			 "drops", drops);
 }
 
 /* ---- the method ---- */
@@ -142,6 +170,14 @@ static json_t *report_to_json(const struct report *r)
 static int by_name(const void *a, const void *b)
 {
 	return strcmp((*(struct iface *const *)a)->name, (*(struct iface *const *)b)->name);
+}
+
+static bool is_shared(const char *name)
+{
+	for (const struct tunnel_dev *dev = tunnel_dev_next(NULL); dev; dev = tunnel_dev_next(dev))
+		if (!strcmp(dev->name, name))
+			return true;
+	return false;
 }
 
 /* All interfaces, or the one of that name. Return: heap array of *n, NULL with @err. */
@@ -153,13 +189,21 @@ static struct iface **pick(const char *name, size_t *n, struct errtext *err)
 	HMAP_FOR_EACH(iface, name_node, &vswitch.ifaces)
 		if (!name || !strcmp(iface->name, name))
 			list[(*n)++] = iface;
-	if (name && !*n) {
+	if (name && !*n && !is_shared(name)) {
 		free(list);
 		errtext_set(err, ENOENT, "drops: no port named %.60s", name);
 		return NULL;
 	}
 	qsort(list, *n, sizeof(struct iface *), by_name);
 	return list;
+}
+
+static void put(const struct report *r, json_t *ports, struct ds *text)
+{
+	if (ports)
+		json_array_append_new(ports, report_to_json(r));
+	else
+		put_report(r, text);
 }
 
 static int drops(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
@@ -170,6 +214,7 @@ static int drops(struct control_request *request, const json_t *params, json_t *
 	size_t n = 0;
 	struct iface **list = error ? NULL : pick(name, &n, err);
 	struct ds text = DS_INIT;
+	struct report r;
 	json_t *ports;
 
 	(void)request;
@@ -178,17 +223,14 @@ static int drops(struct control_request *request, const json_t *params, json_t *
 	revalidate_pull_stats();
 	ports = json_array();
 	for (size_t i = 0; i < n; i++) {
-		struct report r;
-
-		if (take(&r, list[i])) {
-			if (as_json)
-				json_array_append_new(ports, report_to_json(&r));
-			else
-				put_report(&r, &text);
-		}
+		if (take(&r, list[i]))
+			put(&r, as_json ? ports : NULL, &text);
 		free(r.places);
 	}
 	free(list);
+	for (const struct tunnel_dev *dev = tunnel_dev_next(NULL); dev; dev = tunnel_dev_next(dev))
+		if ((!name || !strcmp(name, dev->name)) && take_shared(&r, dev))
+			put(&r, as_json ? ports : NULL, &text);
 	*result = as_json ? json_pack("{s:O, s:i}", "ports", ports, "exit", 0) : control_text(ds_cstr(&text));
 	json_decref(ports);
 	ds_fini(&text);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "switchd/drop_text.h"
 #include "switchd/drops.h"
 
 static void test_places(void **state VSW_UNUSED)
@@ -41,6 +42,12 @@ static void test_places(void **state VSW_UNUSED)
 	drops_del_port(second);
 }
 
+static void test_sentences(void **state VSW_UNUSED)
+{
+	for (unsigned int i = 0; i < DROP_N_REASONS; i++)
+		assert_null(strstr(drop_reason_sentence((enum drop_reason)i), "no words"));
+}
+
 /* Somebody gives each rule another cookie: what is counted does not grow for ever, and nothing is lost. */
 static void test_bounded(void **state VSW_UNUSED)
 {
@@ -70,6 +77,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_sentences),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

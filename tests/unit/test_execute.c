@@ -432,6 +432,18 @@ static void drops(void **state)
 	run(&p);
 	assert_int_equal(verdict.reason, DROP_ACTION_LIMIT);
 	assert_int_equal(n_outs, 0);
+	/* To be rewritten while it is still being sent as it was, and longer than any copy can be. */
+	verdict = (struct verdict){0};
+	p = tcp(10);
+	begin();
+	put_output(1);
+	put_mac(1);
+	put_output(2);
+	p.data--;
+	p.len = PACKET_MAX_LEN + 1;
+	run(&p);
+	assert_int_equal(verdict.reason, DROP_NO_MEMORY);
+	assert_int_equal(n_outs, 1);
 	/* Recirculation into itself. */
 	verdict = (struct verdict){0};
 	p = tcp(10);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "fixture_bridge.h"
+#include "switchd/upcall.h"
 
 struct xlate_case {
 	const char *flows[6];
@@ -211,6 +212,56 @@ static void test_drop_reasons(void **state VSW_UNUSED)
 	fixture_fini();
 }
 
+/* What only a race brings: a packet of a port that has just gone, one that a translation of long ago sent round. */
+static void test_late_packets(void **state VSW_UNUSED)
+{
+	static const struct {
+		uint32_t in_port, recirc_id;
+		be32 tun_dst;
+		enum drop_reason reason;
+	} late[] = {
+		{.in_port = 999, .reason = DROP_NO_BRIDGE},
+		{.in_port = 999, .tun_dst = BE32_C(0x0a000001), .reason = DROP_NO_TUNNEL_PORT},
+		{.in_port = 1, .recirc_id = 5, .reason = DROP_STALE_RECIRC},
+	};
+
+	fixture_xlate(make_bridge(), "in_port=1", false, 0); /* room for the result */
+	for (size_t i = 0; i < ARRAY_SIZE(late); i++) {
+		struct pkt_key key = {
+			.in_port = late[i].in_port, .recirc_id = late[i].recirc_id, .tun_dst = late[i].tun_dst};
+		struct xlate_in in = {.dp = &fixture.dp, .key = &key};
+
+		fixture.out.actions.len = 0;
+		xlate_run(&in, &fixture.out);
+		assert_string_equal(fixture_actions(), "drop");
+		assert_int_equal(fixture.out.drop, late[i].reason);
+	}
+	fixture_fini();
+}
+
+/* A copy for a controller that was the packet's only way. */
+static void test_no_controller(void **state VSW_UNUSED)
+{
+	static const struct {
+		uint64_t cookie;
+		enum drop_reason reason;
+	} copies[] = {
+		{(uint64_t)XLATE_IN_ACTION << 24, DROP_NO_CONTROLLER},
+		{(uint64_t)XLATE_IN_INVALID_TTL << 24, DROP_TTL_EXCEEDED},
+	};
+	struct datapath *dp = &fixture.dp;
+
+	for (size_t i = 0; i < ARRAY_SIZE(copies); i++) {
+		struct dp_upcall upcall = {.reason = DP_TO_CONTROLLER, .cookie = copies[i].cookie};
+		struct dp_upcall_reply reply = {.actions = {.data = fixture.actions, .cap = sizeof fixture.actions}};
+		const struct dp_action *a = (const struct dp_action *)(const void *)fixture.actions;
+
+		upcall_handle(&dp, &upcall, &reply);
+		assert_int_equal(a->type, DP_DROP);
+		assert_int_equal(a->arg, copies[i].reason);
+	}
+}
+
 /* dec_ttl of the last hop: the controller hears of it, the table ends, its caller goes on. */
 static void test_ttl_exceeded(void **state VSW_UNUSED)
 {
@@ -288,6 +339,7 @@ int main(void)
 		cmocka_unit_test(test_actions),	     cmocka_unit_test(test_drop_reasons),
 		cmocka_unit_test(test_ttl_exceeded), cmocka_unit_test(test_deepest_nesting),
 		cmocka_unit_test(test_action_limit), cmocka_unit_test(test_credits_and_tables),
+		cmocka_unit_test(test_late_packets), cmocka_unit_test(test_no_controller),
 	};
 	int failed;
 
