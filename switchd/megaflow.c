@@ -237,11 +237,14 @@ static int settle(struct megaflow *m, int error)
 	return 0;
 }
 
-int megaflow_install(const struct xlate_in *in, const struct xlate_out *out)
+int megaflow_install(const struct xlate_in *in, const struct xlate_out *out, uint64_t *id)
 {
 	struct megaflow *m = megaflow_new(in, out);
+	uint64_t new_id = m->id;
+	int error = settle(m, put(m));
 
-	return settle(m, put(m));
+	*id = error ? 0 : new_id;
+	return error;
 }
 
 int megaflow_adopt(const struct xlate_in *in, size_t i, const struct dp_orphan *orphan, const struct xlate_out *out)

@@ -41,10 +41,11 @@ void megaflows_unlock(void);
  * megaflow_install() - put a translation into the datapath and the book
  * @in: what was translated
  * @out: the result; rules are referenced here, so they must be alive
+ * @id: of the datapath's flow; 0 on failure
  *
  * Return: 0; -EEXIST when the datapath has this flow from another thread, -ENOSPC when it is full, or its error.
  */
-int megaflow_install(const struct xlate_in *in, const struct xlate_out *out);
+int megaflow_install(const struct xlate_in *in, const struct xlate_out *out, uint64_t *id);
 
 /**
  * megaflow_adopt() - a flow that a predecessor left in the datapath becomes one of the book

@@ -83,7 +83,7 @@ static void handle(struct datapath *const *dp, const struct dp_upcall *upcall, s
 	xlate_credit(out.credits, out.n_credits, 1, upcall->packet->len, in.now_ms);
 	if (out.snoops)
 		snoop(&in, &out);
-	if (upcall->is_miss && (!revalidate_has_room() || megaflow_install(&in, &out)))
+	if (upcall->is_miss && (!revalidate_has_room() || megaflow_install(&in, &out, &reply->flow_id)))
 		atomic_fetch_add_explicit(&n_not_installed, 1, memory_order_relaxed);
 	rcu_read_unlock();
 	switch_rdunlock();

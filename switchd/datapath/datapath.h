@@ -211,6 +211,7 @@ struct dp_upcall {
 /** What to do with this one packet. The memory of `actions` is the caller's scratch of at least DP_ACTIONS_MAX bytes. */
 struct dp_upcall_reply {
 	struct dp_actions actions;
+	uint64_t flow_id; /**< the flow that was put for it and its like; 0: none */
 };
 
 /** A flow that an earlier process left in the kernel. */

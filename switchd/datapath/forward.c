@@ -381,6 +381,7 @@ static void translate(struct forwarder *f, struct waiting *w, const struct pkt_k
 	bool is_copy = w->reason && w->reason != DP_TO_SLOW_PATH;
 
 	f->shared->upcall(f->shared->aux, &upcall, &reply);
+	f->served_id = reply.flow_id;
 	if (reply.actions.overflow)
 		execute_drop(&f->x, DROP_ACTION_LIMIT);
 	else if (is_copy && !reply.actions.len)
