@@ -182,7 +182,7 @@ check-fast: ## unit tests, quick system tests and static checks, under two minut
 
 DEPS_BUILD := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
 	libmnl-dev libpcap-dev libbpf-dev liburing-dev iproute2 iputils-ping iperf3 ethtool procps python3
-DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse openvswitch-switch \
+DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse strace openvswitch-switch \
 	tshark tcpdump dnsmasq-base arping fping busybox-static openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git graphviz librsvg2-bin mininet bridge-utils
 
 .PHONY: deps deps-check
