@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "flow/meter.h"
+#include "os/control_impl.h"
 #include "switchd/bridge.h"
 #include "switchd/config_doc.h"
-#include "switchd/control_impl.h"
 #include "switchd/pipeline/meter.h"
 
 static json_t *meter_json(const struct meter_config *config)
