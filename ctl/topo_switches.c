@@ -100,7 +100,7 @@ static json_t *put_create(json_t *commands_list, const char *table, const json_t
 		if (json_is_object(value))
 			continue;
 		ds_printf(&ds, strcmp(key, "type") != 0 ? "other_config:%s=" : "%s=", key);
-		put_value(&ds, value);
+		json_put_word(&ds, value);
 		json_array_append_new(words, json_string(ds_cstr(&ds)));
 		ds_fini(&ds);
 	}
