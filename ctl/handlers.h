@@ -39,6 +39,10 @@ int cmd_dump_meters(struct ctl *ctl, const struct invocation *inv);
 int cmd_meter_stats(struct ctl *ctl, const struct invocation *inv);
 int cmd_meter_features(struct ctl *ctl, const struct invocation *inv);
 
+/* cmd_bond.c */
+int cmd_bond(struct ctl *ctl, const struct invocation *inv);
+int cmd_lacp(struct ctl *ctl, const struct invocation *inv);
+
 /* cmd_qos.c */
 int cmd_qos(struct ctl *ctl, const struct invocation *inv);
 int cmd_queue_stats(struct ctl *ctl, const struct invocation *inv);

@@ -60,10 +60,13 @@ struct topo_host {
 	bool forward;	  /**< it routes */
 };
 
+/** A bond is a port, and so is each of its members: there links end. */
 struct topo_port {
 	const char *name;
-	json_t *columns; /**< or NULL */
+	json_t *columns; /**< or NULL; of a bond with `interfaces`: its members and their columns */
 	bool linked;
+	bool is_bond;	  /**< links end at its members */
+	const char *bond; /**< it is a member of this one; NULL: of none */
 };
 
 struct topo_switch {

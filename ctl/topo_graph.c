@@ -119,14 +119,21 @@ static void put_port_vlans(struct ds *out, const json_t *columns)
 	put_vlans(out, columns, "trunks", tagged ? ", trunk " : "trunk ");
 }
 
-static const json_t *port_columns(const struct topo *topo, const struct topo_end *end)
+static const struct topo_port *port_of(const struct topo *topo, const struct topo_end *end)
 {
 	const struct topo_switch *sw = &topo->switches[end->node];
 
 	for (size_t i = 0; i < sw->n_ports; i++)
 		if (!strcmp(sw->ports[i].name, end->name))
-			return sw->ports[i].columns;
+			return &sw->ports[i];
 	return NULL;
+}
+
+static const json_t *port_columns(const struct topo *topo, const struct topo_end *end)
+{
+	const struct topo_port *port = port_of(topo, end);
+
+	return port ? port->columns : NULL;
 }
 
 /* Of an access port; -1 for all others. */
@@ -242,6 +249,21 @@ static void put_host(const struct graph *g, size_t h)
 	ds_put(g->out, ">]\n");
 }
 
+/* "bond b0: balance-tcp, LACP active" */
+static void put_bond_text(const struct graph *g, const struct topo_port *port)
+{
+	const char *mode = json_string_value(json_object_get(port->columns, "bond_mode"));
+	const char *lacp = json_string_value(json_object_get(port->columns, "lacp"));
+
+	ds_printf(g->out, "<br/><font point-size=\"9\">bond %s: ", port->name);
+	put_escaped(g->out, mode ? mode : "active-backup");
+	if (lacp) {
+		ds_put(g->out, ", LACP ");
+		put_escaped(g->out, lacp);
+	}
+	ds_put(g->out, "</font>");
+}
+
 /* What is inside of a switch's box. Internal ports are the switch's own; the others are drawn as links. */
 static void put_switch_text(const struct graph *g, const struct topo_switch *sw)
 {
@@ -255,7 +277,9 @@ static void put_switch_text(const struct graph *g, const struct topo_switch *sw)
 	for (size_t i = 0; i < sw->n_ports; i++) {
 		struct ds vlans = DS_INIT;
 
-		if (!sw->ports[i].linked) {
+		if (sw->ports[i].is_bond) {
+			put_bond_text(g, &sw->ports[i]);
+		} else if (!sw->ports[i].linked) {
 			put_port_vlans(&vlans, sw->ports[i].columns);
 			ds_printf(g->out, "<br/><font point-size=\"9\">port %s%s%s</font>", sw->ports[i].name,
 				  vlans.len ? ": " : "", ds_cstr(&vlans));
@@ -326,7 +350,9 @@ static void put_end_label(struct ds *label, const struct topo *topo, const struc
 	if (!end->is_switch)
 		return;
 	put_port_vlans(&vlans, port_columns(topo, end));
-	if (strcmp(towards, end->name) != 0 && (vlans.len || !other->is_switch))
+	if (port_of(topo, end) && port_of(topo, end)->bond)
+		ds_put(&line, end->name);
+	else if (strcmp(towards, end->name) != 0 && (vlans.len || !other->is_switch))
 		ds_printf(&line, "%s%s", end->name, vlans.len ? ": " : "");
 	ds_put(&line, ds_cstr(&vlans));
 	if (line.len)

@@ -138,6 +138,8 @@ static void attach_switch(struct json_reader *r, struct topo *topo, struct topo_
 		return;
 	}
 	port = find_port(topo, topo->switches[end->node].on, end->name, &owner);
+	if (port && port->is_bond)
+		json_reader_fail(r, "'%s' is a bond: links end at its interfaces", end->name);
 	if (port && json_object_get(port->columns, "type"))
 		json_reader_fail(r, "port '%s' has a 'type': a link cannot end there", end->name);
 	if (!port)
@@ -164,6 +166,23 @@ static void decide_kind(struct json_reader *r, const struct topo *topo, struct t
 		json_reader_fail_at(r, "type", "'%s' is no kind of link, expected patch or veth", type);
 }
 
+static bool is_member(const struct topo *topo, const struct topo_end *end)
+{
+	size_t owner;
+	const struct topo_port *port =
+		end->is_switch ? find_port(topo, topo->switches[end->node].on, end->name, &owner) : NULL;
+
+	return port && port->bond;
+}
+
+/* A bond has devices, and no patch ports. */
+static void link_members(struct json_reader *r, struct topo_link *link, const char *type)
+{
+	link->is_patch = false;
+	if (type)
+		json_reader_fail_at(r, "type", "a bond's interfaces are devices: \"veth\"");
+}
+
 static void attach(struct json_reader *r, struct topo *topo, struct topo_link *link, const char *type)
 {
 	struct topo_end *a = &link->ends[0], *b = &link->ends[1];
@@ -182,6 +201,8 @@ static void attach(struct json_reader *r, struct topo *topo, struct topo_link *l
 		attach_switch(r, topo, a, b);
 	if (b->is_switch && !r->error)
 		attach_switch(r, topo, b, a);
+	if (!r->error && link->is_patch && (is_member(topo, a) || is_member(topo, b)))
+		link_members(r, link, type);
 	if (link->is_patch && link->mtu)
 		json_reader_fail_at(r, "mtu",
 				    "patch ports have no MTU; \"type\": \"veth\" links the switches by devices");

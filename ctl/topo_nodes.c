@@ -39,6 +39,51 @@ static void read_settings(struct json_reader *r, const json_t *object, const cha
 	json_reader_leave(r);
 }
 
+static void check_port_name(struct json_reader *r, const char *name)
+{
+	if (!topo_ifname_ok(name))
+		json_reader_fail(r, "'%s' cannot be the name of a port (1 to %d letters, digits, '.', '-', '_')", name,
+				 IFNAMSIZ - 1);
+}
+
+/* Two devices or more make a bond. */
+static void read_members(struct json_reader *r, struct topo_switch *sw, const char *bond, json_t *members)
+{
+	const char *name;
+	json_t *columns;
+
+	json_reader_enter(r, "interfaces");
+	if (json_object_size(members) < 2)
+		json_reader_fail(r, "expected an object with two names or more: {\"b0-1\": {}, \"b0-2\": {}}");
+	json_object_foreach(members, name, columns) {
+		struct topo_port *port = topo_switch_new_port(sw, name);
+
+		json_reader_enter(r, name);
+		check_port_name(r, name);
+		check_columns(r, columns);
+		port->columns = columns;
+		port->bond = bond;
+		json_reader_leave(r);
+	}
+	json_reader_leave(r);
+}
+
+static void read_port(struct json_reader *r, struct topo_switch *sw, const char *name, json_t *columns)
+{
+	json_t *members = json_object_get(columns, "interfaces"), *plain = json_copy(columns);
+	struct topo_port *port = topo_switch_new_port(sw, name);
+
+	check_port_name(r, name);
+	port->columns = columns;
+	port->is_bond = members;
+	if (members)
+		json_object_del(plain, "interfaces");
+	check_columns(r, plain);
+	if (members)
+		read_members(r, sw, name, members);
+	json_decref(plain);
+}
+
 static void read_ports(struct json_reader *r, const json_t *object, const char *key, void *what, void *aux VSW_UNUSED)
 {
 	json_t *ports = json_reader_map(r, object, key, false);
@@ -48,12 +93,7 @@ static void read_ports(struct json_reader *r, const json_t *object, const char *
 	json_reader_enter(r, key);
 	json_object_foreach(ports, name, columns) {
 		json_reader_enter(r, name);
-		if (!topo_ifname_ok(name))
-			json_reader_fail(r,
-					 "'%s' cannot be the name of a port (1 to %d letters, digits, '.', '-', '_')",
-					 name, IFNAMSIZ - 1);
-		check_columns(r, columns);
-		topo_switch_new_port(what, name)->columns = columns;
+		read_port(r, what, name, columns);
 		json_reader_leave(r);
 	}
 	json_reader_leave(r);

@@ -105,7 +105,7 @@ static void check_lonely_ports(struct json_reader *r, const struct topo *topo)
 		for (size_t j = 0; j < topo->switches[i].n_ports; j++) {
 			const struct topo_port *port = &topo->switches[i].ports[j];
 
-			if (port->linked || json_object_get(port->columns, "type"))
+			if (port->linked || port->is_bond || json_object_get(port->columns, "type"))
 				continue;
 			json_reader_enter(r, "switches");
 			json_reader_enter(r, topo->switches[i].name);
@@ -125,7 +125,7 @@ static bool is_made_by_switch(const struct topo *topo, size_t h, const char *nam
 		if (sw->on == h && !strcmp(sw->name, name))
 			return true;
 		for (size_t j = 0; sw->on == h && j < sw->n_ports; j++)
-			if (!strcmp(sw->ports[j].name, name) && !sw->ports[j].linked)
+			if (!strcmp(sw->ports[j].name, name) && !sw->ports[j].linked && !sw->ports[j].is_bond)
 				return true;
 	}
 	return false;

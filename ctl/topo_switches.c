@@ -19,6 +19,8 @@ static void put_columns(json_t *words, const json_t *columns)
 	json_object_foreach((json_t *)columns, column, value) {
 		struct ds ds = DS_INIT;
 
+		if (json_is_object(value))
+			continue; /* the members of a bond */
 		ds_printf(&ds, "%s=", column);
 		json_put_word(&ds, value);
 		json_array_append_new(words, json_string(ds_cstr(&ds)));
@@ -152,6 +154,38 @@ static void put_emulations(const struct topo *topo, json_t *commands_list, size_
 		}
 }
 
+/* One command makes the port with its interfaces; these have columns of their own. */
+static void put_bond(json_t *commands_list, const char *sw, const struct topo_port *port)
+{
+	json_t *words = json_pack("[s, s, s]", "add-bond", sw, port->name), *columns;
+	const char *name;
+
+	json_object_foreach(json_object_get(port->columns, "interfaces"), name, columns)
+		json_array_append_new(words, json_string(name));
+	put_columns(words, port->columns);
+	json_array_append_new(commands_list, words);
+	json_object_foreach(json_object_get(port->columns, "interfaces"), name, columns) {
+		if (!json_object_size(columns))
+			continue;
+		words = json_pack("[s, s, s]", "set", "Interface", name);
+		put_columns(words, columns);
+		json_array_append_new(commands_list, words);
+	}
+}
+
+static void put_port(const struct topo *topo, json_t *commands_list, size_t s, const struct topo_port *port)
+{
+	const char *peer = patch_peer(topo, s, port->name), *sw = topo->switches[s].name;
+	json_t *words = json_pack("[s, s, s]", "add-port", sw, port->name);
+
+	if (peer) {
+		json_array_append_new(words, json_string("type=patch"));
+		json_array_append_new(words, json_sprintf("options:peer=%s", peer));
+	}
+	put_columns(words, port->columns);
+	json_array_append_new(commands_list, words);
+}
+
 static void put_switch(const struct topo_run *run, const struct topo *topo, json_t *commands_list, size_t s)
 {
 	const struct topo_switch *sw = &topo->switches[s];
@@ -163,15 +197,10 @@ static void put_switch(const struct topo_run *run, const struct topo *topo, json
 	put_columns(words, sw->settings);
 	json_array_append_new(commands_list, words);
 	for (size_t i = 0; i < sw->n_ports; i++) {
-		const char *peer = patch_peer(topo, s, sw->ports[i].name);
-
-		words = json_pack("[s, s, s]", "add-port", sw->name, sw->ports[i].name);
-		if (peer) {
-			json_array_append_new(words, json_string("type=patch"));
-			json_array_append_new(words, json_sprintf("options:peer=%s", peer));
-		}
-		put_columns(words, sw->ports[i].columns);
-		json_array_append_new(commands_list, words);
+		if (sw->ports[i].is_bond)
+			put_bond(commands_list, sw->name, &sw->ports[i]);
+		else if (!sw->ports[i].bond)
+			put_port(topo, commands_list, s, &sw->ports[i]);
 	}
 	json_object_foreach(sw->mirrors, name, columns)
 		put_mirror(commands_list, sw->name, name, columns);

@@ -20,7 +20,8 @@
 #include "switchd/tunnel_options.h"
 #include "vsw/types.h"
 
-struct bond;
+struct bond_link;
+struct bond_port;
 struct datapath;
 struct fdb;
 struct hosts;
@@ -88,7 +89,8 @@ struct iface {
 	struct hmap_node name_node;   /* in the switch, by name */
 	struct hmap_node dp_node;     /* in the switch, by datapath and dp_port, while it has one */
 	struct cds_list_head port_node;
-	struct netdev_port *dev; /* port.c's own: device, netlink state, statistics */
+	struct bond_link *bond_link; /**< NULL: its port is no bond */
+	struct netdev_port *dev;     /* port.c's own: device, netlink state, statistics */
 };
 
 struct port {
@@ -107,7 +109,7 @@ struct port {
 	mirror_mask mirror_out;		    /**< mirrors whose copies go out here: nothing else does */
 	struct cds_list_head ifaces;
 	size_t n_ifaces;
-	struct bond *bond;	    /**< NULL while it has one interface */
+	struct bond_port *bond;	    /**< NULL: it is none (bond.h) */
 	struct hmap_node name_node; /* in the switch, by name */
 	struct cds_list_head bridge_node;
 };

@@ -14,6 +14,7 @@
 #include "base/util.h"
 #include "packet/packet.h"
 #include "packet/parse.h"
+#include "switchd/bond.h"
 #include "switchd/bridge.h"
 #include "switchd/datapath/watch.h"
 #include "switchd/megaflow.h"
@@ -39,6 +40,20 @@ static void put_name(const struct datapath *dp, uint32_t port, struct ds *out)
 		ds_printf(out, "port %u", port);
 }
 
+/* By the member that always carries it, or by whichever its headers choose. */
+static void put_bond(uint32_t arg, struct ds *out)
+{
+	const struct bond_port *bond = bond_by_id(arg);
+	const char *member = bond && arg >> 16 ? bond_member_of_bucket(bond, (arg >> 16) - 1) : NULL;
+
+	if (!bond)
+		ds_put(out, "a bond");
+	else if (member)
+		ds_printf(out, "%s (%s)", bond->name, member);
+	else
+		ds_put(out, bond->name);
+}
+
 /* Every port that a list sends to, also from within. */
 static void put_outputs(const struct datapath *dp, const void *actions, size_t len, struct ds *out)
 {
@@ -51,6 +66,9 @@ static void put_outputs(const struct datapath *dp, const void *actions, size_t l
 		} else if (a->type == DP_OUTPUT) {
 			ds_put(out, out->len ? ", " : "");
 			put_name(dp, a->arg, out);
+		} else if (a->type == DP_LB_OUTPUT) {
+			ds_put(out, out->len ? ", " : "");
+			put_bond(a->arg, out);
 		} else if (a->type == DP_USERSPACE) {
 			ds_put(out, out->len ? ", " : "");
 			ds_put(out, "the daemon");

@@ -14,6 +14,8 @@ void port_commands_register(void);
 void meter_commands_register(void);
 void qos_commands_register(void);
 void link_commands_register(void);
+void bond_commands_register(void);
+void lacp_commands_register(void);
 void fdb_commands_register(void);
 void dp_commands_register(void);
 void capture_commands_register(void);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "ovsdb/db.h"
+#include "switchd/bond.h"
 #include "switchd/bridge_config.h"
 #include "switchd/config_apply.h"
 #include "switchd/datapath/datapath.h"
@@ -277,6 +278,7 @@ static void close_port(struct port *port)
 {
 	struct iface *iface, *next;
 
+	bond_end(port);
 	cds_list_for_each_entry_safe(iface, next, &port->ifaces, port_node) {
 		iface_dev_close(iface);
 		iface_free(iface);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "ovsdb/db.h"
+#include "switchd/bond.h"
 #include "switchd/config_rows.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/iface_dev.h"
@@ -72,24 +73,33 @@ static const char *name_of(const struct db_row *row, const struct db_txn *view)
 
 /* ---- ports leave ---- */
 
-/* Does the port that runs have just the interfaces that its row has? */
-static bool same_ifaces(const struct plan *plan, const struct port *port, const struct db_row *row,
-			const struct db_row *bridge)
+/* Does the port's row have this interface, of the same type? */
+static bool row_has(const struct plan *plan, const struct db_row *row, const struct db_row *bridge,
+		    const struct iface *iface)
 {
 	size_t n = db_get(row, plan->view, "interfaces")->n;
 
-	if (n != port->n_ifaces)
-		return false;
 	for (size_t i = 0; i < n; i++) {
 		const struct db_row *irow = db_get_ref(row, plan->view, "interfaces", i);
-		const struct iface *iface = irow ? iface_by_name(name_of(irow, plan->view)) : NULL;
 		struct iface_settings settings;
 
-		if (!iface || iface->port != port || iface_settings_of(irow, plan->view, bridge, &settings, NULL) ||
-		    settings.type != iface->type)
-			return false;
+		if (irow && !strcmp(name_of(irow, plan->view), iface->name))
+			return !iface_settings_of(irow, plan->view, bridge, &settings, NULL) &&
+			       settings.type == iface->type;
 	}
-	return true;
+	return false;
+}
+
+/* A port stays while one of its interfaces does. */
+static bool port_stays(const struct plan *plan, const struct port *port, const struct db_row *row,
+		       const struct db_row *bridge)
+{
+	const struct iface *iface;
+
+	cds_list_for_each_entry(iface, &port->ifaces, port_node)
+		if (row_has(plan, row, bridge, iface))
+			return true;
+	return !port->n_ifaces && !db_get(row, plan->view, "interfaces")->n;
 }
 
 /* Will an interface of this name and type be there afterwards? Its device is kept then. */
@@ -110,21 +120,37 @@ static void give_back_number(const struct iface *iface)
 		iface->bridge->next_ofp = MIN(iface->bridge->next_ofp, iface->ofp_port);
 }
 
+static void remove_iface(struct plan *plan, struct iface *iface)
+{
+	if (nameset_has(&plan->added, iface->port->name))
+		give_back_number(iface);
+	if (!iface_stays(plan, iface) && iface->bridge->dp->ops != &datapath_dummy)
+		nameset_add(&plan->doomed, iface->name, iface->type);
+	bond_link_leave(iface);
+	qos_leave(iface);
+	iface_dev_close(iface);
+	iface_free(iface);
+}
+
 static void remove_port(struct plan *plan, struct port *port)
 {
 	struct iface *iface, *next;
 
-	cds_list_for_each_entry_safe(iface, next, &port->ifaces, port_node) {
-		if (nameset_has(&plan->added, port->name))
-			give_back_number(iface);
-		if (!iface_stays(plan, iface) && iface->bridge->dp->ops != &datapath_dummy)
-			nameset_add(&plan->doomed, iface->name, iface->type);
-		qos_leave(iface);
-		iface_dev_close(iface);
-		iface_free(iface);
-	}
+	bond_end(port);
+	cds_list_for_each_entry_safe(iface, next, &port->ifaces, port_node)
+		remove_iface(plan, iface);
 	nameset_add(&plan->departed, port->name, 0);
 	port_free(port);
+}
+
+/* Members that a bond loses. */
+static void ifaces_leave(struct plan *plan, struct port *port, const struct db_row *row, const struct db_row *bridge)
+{
+	struct iface *iface, *next;
+
+	cds_list_for_each_entry_safe(iface, next, &port->ifaces, port_node)
+		if (!row_has(plan, row, bridge, iface))
+			remove_iface(plan, iface);
 }
 
 static void ports_leave(struct plan *plan)
@@ -137,9 +163,13 @@ static void ports_leave(struct plan *plan)
 		const struct db_row *row = find_port(plan, n->name);
 		const struct db_row *bridge = row ? bridge_of_port(plan, row) : NULL;
 
-		if (port && (!bridge || strcmp(name_of(bridge, plan->view), port->bridge->name) != 0 ||
-			     !same_ifaces(plan, port, row, bridge)))
+		if (!port)
+			continue;
+		if (!bridge || strcmp(name_of(bridge, plan->view), port->bridge->name) != 0 ||
+		    !port_stays(plan, port, row, bridge))
 			remove_port(plan, port);
+		else
+			ifaces_leave(plan, port, row, bridge);
 	}
 }
 
@@ -293,25 +323,73 @@ static int iface_changes(struct plan *plan, struct iface *iface, const struct if
 	return judge(plan, iface, nameset_has(&plan->added, iface->port->name), iface_dev_set(iface, settings, err));
 }
 
+static int follow_iface(struct plan *plan, struct port *port, const struct iface_settings *settings,
+			struct errtext *err)
+{
+	struct iface *iface = iface_by_name(settings->name);
+
+	if (iface && iface->port != port)
+		return errtext_set(err, EEXIST, "interface %s belongs to port %s", iface->name, iface->port->name);
+	return iface ? iface_changes(plan, iface, settings, err) : iface_comes(plan, port, settings, err);
+}
+
+/* What a bond cannot have as a member. */
+static int check_member(const struct port *port, const struct iface_settings *s, struct errtext *err)
+{
+	switch (s->type) {
+	case IFACE_SYSTEM:
+	case IFACE_TAP:
+	case IFACE_DUMMY:
+		return 0;
+	case IFACE_INTERNAL:
+		if (strcmp(s->name, port->bridge->name) != 0)
+			return 0;
+		break;
+	case IFACE_PATCH:
+	case IFACE_VXLAN:
+	case IFACE_GENEVE:
+	case IFACE_GRE:
+		break;
+	}
+	return errtext_set(err, EINVAL, "interface %s: a bond has network devices as members, no %s ports", s->name,
+			   iface_type_name(s->type));
+}
+
 static int follow_ifaces(struct plan *plan, struct port *port, const struct db_row *row, const struct db_row *bridge,
 			 struct errtext *err)
 {
-	const struct db_row *irow = db_get_ref(row, plan->view, "interfaces", 0);
-	struct iface_settings settings;
+	size_t n = db_get(row, plan->view, "interfaces")->n;
+	int error = 0;
+
+	if (!n)
+		return errtext_set(err, EINVAL, "the port has no interface");
+	for (size_t i = 0; !error && i < n; i++) {
+		const struct db_row *irow = db_get_ref(row, plan->view, "interfaces", i);
+		struct iface_settings settings;
+
+		if (!irow)
+			continue;
+		error = iface_settings_of(irow, plan->view, bridge, &settings, err);
+		if (!error && n > 1)
+			error = check_member(port, &settings, err);
+		if (!error)
+			error = follow_iface(plan, port, &settings, err);
+	}
+	return error;
+}
+
+static int follow_bond(struct port *port, const struct bond_settings *settings, struct errtext *err)
+{
+	struct bond_link_settings *links = xcalloc(port->n_ifaces + 1, sizeof *links);
 	struct iface *iface;
+	size_t n = 0;
 	int error;
 
-	if (!irow)
-		return errtext_set(err, EINVAL, "the port has no interface");
-	error = iface_settings_of(irow, plan->view, bridge, &settings, err);
-	if (error)
-		return error;
-	iface = iface_by_name(settings.name);
-	if (iface && iface->port != port)
-		return errtext_set(err, EEXIST, "interface %s belongs to port %s", iface->name, iface->port->name);
-	if (iface)
-		return iface_changes(plan, iface, &settings, err);
-	return iface_comes(plan, port, &settings, err);
+	cds_list_for_each_entry(iface, &port->ifaces, port_node)
+		links[n++] = iface->dev->wanted.bond_link;
+	error = bond_follow(port, settings, links, err);
+	free(links);
+	return error;
 }
 
 /* A device that does not take it stops the whole where a person waits. */
@@ -342,8 +420,6 @@ static int follow_port(struct plan *plan, const char *name, struct errtext *err)
 
 	if (!br)
 		return 0;
-	if (db_get(row, plan->view, "interfaces")->n > 1)
-		return errtext_set(err, EOPNOTSUPP, "a port with several interfaces (a bond) is not supported yet");
 	error = port_settings_of(row, plan->view, &settings, err);
 	if (error)
 		return error;
@@ -354,6 +430,8 @@ static int follow_port(struct plan *plan, const char *name, struct errtext *err)
 		nameset_add(&plan->added, name, 0);
 	}
 	error = follow_ifaces(plan, port, row, brow, err);
+	if (!error)
+		error = follow_bond(port, &settings.bond, err);
 	return error ? error : follow_qos(plan, port, err);
 }
 
@@ -362,8 +440,10 @@ static void drop_empty(const char *name)
 {
 	struct port *port = port_by_name(name);
 
-	if (port && !port->n_ifaces)
+	if (port && !port->n_ifaces) {
+		bond_end(port);
 		port_free(port);
+	}
 }
 
 static int ports_come(struct plan *plan, struct errtext *err)

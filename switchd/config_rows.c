@@ -227,7 +227,9 @@ int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct 
 	};
 	if (tag > MAX_VLAN)
 		return errtext_set(err, EINVAL, "tag: %d is no VLAN; they go from 0 to %d", tag, MAX_VLAN);
-	error = read_vlans(row, txn, "trunks", &s->trunks, err);
+	error = bond_settings_of(row, txn, &s->bond, err);
+	if (!error)
+		error = read_vlans(row, txn, "trunks", &s->trunks, err);
 	if (error)
 		return error;
 	error = read_vlans(row, txn, "cvlans", &s->cvlans, err);
@@ -365,6 +367,8 @@ int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const 
 		error = read_policing(row, txn, &s->policer, err);
 	if (!error)
 		error = link_settings_of(row, txn, &s->link, err);
+	if (!error)
+		error = bond_link_settings_of(row, txn, &s->bond_link, err);
 	if (error)
 		return error;
 	if (link_settings_any(&s->link) && (s->type == IFACE_PATCH || s->tunnel.kind != TUNNEL_NONE))

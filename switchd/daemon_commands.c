@@ -10,6 +10,7 @@
 #include "base/ds.h"
 #include "base/log.h"
 #include "os/loop.h"
+#include "switchd/bond.h"
 #include "switchd/bridge.h"
 #include "switchd/commands.h"
 #include "switchd/config.h"
@@ -254,6 +255,7 @@ static int time_warp(struct control_request *request, const json_t *params, json
 	warp->as_json = as_json;
 	loop_set_timer(main_loop, &warp->done, clock_now_ms(), warp_done);
 	loop_clock_warped(main_loop);
+	bonds_clock_warped();
 	control_defer(request, warp_cancelled, warp);
 	return 0;
 }

@@ -99,6 +99,18 @@ struct port *fdb_lookup(struct fdb *fdb, uint16_t vlan, const uint8_t mac[6])
 	return port;
 }
 
+bool fdb_is_held(struct fdb *fdb, uint16_t vlan, const uint8_t mac[6], int64_t now_ms)
+{
+	const struct fdb_item *e;
+	bool held;
+
+	pthread_rwlock_rdlock(&fdb->lock);
+	e = fdb_find(fdb, vlan, mac);
+	held = e && e->grat_arp_until_ms > now_ms;
+	pthread_rwlock_unlock(&fdb->lock);
+	return held;
+}
+
 /* Times only grow: a refresh from old counters must not make an entry older. */
 static void raise_used(struct fdb_item *e, int64_t used_ms)
 {

@@ -57,6 +57,9 @@ void fdb_set_max_entries(struct fdb *fdb, size_t n);
 /** fdb_lookup() - the port, or NULL when the address is not known. */
 struct port *fdb_lookup(struct fdb *fdb, uint16_t vlan, const uint8_t mac[6]);
 
+/** fdb_is_held() - has a gratuitous ARP held the address where it is, against bonds? */
+bool fdb_is_held(struct fdb *fdb, uint16_t vlan, const uint8_t mac[6], int64_t now_ms);
+
 enum fdb_event {
 	FDB_REFRESHED, /**< known there already */
 	FDB_LEARNT,

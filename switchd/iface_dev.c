@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "switchd/bond.h"
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/drops.h"
@@ -69,6 +70,7 @@ void iface_dev_set_report__(void (*report)(struct iface *iface))
 
 void iface_dev_report(struct iface *iface)
 {
+	bond_device_changed(iface);
 	if (report_fn)
 		report_fn(iface);
 }

@@ -30,6 +30,7 @@
 #include "os/loop.h"
 #include "switchd/adopt.h"
 #include "switchd/apply.h"
+#include "switchd/bond.h"
 #include "switchd/bridge_config.h"
 #include "switchd/capture.h"
 #include "switchd/commands.h"
@@ -264,6 +265,8 @@ static void register_methods(void)
 	meter_commands_register();
 	qos_commands_register();
 	link_commands_register();
+	bond_commands_register();
+	lacp_commands_register();
 	fdb_commands_register();
 	dp_commands_register();
 	capture_init(loop);
@@ -324,6 +327,9 @@ static int start(struct errtext *err)
 	error = iface_dev_start(loop, report_iface);
 	if (error)
 		log_warn("changes of network devices will not be noticed: %s", strerror(-error));
+	error = bonds_start(loop);
+	if (error)
+		return errtext_set(err, -error, "the thread of bonds does not start: %s", strerror(-error));
 	config_start();
 	start_datapath();
 	uplink_start(loop);
@@ -347,6 +353,7 @@ static void stop(void)
 	uplink_stop();
 	guests_stop();
 	control_close();
+	bonds_stop();
 	iface_dev_stop();
 	if (vswitch.dp && vswitch.dp->ops->leave && !is_purging)
 		vswitch.dp->ops->leave(vswitch.dp);

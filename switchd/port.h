@@ -8,6 +8,7 @@
 #ifndef SWITCHD_PORT_H
 #define SWITCHD_PORT_H 1
 
+#include "switchd/bond_settings.h"
 #include "switchd/bridge.h"
 #include "switchd/datapath/link_stage.h"
 #include "switchd/policer.h"
@@ -25,6 +26,7 @@ struct port_settings {
 	bool is_protected;
 	struct qos_settings *qos;   /**< heap, taken over; NULL: none */
 	struct source_guard *guard; /**< likewise */
+	struct bond_settings bond;
 };
 
 struct iface_settings {
@@ -42,6 +44,7 @@ struct iface_settings {
 	struct policer_settings policer;
 	struct link_settings link;
 	struct tunnel_config tunnel;
+	struct bond_link_settings bond_link;
 };
 
 /** iface_type_name() - "system", "internal", ... */

@@ -36,6 +36,7 @@ static struct {
 	pthread_t thread;
 	bool running, quit;
 	bool all, fdb; /* re-translate everything; what used the FDB */
+	bool at_once;  /* without a rest */
 } todo = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Atomic int64_t idle_ms = IDLE_MS;
@@ -47,7 +48,8 @@ static _Atomic uint64_t n_refused;
 /* What a walk re-translates. */
 struct scope {
 	bool all, fdb;
-	bool revive; /* answers that are still true must be put again: they were invalidated */
+	bool at_once; /* before anything else */
+	bool revive;  /* answers that are still true must be put again: they were invalidated */
 	const uint64_t *tables;
 };
 
@@ -240,18 +242,24 @@ static void walk(const struct scope *scope)
 	} while (m);
 }
 
-static void wake(bool all, bool fdb)
+static void wake(bool all, bool fdb, bool at_once)
 {
 	pthread_mutex_lock(&todo.lock);
 	todo.all |= all;
 	todo.fdb |= fdb;
+	todo.at_once |= at_once;
 	pthread_cond_signal(&todo.cond);
 	pthread_mutex_unlock(&todo.lock);
 }
 
 void revalidate_fdb_changed(void)
 {
-	wake(false, true);
+	wake(false, true, false);
+}
+
+void revalidate_soon(void)
+{
+	wake(true, false, true);
 }
 
 static void invalidate(struct datapath *dp)
@@ -264,10 +272,15 @@ static void invalidate(struct datapath *dp)
  * After a change that has been published. Translations that began before it may still be under way, and install what
  * they find: the write lock is had only when they are through, and whatever they installed is in the book then.
  */
-static void changed(const struct scope *scope)
+static void wait_for_translations(void)
 {
 	switch_wrlock();
 	switch_wrunlock();
+}
+
+static void changed(const struct scope *scope)
+{
+	wait_for_translations();
 	if (megaflows_count() <= SYNC_MAX) {
 		walk(scope);
 		return;
@@ -275,7 +288,7 @@ static void changed(const struct scope *scope)
 	invalidate(vswitch.dp);
 	invalidate(vswitch.dummy_dp);
 	atomic_fetch_add_explicit(&n_invalidations, 1, memory_order_relaxed);
-	wake(true, false);
+	wake(true, false, false);
 }
 
 void revalidate_tables(const uint64_t tables[4])
@@ -318,15 +331,13 @@ static bool is_of_datapath(const struct megaflow *m, const void *dp)
 
 void revalidate_forget_bridge(const struct bridge *br)
 {
-	switch_wrlock();
-	switch_wrunlock();
+	wait_for_translations();
 	remove_if(credits_bridge, br);
 }
 
 void revalidate_forget_datapath(const struct datapath *dp)
 {
-	switch_wrlock();
-	switch_wrunlock();
+	wait_for_translations();
 	remove_if(is_of_datapath, dp);
 }
 
@@ -375,12 +386,12 @@ static bool wait_for_work(int64_t rest_us, struct scope *scope)
 		int64_t until_us = began_us + (due ? rest_us : MAX(rest_us, (int64_t)PERIOD_MS * 1000));
 		struct timespec at = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 
-		if (todo.quit || began_us + passed_us >= until_us)
+		if (todo.quit || todo.at_once || began_us + passed_us >= until_us)
 			break;
 		pthread_cond_timedwait(&todo.cond, &todo.lock, &at);
 	}
-	*scope = (struct scope){.all = todo.all, .revive = todo.all, .fdb = todo.fdb};
-	todo.all = todo.fdb = false;
+	*scope = (struct scope){.all = todo.all, .revive = todo.all, .fdb = todo.fdb, .at_once = todo.at_once};
+	todo.all = todo.fdb = todo.at_once = false;
 	go_on = !todo.quit;
 	pthread_mutex_unlock(&todo.lock);
 	return go_on;
@@ -410,8 +421,12 @@ static void *revalidator(void *aux VSW_UNUSED)
 		int64_t began_us = monotonic_us();
 		size_t n_flows = megaflows_count();
 
+		if (scope.at_once) {
+			wait_for_translations();
+			walk(&scope);
+		}
 		revalidate_pull_stats();
-		if (scope.all || scope.fdb)
+		if (!scope.at_once && (scope.all || scope.fdb))
 			walk(&scope);
 		evict_idle();
 		last_pass_us = monotonic_us() - began_us;

@@ -37,6 +37,9 @@ void revalidate_forget_datapath(const struct datapath *dp);
 /** revalidate_fdb_changed() - any thread, any lock. */
 void revalidate_fdb_changed(void);
 
+/** revalidate_soon() - answers have changed that no command waits for: the next pass begins at once, and begins with them. Any thread, any lock. */
+void revalidate_soon(void);
+
 /** revalidate_pull_stats() - credit everything counted until now to the rules. Main thread, outside of the switch's locks. */
 void revalidate_pull_stats(void);
 

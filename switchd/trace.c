@@ -16,6 +16,7 @@
 #include "flow/match.h"
 #include "flow/ofact.h"
 #include "packet/packet.h"
+#include "switchd/bond.h"
 #include "switchd/bridge.h"
 #include "switchd/drop_text.h"
 #include "switchd/pipeline/table.h"
@@ -251,28 +252,39 @@ static json_t *drop_place(const struct xlate_out *out)
 	return place;
 }
 
+/* The member of a bond that would send this packet now. */
+static const char *bond_member(const struct job *job, uint32_t arg)
+{
+	const struct bond_port *bond = bond_by_id(arg);
+
+	return bond ? bond_member_of_bucket(bond, bond_output_bucket(bond, arg, &job->flow.p)) : NULL;
+}
+
 /* The ports that get a copy, each once. */
-static void add_outputs(const struct datapath *dp, const void *actions, size_t len, json_t *outputs)
+static void add_outputs(const struct job *job, const struct datapath *dp, const void *actions, size_t len,
+			json_t *outputs)
 {
 	const struct dp_action *a;
 	size_t left;
 
 	DP_ACTION_FOR_EACH(a, left, actions, len) {
-		const char *name = a->type == DP_OUTPUT ? switch_dp_port_name(dp, a->arg) : NULL;
+		const char *name = a->type == DP_OUTPUT	     ? switch_dp_port_name(dp, a->arg)
+				   : a->type == DP_LB_OUTPUT ? bond_member(job, a->arg)
+							     : NULL;
 
 		if (name)
 			json_object_set_new(outputs, name, json_true());
 		else if (a->type == DP_CLONE)
-			add_outputs(dp, a + 1, a->len - sizeof *a, outputs);
+			add_outputs(job, dp, a + 1, a->len - sizeof *a, outputs);
 	}
 }
 
-static json_t *outputs_of(const struct datapath *dp, const void *actions, size_t len)
+static json_t *outputs_of(const struct job *job, const struct datapath *dp)
 {
 	json_t *set = json_object(), *names = json_array(), *value;
 	const char *name;
 
-	add_outputs(dp, actions, len, set);
+	add_outputs(job, dp, job->out.actions.data, job->out.actions.len, set);
 	json_object_foreach(set, name, value)
 		json_array_append_new(names, json_string(name));
 	json_decref(set);
@@ -289,7 +301,7 @@ static json_t *make_result(const struct bridge *br, const struct job *job, json_
 	json_object_set_new(result, "steps", steps);
 	dp_actions_format(job->out.actions.data, job->out.actions.len, names ? &dp_names.names : NULL, &text);
 	set_text(result, "datapath_actions", &text);
-	json_object_set_new(result, "outputs", outputs_of(br->dp, job->out.actions.data, job->out.actions.len));
+	json_object_set_new(result, "outputs", outputs_of(job, br->dp));
 	if (job->out.drop) {
 		json_object_set_new(result, "drop_reason", json_string(drop_reason_name(job->out.drop)));
 		json_object_set_new(result, "drop", drop_place(&job->out));

@@ -28,6 +28,8 @@ static const struct command {
 	{"br-get-external-id", 1, 2, 0, vsctl_br_get_external_id},
 	{"add-port", 2, SIZE_MAX, VSCTL_MAY_EXIST, vsctl_add_port},
 	{"add-bond", 4, SIZE_MAX, VSCTL_MAY_EXIST | VSCTL_FAKE_IFACE, vsctl_add_bond},
+	{"add-bond-iface", 2, 2, VSCTL_MAY_EXIST, vsctl_add_bond_iface},
+	{"del-bond-iface", 1, 2, VSCTL_IF_EXISTS, vsctl_del_bond_iface},
 	{"del-port", 1, 2, VSCTL_IF_EXISTS | VSCTL_WITH_IFACE, vsctl_del_port},
 	{"list-ports", 1, 1, 0, vsctl_list_ports},
 	{"list-ifaces", 1, 1, 0, vsctl_list_ifaces},

@@ -30,8 +30,8 @@ typedef int vsctl_fn(struct vsctl *c, struct errtext *err);
 
 vsctl_fn vsctl_add_br, vsctl_del_br, vsctl_list_br, vsctl_br_exists, vsctl_br_to_vlan, vsctl_br_to_parent,
 	vsctl_br_set_external_id, vsctl_br_get_external_id;
-vsctl_fn vsctl_add_port, vsctl_add_bond, vsctl_del_port, vsctl_list_ports, vsctl_list_ifaces, vsctl_port_to_br,
-	vsctl_iface_to_br;
+vsctl_fn vsctl_add_bond, vsctl_add_bond_iface, vsctl_del_bond_iface;
+vsctl_fn vsctl_add_port, vsctl_del_port, vsctl_list_ports, vsctl_list_ifaces, vsctl_port_to_br, vsctl_iface_to_br;
 vsctl_fn vsctl_get_controller, vsctl_set_controller, vsctl_del_controller, vsctl_get_manager, vsctl_set_manager,
 	vsctl_del_manager, vsctl_get_fail_mode, vsctl_set_fail_mode, vsctl_del_fail_mode, vsctl_emer_reset, vsctl_init,
 	vsctl_show;

@@ -31,11 +31,6 @@ int vsctl_add_port(struct vsctl *c, struct errtext *err)
 	return error;
 }
 
-int vsctl_add_bond(struct vsctl *c, struct errtext *err)
-{
-	return errtext_set(err, EOPNOTSUPP, "add-bond %s: bonds are not supported yet", c->args[1]);
-}
-
 /* The port that has an interface of this name, for --with-iface. */
 static struct db_row *port_with_iface(const struct vsctl *c, const char *name, struct vsctl_bridge *br)
 {

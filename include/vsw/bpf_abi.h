@@ -15,6 +15,7 @@
  *   cache     ARRAY   per CPU BPF_CACHE_BUCKETS of struct bpf_cache_bucket
  *   traffic   ARRAY   per CPU BPF_N_PORTS of struct bpf_traffic
  *   meters    ARRAY   meter id -> struct dp_meter_slot (vsw/dp_meter.h)
+ *   bonds     ARRAY   bond id -> struct dp_bond_slot (vsw/dp_bond.h)
  *   paths     ARRAY   struct bpf_path: whether what is put into a tunnel gets to its other end
  *   tunnels   ARRAY   struct bpf_tunnel: where packets of the daemon's are to be sent
  *   control   ARRAY   one struct bpf_control
@@ -143,10 +144,11 @@ enum bpf_op_code {
 	BPF_OP_REWRITE,	  /* 2 or 4 bytes at base + off */
 	BPF_OP_PUSH_VLAN, /* value: TPID << 16 | TCI, host order, without FLOW_VLAN_PRESENT */
 	BPF_OP_POP_VLAN,
-	BPF_OP_MARK,	 /* value, mask */
-	BPF_OP_PRIORITY, /* value */
-	BPF_OP_DROP,	 /* value: enum drop_reason */
-	BPF_OP_METER,	 /* value: meter id */
+	BPF_OP_MARK,	  /* value, mask */
+	BPF_OP_PRIORITY,  /* value */
+	BPF_OP_DROP,	  /* value: enum drop_reason */
+	BPF_OP_METER,	  /* value: meter id */
+	BPF_OP_LB_OUTPUT, /* value: dp_lb_output_arg() */
 	BPF_OP_TUNNEL, /* of what is output next; value: tun_id, mask: see below; behind it two struct bpf_op_addr: remote and local */
 };
 
@@ -267,9 +269,10 @@ struct bpf_control {
 	uint32_t ready;	  /* VSW_BPF_ABI once a daemon has set everything up; else a successor begins anew */
 	uint32_t n_masks; /* ids below this may be in use */
 	uint32_t epoch;
-	uint32_t upcall_ifindex; /* of the TAP that leads to the daemon; 0, or gone: nobody listens, misses are dropped */
-	uint32_t upcall_limit;	 /* packets per port on their way to the daemon */
-	uint32_t queue_limit;	 /* packets per queue */
+	uint32_t
+		upcall_ifindex; /* of the TAP that leads to the daemon; 0, or gone: nobody listens, misses are dropped */
+	uint32_t upcall_limit;	/* packets per port on their way to the daemon */
+	uint32_t queue_limit;	/* packets per queue */
 	uint32_t
 		magic; /* what bpf_upcall_hdr begins with: tells our packets from what the host's stack sends on the TAP */
 	uint32_t miss_ns;	/* each port may have one miss per so many nanoseconds; 0: any */

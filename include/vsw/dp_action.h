@@ -41,6 +41,7 @@ enum dp_action_type {
 	DP_CLONE,	 /**< nested list: runs on a copy, then the original goes on */
 	DP_SAMPLE,	 /**< struct dp_sample, then a nested list */
 	DP_DROP,	 /**< struct dp_u32: enum drop_reason; ends the list and counts */
+	DP_LB_OUTPUT,	 /**< struct dp_u32: dp_lb_output_arg(): to the member of a bond that carries the packet */
 	DP_N_TYPES
 };
 
@@ -51,7 +52,7 @@ struct dp_action {
 		arg; /**< the whole argument of those that need only 32 bits (port, recirculation id, mark, meter, length) */
 };
 
-/* DP_OUTPUT, DP_RECIRC, DP_SET_MARK (full mask), DP_SET_PRIORITY, DP_TRUNC, DP_METER, DP_DROP: only `arg`. */
+/* DP_OUTPUT, DP_LB_OUTPUT, DP_RECIRC, DP_SET_MARK (full mask), DP_SET_PRIORITY, DP_TRUNC, DP_METER, DP_DROP: only `arg`. */
 
 struct dp_push_vlan {
 	struct dp_action h;
@@ -163,10 +164,12 @@ struct dp_sample {
 	R(PORT_NO_RECV, "port-no-receive") /* mod-port no-receive */ \
 	R(PORT_NO_FORWARD, "port-no-forward") \
 	R(PORT_DOWN, "port-down") \
-	R(NO_PORT, "no-port")		/* output to a port that is gone */ \
-	R(TOO_BIG, "too-big")		/* larger than the output device's MTU */ \
-	R(LOOP_LIMIT, "loop-limit")	/* resubmit, recursion or recirculation limit */ \
-	R(ACTION_LIMIT, "action-limit") /* translation grew over DP_ACTIONS_MAX */ \
+	R(BOND_MEMBER, "bond-member")	    /* came in on a member of a bond that is not to be listened to */ \
+	R(BOND_NO_MEMBER, "bond-no-member") /* no member of the bond that it is for can carry it */ \
+	R(NO_PORT, "no-port")		    /* output to a port that is gone */ \
+	R(TOO_BIG, "too-big")		    /* larger than the output device's MTU */ \
+	R(LOOP_LIMIT, "loop-limit")	    /* resubmit, recursion or recirculation limit */ \
+	R(ACTION_LIMIT, "action-limit")	    /* translation grew over DP_ACTIONS_MAX */ \
 	R(STACK_LIMIT, "stack-limit") \
 	R(TTL_EXCEEDED, "ttl-exceeded") \
 	R(MALFORMED_ETH, "malformed-ethernet") \

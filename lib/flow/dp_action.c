@@ -69,6 +69,7 @@ static size_t record_size(unsigned int type)
 		[DP_TRUNC] = sizeof(struct dp_action),	      [DP_METER] = sizeof(struct dp_action),
 		[DP_USERSPACE] = sizeof(struct dp_userspace), [DP_CLONE] = sizeof(struct dp_action),
 		[DP_SAMPLE] = sizeof(struct dp_sample),	      [DP_DROP] = sizeof(struct dp_action),
+		[DP_LB_OUTPUT] = sizeof(struct dp_action),
 	};
 
 	return type < DP_N_TYPES ? ROUND_UP(sizes[type], 8) : 0;

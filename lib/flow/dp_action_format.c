@@ -4,6 +4,7 @@
 
 #include "flow/addr_text.h"
 #include "flow/odp_text.h"
+#include "vsw/dp_bond.h"
 
 static void put_port(uint32_t port, const struct dp_port_names *names, struct ds *out)
 {
@@ -188,6 +189,15 @@ static void put_nested(const struct dp_action *a, size_t header, const struct dp
 	ds_chomp(out, ',');
 }
 
+/* The bucket where it is known already; else it is each packet's. */
+static void put_lb_output(uint32_t arg, struct ds *out)
+{
+	ds_printf(out, "lb_output(%u", dp_lb_output_bond(arg));
+	if (arg >> 16)
+		ds_printf(out, ",bucket=%u", (arg >> 16) - 1);
+	ds_put(out, "),");
+}
+
 static void put_action(const struct dp_action *a, const struct dp_port_names *names, struct ds *out)
 {
 	const char *name = set_name(a);
@@ -245,6 +255,9 @@ static void put_action(const struct dp_action *a, const struct dp_port_names *na
 		break;
 	case DP_DROP:
 		ds_put(out, "drop,");
+		break;
+	case DP_LB_OUTPUT:
+		put_lb_output(a->arg, out);
 		break;
 	default:
 		ds_printf(out, "unknown(%u),", a->type);

@@ -235,11 +235,15 @@ void bond_configure(struct bond *bond, const struct bond_config *config)
 
 void bond_member_add(struct bond *bond, struct bond_member *m)
 {
+	struct cds_list_head *before = bond->members.next;
+
 	m->link_up = m->lacp_ok = m->is_enabled = false;
 	m->change_ms = BOND_NEVER;
 	m->n_buckets = 0;
 	m->load = 0;
-	cds_list_add_tail(&m->node, &bond->members);
+	while (before != &bond->members && strcmp(cds_list_entry(before, struct bond_member, node)->name, m->name) < 0)
+		before = before->next;
+	cds_list_add_tail(&m->node, before);
 }
 
 unsigned int bond_member_del(struct bond *bond, struct bond_member *m)

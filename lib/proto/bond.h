@@ -44,7 +44,7 @@ struct bond_config {
 
 /** Caller-owned. Set by the caller before bond_member_add(): name, is_primary; the rest is read, not written. */
 struct bond_member {
-	struct cds_list_head node; /* in bond.members, in the order in which they were added */
+	struct cds_list_head node; /* in bond.members, by name */
 	const char *name;
 	bool is_primary; /**< preferred as the active one */
 	bool link_up;	 /**< carrier */

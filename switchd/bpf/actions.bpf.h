@@ -272,6 +272,23 @@ static __always_inline int run_tunnel(struct run *r, const struct bpf_op *op, ui
 	return remote && local ? set_tunnel(r->skb, op->value, op->mask, remote, local) : -1;
 }
 
+/*
+ * The port by which what is sent to a bond leaves. The packet is told by what it was when it came in. (A global function: the verifier
+ * looks at it once.)
+ */
+__attribute__((noinline)) uint32_t choose_member(struct __sk_buff *skb, uint32_t arg)
+{
+	uint32_t id = dp_lb_output_bond(arg), bucket;
+	struct dp_bond_slot *slot = bpf_map_lookup_elem(&bonds, &id);
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+
+	if (!slot || !s || !slot->in_use)
+		return DP_BOND_NO_PORT;
+	bucket = dp_lb_output_bucket(slot, arg, &s->key);
+	__sync_fetch_and_add(&slot->bytes[bucket], wire_len(skb));
+	return slot->ports[bucket];
+}
+
 static long run_op(uint32_t i, struct run *r)
 {
 	struct __sk_buff *skb = r->skb;
@@ -319,6 +336,13 @@ static long run_op(uint32_t i, struct run *r)
 		r->blocked = judge_path(r, op);
 		error = run_tunnel(r, op, at);
 		break;
+	case BPF_OP_LB_OUTPUT:
+		at = choose_member(skb, op->value);
+		if (at == DP_BOND_NO_PORT)
+			note_drop(r, NULL, DROP_BOND_NO_MEMBER);
+		else
+			r->pending = at + 1;
+		return 0;
 	case BPF_OP_DROP:
 		note_drop(r, NULL, op->value);
 		return 1;

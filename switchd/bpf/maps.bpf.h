@@ -6,6 +6,7 @@
 #include "parse.bpf.h"
 
 #include "vsw/bpf_abi.h"
+#include "vsw/dp_bond.h"
 #include "vsw/dp_meter.h"
 
 #define MAP(NAME, TYPE, KEY, VALUE, N, FLAGS) \
@@ -31,6 +32,7 @@ MAP(books, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_book, 1, BPF_F_MMAPABLE);
 MAP(cache, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_cache_bucket, BPF_CACHE_BUCKETS, 0);
 MAP(traffic, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_traffic, BPF_N_PORTS, BPF_F_MMAPABLE);
 MAP(meters, BPF_MAP_TYPE_ARRAY, uint32_t, struct dp_meter_slot, BPF_N_METERS, BPF_F_MMAPABLE);
+MAP(bonds, BPF_MAP_TYPE_ARRAY, uint32_t, struct dp_bond_slot, DP_MAX_BONDS, BPF_F_MMAPABLE);
 MAP(paths, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_path, BPF_N_PATHS, BPF_F_MMAPABLE);
 MAP(tunnels, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_tunnel, BPF_N_TUNNELS, BPF_F_MMAPABLE);
 MAP(control, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_control, 1, BPF_F_MMAPABLE);

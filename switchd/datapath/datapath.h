@@ -74,6 +74,7 @@
 #include "flow/dp_action.h"
 #include "packet/packet.h"
 #include "vsw/dp_action.h"
+#include "vsw/dp_bond.h"
 #include "vsw/flow_key.h"
 
 struct datapath;
@@ -171,6 +172,12 @@ struct dp_meter_stats {
 	struct {
 		uint64_t n_packets, n_bytes;
 	} bands[DP_MAX_BANDS]; /**< of them dropped */
+};
+
+/** Where what is sent to a bond goes (vsw/dp_bond.h). */
+struct dp_bond {
+	uint32_t basis;			 /**< of dp_bond_hash() */
+	uint32_t ports[DP_BOND_BUCKETS]; /**< DP_BOND_NO_PORT: nobody carries the bucket */
 };
 
 /** What a flow has counted so far. */
@@ -334,6 +341,16 @@ struct datapath_ops {
 	int (*meter_del)(struct datapath *dp, uint32_t id);
 	/** Return: 0 or -ENOENT. */
 	int (*meter_stats)(struct datapath *dp, uint32_t id, struct dp_meter_stats *stats);
+
+	/**
+	 * Make a bond, or change it, at once for every flow that outputs to it. From one thread at a time, any, also outside of RCU.
+	 * Return: 0, or -ENOSPC: the id is 0 or not below DP_MAX_BONDS.
+	 */
+	int (*bond_set)(struct datapath *dp, uint32_t id, const struct dp_bond *bond);
+	/** Flows that output to it drop with DROP_BOND_NO_MEMBER. Return: 0 or -ENOENT. */
+	int (*bond_del)(struct datapath *dp, uint32_t id);
+	/** Bytes sent so far, by bucket. Return: 0 or -ENOENT. */
+	int (*bond_stats)(struct datapath *dp, uint32_t id, uint64_t bytes[DP_BOND_BUCKETS]);
 
 	/* What outlives the process, where something does; NULL elsewhere. See "From one process to the next". */
 

@@ -89,6 +89,7 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 	dp->user.end_round = end_round;
 	dp->user.base.shared.meters = (struct meters){
 		.slots = dp->kernel.meters, .n = BPF_N_METERS, .now_ns = meters_monotonic_ns, .is_borrowed = true};
+	dp->user.base.shared.bonds = (struct bonds){.slots = dp->kernel.bonds, .is_borrowed = true};
 	dp->user.put_tunnel = put_tunnel;
 	error = user_dp_init(&dp->user, &datapath_ebpf, config, err);
 	if (error) {
@@ -149,13 +150,21 @@ static void forget_meters(struct ebpf_dp *dp)
 			(void)!meters_del(&dp->user.base.shared.meters, id);
 }
 
+/* Likewise bonds. */
+static void forget_bonds(struct ebpf_dp *dp)
+{
+	for (uint32_t id = 1; id < DP_MAX_BONDS; id++)
+		if (!(dp->bonds_set[id / 64] >> id % 64 & 1))
+			(void)!bonds_del(&dp->user.base.shared.bonds, id);
+}
+
 static void ebpf_start(struct datapath *datapath)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
 	int error;
 
 	forget_meters(dp);
-
+	forget_bonds(dp);
 	ebpf_adopt_end(dp);
 	error = ebpf_upcall_start(dp);
 	if (error)
@@ -315,7 +324,7 @@ static int ebpf_port_set_egress(struct datapath *datapath, uint32_t port_no, uns
 		return error;
 	pthread_mutex_lock(&dp->flows_lock);
 	if (!dp->is_leaving)
-		ebpf_flows_set_later(dp, port_no, egress_is_active(&dp->user.ports[port_no]->egress));
+		ebpf_later_set_port(dp, port_no, egress_is_active(&dp->user.ports[port_no]->egress));
 	pthread_mutex_unlock(&dp->flows_lock);
 	return 0;
 }
@@ -347,6 +356,36 @@ static int ebpf_meter_set(struct datapath *datapath, uint32_t id, const struct d
 static int ebpf_meter_del(struct datapath *datapath, uint32_t id)
 {
 	return ebpf_dp_of(datapath)->is_leaving ? 0 : forward_meter_del(datapath, id);
+}
+
+static int ebpf_bond_set(struct datapath *datapath, uint32_t id, const struct dp_bond *bond)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	int error = forward_bond_set(datapath, id, bond);
+
+	if (error)
+		return error;
+	dp->bonds_set[id / 64] |= 1ull << id % 64;
+	/* A port that is shaped or emulated by the daemon may carry it now, or no more. */
+	pthread_mutex_lock(&dp->flows_lock);
+	if (!dp->is_leaving)
+		ebpf_later_follow_bond(dp, id);
+	pthread_mutex_unlock(&dp->flows_lock);
+	return 0;
+}
+
+/* What the kernel goes on with without us goes on by the members that worked last. */
+static int ebpf_bond_del(struct datapath *datapath, uint32_t id)
+{
+	struct ebpf_dp *dp = ebpf_dp_of(datapath);
+	int error = dp->is_leaving ? 0 : forward_bond_del(datapath, id);
+
+	if (error || dp->is_leaving)
+		return error;
+	pthread_mutex_lock(&dp->flows_lock);
+	ebpf_later_follow_bond(dp, id);
+	pthread_mutex_unlock(&dp->flows_lock);
+	return 0;
 }
 
 static int ebpf_port_del(struct datapath *datapath, uint32_t port_no)
@@ -599,6 +638,9 @@ const struct datapath_ops datapath_ebpf = {
 	.meter_set = ebpf_meter_set,
 	.meter_del = ebpf_meter_del,
 	.meter_stats = forward_meter_stats,
+	.bond_set = ebpf_bond_set,
+	.bond_del = ebpf_bond_del,
+	.bond_stats = forward_bond_stats,
 	.orphan = ebpf_adopt_orphan,
 	.orphan_adopt = ebpf_adopt_flow,
 	.start = ebpf_start,

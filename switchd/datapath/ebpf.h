@@ -76,6 +76,7 @@ struct ebpf_kernel {
 	struct bpf_tail *tails;
 	struct bpf_op *ops;
 	struct dp_meter_slot *meters;
+	struct dp_bond_slot *bonds;
 	struct bpf_tunnel *tunnels;
 	struct bpf_path *paths;
 	struct bpf_book *books;
@@ -236,7 +237,9 @@ struct ebpf_dp {
 	bool is_leaving; /* the kernel is to go on without us */
 	uint64_t later[BPF_N_PORTS /
 		       64]; /* ports with an egress line: what goes there goes through the daemon; flows_lock */
-	uint64_t meters_set[BPF_N_METERS / 64]; /* by this process, and not a predecessor */
+	uint64_t meters_set[BPF_N_METERS / 64];	 /* by this process, and not a predecessor */
+	uint64_t bonds_set[DP_MAX_BONDS / 64];	 /* likewise */
+	uint64_t bonds_later[DP_MAX_BONDS / 64]; /* bonds that a port of `later` carries; flows_lock */
 
 	int64_t paths_ms; /* when they were asked about; of the first thread */
 	struct ebpf_window windows[BPF_N_PORTS];
@@ -286,8 +289,8 @@ void ebpf_flows_fini(struct ebpf_dp *dp);
 void ebpf_flows_put(struct ebpf_dp *dp, const struct dp_flow_put *put);
 /** ebpf_flows_retry() - once in a while: flows that found no room in the kernel may find it now. In a read-side section of RCU. */
 void ebpf_flows_retry(struct ebpf_dp *dp);
-/** ebpf_flows_set_later() - from now on (or no more) flows that output to the port are the daemon's to run. */
-void ebpf_flows_set_later(struct ebpf_dp *dp, uint32_t port, bool later);
+/** ebpf_flows_again() - put the flow once more as it is: what decides about it has changed. In a read-side section of RCU. */
+void ebpf_flows_again(struct ebpf_dp *dp, uint64_t id);
 /** ebpf_flows_del() - out of the kernel. @stats: what it has counted there is added. */
 void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats);
 /** ebpf_flows_kernel_bytes() - memory of the maps now. */
@@ -311,6 +314,16 @@ void ebpf_flows_inherit(struct ebpf_dp *dp, struct ebpf_orphan *orphan, const st
 void ebpf_flows_disown(struct ebpf_dp *dp, struct ebpf_orphan *orphan);
 /** ebpf_flows_slot_stats() - what a flow has counted in all its life. */
 void ebpf_flows_slot_stats(const struct ebpf_dp *dp, uint32_t slot, struct dp_flow_stats *stats);
+
+/* ---- ebpf_later.c; flows_lock is held ---- */
+
+/** ebpf_later_has_op(), ebpf_later_has_action() - whether a list outputs to a port that sends later, or to a bond that such a port carries. */
+bool ebpf_later_has_op(const struct ebpf_dp *dp, const struct ebpf_ops *ops);
+bool ebpf_later_has_action(const struct ebpf_dp *dp, const void *actions, size_t len);
+/** ebpf_later_set_port() - from now on (or no more) flows that output to the port are the daemon's to run. */
+void ebpf_later_set_port(struct ebpf_dp *dp, uint32_t port, bool later);
+/** ebpf_later_follow_bond() - the bond's table has changed. */
+void ebpf_later_follow_bond(struct ebpf_dp *dp, uint32_t id);
 
 /* ---- ebpf_slow.c; flows_lock is held, but by init ---- */
 

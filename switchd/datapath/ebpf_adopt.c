@@ -275,18 +275,6 @@ bool ebpf_adopt_orphan(struct datapath *datapath, size_t i, struct dp_orphan *or
 	return true;
 }
 
-/* To a port whose packets the daemon sends: while it was away, the kernel did. */
-static bool has_later_output(const struct ebpf_dp *dp, const struct dp_flow_put *flow)
-{
-	const struct dp_action *a;
-	size_t left;
-
-	DP_ACTION_FOR_EACH(a, left, flow->actions, flow->actions_len)
-		if (a->type == DP_OUTPUT && a->arg < BPF_N_PORTS && dp->later[a->arg / 64] >> a->arg % 64 & 1)
-			return true;
-	return false;
-}
-
 int ebpf_adopt_flow(struct datapath *datapath, size_t i, const struct dp_flow_put *flow)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
@@ -299,7 +287,8 @@ int ebpf_adopt_flow(struct datapath *datapath, size_t i, const struct dp_flow_pu
 	error = forward_flow_put(datapath, flow);
 	if (!error)
 		ebpf_flows_inherit(dp, &dp->orphans[i], flow);
-	if (!error && has_later_output(dp, flow))
+	/* To a port whose packets the daemon sends: while it was away, the kernel did. */
+	if (!error && ebpf_later_has_action(dp, flow->actions, flow->actions_len))
 		ebpf_flows_put(dp, flow);
 	pthread_mutex_unlock(&dp->flows_lock);
 	return error;

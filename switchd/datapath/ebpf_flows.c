@@ -426,23 +426,12 @@ static void put_in_new_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, const st
 		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port, old == EBPF_NO_SLOT);
 }
 
-static bool has_later_output(const struct ebpf_dp *dp, const struct ebpf_ops *ops)
-{
-	for (uint32_t i = 0; i < ops->n; i += ops->ops[i].code == BPF_OP_TUNNEL ? 3 : 1) {
-		uint32_t port = ops->ops[i].value;
-
-		if (ops->ops[i].code == BPF_OP_OUTPUT && port < BPF_N_PORTS && dp->later[port / 64] >> port % 64 & 1)
-			return true;
-	}
-	return false;
-}
-
 /* A flow with a copy for a port that sends later runs in the daemon altogether: its other outputs keep their order, too. */
 static void compile(struct ebpf_dp *dp, const struct dp_flow_put *put, struct ebpf_ops *ops)
 {
 	ebpf_ops_compile(ops, put->actions, put->actions_len);
 	ebpf_paths_set(dp, ops);
-	if (!has_later_output(dp, ops))
+	if (!ebpf_later_has_op(dp, ops))
 		return;
 	ops->n = ops->out = 0;
 	ops->why = EBPF_WHY_EGRESS;
@@ -508,33 +497,12 @@ static void flow_free(struct ebpf_dp *dp, struct ebpf_flow *flow)
 	free(flow);
 }
 
-static bool outputs_to(const struct dp_flow *flow, uint32_t port)
+void ebpf_flows_again(struct ebpf_dp *dp, uint64_t id)
 {
-	const struct dp_action *a;
-	size_t left;
+	const struct ebpf_flow *flow = ebpf_flows_find(dp, id);
 
-	DP_ACTION_FOR_EACH(a, left, flow->actions, flow->actions_len)
-		if (a->type == DP_OUTPUT && a->arg == port)
-			return true;
-	return false;
-}
-
-void ebpf_flows_set_later(struct ebpf_dp *dp, uint32_t port, bool later)
-{
-	uint64_t bit = 1ull << port % 64, *word = &dp->later[port / 64], cursor = 0;
-	const struct ebpf_flow *known;
-	struct dp_flow flow;
-
-	if (!(*word & bit) == !later)
-		return;
-	*word ^= bit;
-	rcu_read_lock();
-	while (cache_dump(dp->user.base.shared.cache, &cursor, &flow, 1)) {
-		known = outputs_to(&flow, port) ? ebpf_flows_find(dp, flow.id) : NULL;
-		if (known && cache_flow_is_current(dp->user.base.shared.cache, known->cached))
-			put_again(dp, known);
-	}
-	rcu_read_unlock();
+	if (flow && cache_flow_is_current(dp->user.base.shared.cache, flow->cached))
+		put_again(dp, flow);
 }
 
 void ebpf_flows_del(struct ebpf_dp *dp, uint64_t id, struct dp_flow_stats *stats)

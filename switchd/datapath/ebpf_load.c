@@ -92,12 +92,13 @@ static bool map_all(struct ebpf_kernel *k, const struct fastpath *f)
 	k->tails = map_memory(f->maps.tails);
 	k->ops = map_memory(f->maps.ops);
 	k->meters = map_memory(f->maps.meters);
+	k->bonds = map_memory(f->maps.bonds);
 	k->tunnels = map_memory(f->maps.tunnels);
 	k->paths = map_memory(f->maps.paths);
 	k->books = map_memory(f->maps.books);
 	k->control = map_memory(f->maps.control);
 	return k->devs && k->ports && k->traffic && k->masks && k->flows && k->tails && k->ops && k->meters &&
-	       k->tunnels && k->paths && k->books && k->control;
+	       k->bonds && k->tunnels && k->paths && k->books && k->control;
 }
 
 /*
@@ -251,6 +252,7 @@ static void unload(struct ebpf_kernel *k)
 		unmap_memory(f->maps.tails, k->tails);
 		unmap_memory(f->maps.ops, k->ops);
 		unmap_memory(f->maps.meters, k->meters);
+		unmap_memory(f->maps.bonds, k->bonds);
 		unmap_memory(f->maps.tunnels, k->tunnels);
 		unmap_memory(f->maps.paths, k->paths);
 		unmap_memory(f->maps.books, k->books);

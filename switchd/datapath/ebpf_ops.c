@@ -215,6 +215,9 @@ static enum ebpf_why compile(struct compiler *c, const struct dp_action *a)
 	case DP_SET_MARK:
 		put_value(c, BPF_OP_MARK, a->arg);
 		break;
+	case DP_LB_OUTPUT:
+		put_value(c, BPF_OP_LB_OUTPUT, a->arg);
+		break;
 	case DP_METER:
 		put_value(c, BPF_OP_METER, a->arg);
 		break;

@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "flow/dp_action.h"
+#include "switchd/datapath/bonds.h"
 #include "switchd/datapath/cache.h"
 #include "switchd/datapath/meters.h"
 
@@ -135,19 +136,35 @@ static bool output_truncated(struct execute *x, struct run *run, uint32_t port_n
 	return true;
 }
 
-static bool do_output(struct execute *x, struct run *run, const struct dp_action *a)
+static bool output_to(struct execute *x, struct run *run, uint32_t port_no)
 {
 	uint32_t max_len = run->max_len;
 	bool go_on = true;
 
 	if (max_len && max_len < run->p->len) {
-		go_on = output_truncated(x, run, a->arg);
+		go_on = output_truncated(x, run, port_no);
 	} else {
-		x->ops->output(x, run->p, a->arg);
+		x->ops->output(x, run->p, port_no);
 		run->is_pending |= x->ops->output_refers;
 	}
 	run->max_len = 0;
 	return go_on;
+}
+
+static bool do_output(struct execute *x, struct run *run, const struct dp_action *a)
+{
+	return output_to(x, run, a->arg);
+}
+
+static bool do_lb_output(struct execute *x, struct run *run, const struct dp_action *a)
+{
+	uint32_t port_no = x->bonds ? bonds_choose(x->bonds, a->arg, x->key, run->p->len) : DP_BOND_NO_PORT;
+
+	if (port_no != DP_BOND_NO_PORT)
+		return output_to(x, run, port_no);
+	run->max_len = 0;
+	execute_drop(x, DROP_BOND_NO_MEMBER);
+	return true;
 }
 
 static bool do_push_vlan(struct execute *x, struct run *run, const struct dp_action *a)
@@ -316,6 +333,7 @@ static bool (*const do_action[DP_N_TYPES])(struct execute *, struct run *, const
 	[DP_HASH] = do_hash,
 	[DP_TRUNC] = do_trunc,
 	[DP_METER] = do_meter,
+	[DP_LB_OUTPUT] = do_lb_output,
 };
 
 void execute_actions(struct execute *x, struct packet *p, bool held, const void *actions, size_t len)

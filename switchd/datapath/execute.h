@@ -34,7 +34,9 @@
 /** Bytes in front of every packet's headroom that the datapath may write when it sends (a virtio_net_hdr). */
 #define EXECUTE_RESERVE 16
 
+struct bonds;
 struct meters;
+struct pkt_key;
 struct waiting;
 
 struct verdict {
@@ -70,6 +72,8 @@ struct execute {
 	const struct execute_ops *ops;
 	struct execute_scratch *scratch;
 	const struct meters *meters; /**< of the datapath; NULL: it has none */
+	const struct bonds *bonds;   /**< likewise */
+	const struct pkt_key *key;   /**< of the packet at hand, as it was matched; NULL: not known */
 	struct verdict *verdict;     /**< of the packet at hand */
 	unsigned int depth, n_recirc;
 	uint32_t random; /**< state of DP_SAMPLE's generator; not 0 */
@@ -85,7 +89,7 @@ void execute_fini(struct execute *x);
  * @held: the caller needs the bytes of @p as they are afterwards
  * @actions: well-formed (dp_actions_valid()), supported (execute_supports())
  *
- * The caller has set x->verdict, and reads it when its outputs are flushed.
+ * The caller has set x->verdict and x->key, and reads it when its outputs are flushed.
  */
 void execute_actions(struct execute *x, struct packet *p, bool held, const void *actions, size_t len);
 

@@ -186,6 +186,7 @@ static bool run_flow(struct forwarder *f, struct packet *p, const struct pkt_key
 	if (!flow || !cache_credit(flow, 1, p->len, tcp_flags_of(key), f->now_ms))
 		return false;
 	f->served_id = cache_flow_id(flow);
+	f->x.key = key;
 	actions = cache_flow_actions(flow);
 	execute_actions(&f->x, p, held, actions->data, actions->len);
 	return true;
@@ -194,16 +195,20 @@ static bool run_flow(struct forwarder *f, struct packet *p, const struct pkt_key
 void forward_recirc(struct execute *x, struct packet *p, bool held)
 {
 	struct forwarder *f = forwarder_of(x);
+	const struct pkt_key *outer = x->key;
 	struct pkt_key key;
+	bool found;
 
 	if (packet_parse(p, &key) == DROP_MALFORMED_ETH) {
 		execute_drop(x, DROP_MALFORMED_ETH);
 		return;
 	}
 	/* One that waits already would be overtaken by this one; while a queue is served, what is at hand is the first. */
-	if ((f->again || !waiting_has_flow(&f->port->queue, f->hash)) && run_flow(f, p, &key, cache_hash(&key), held))
-		return;
-	enqueue(f, p, 0, 0);
+	found = (f->again || !waiting_has_flow(&f->port->queue, f->hash)) &&
+		run_flow(f, p, &key, cache_hash(&key), held);
+	x->key = outer;
+	if (!found)
+		enqueue(f, p, 0, 0);
 }
 
 void forward_userspace(struct execute *x, const struct packet *p, uint32_t reason, uint64_t cookie)
@@ -301,6 +306,7 @@ static void run_all(struct forwarder *f, size_t n)
 		if (unlikely(execute_is_crowded(&f->x)))
 			flush(f);
 		f->x.verdict = &f->verdicts[i];
+		f->x.key = &f->keys[i];
 		f->hash = f->hashes[i];
 		actions = cache_flow_actions(f->flows[i]);
 		execute_actions(&f->x, &f->packets[i], false, actions->data, actions->len);
@@ -389,6 +395,7 @@ static void translate(struct forwarder *f, struct waiting *w, const struct pkt_k
 	if (reply.actions.overflow || f->x.verdict->forwarded)
 		return;
 	rcu_read_lock();
+	f->x.key = key;
 	execute_actions(&f->x, &w->packet, false, reply.actions.data, reply.actions.len);
 	flush(f);
 	rcu_read_unlock();
@@ -550,6 +557,7 @@ static void run_job(struct forwarder *f, struct forward_job *job)
 	f->x.verdict = &verdict;
 	packet_parse(&job->packet, &key);
 	f->hash = cache_hash(&key);
+	f->x.key = &key;
 	execute_actions(&f->x, &job->packet, false, job->actions, job->actions_len);
 	flush(f);
 
@@ -590,6 +598,7 @@ struct forwarder *forwarder_new(const struct forward_shared *shared, const struc
 	f->shared = shared;
 	execute_init(&f->x, ops);
 	f->x.meters = &shared->meters;
+	f->x.bonds = &shared->bonds;
 	waiting_pool_init(&f->pool, MAX(4096u, 2 * shared->queue_limit));
 	CDS_INIT_LIST_HEAD(&f->waiting_ports);
 	pthread_mutex_init(&f->posted_lock, NULL);

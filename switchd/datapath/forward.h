@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <urcu/list.h>
 
+#include "switchd/datapath/bonds.h"
 #include "switchd/datapath/cache.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/datapath/execute.h"
@@ -41,6 +42,7 @@ struct forward_shared {
 	struct forward_port *(*find_port)(struct forwarder *f, uint32_t port_no);
 	struct cache *cache;
 	struct meters meters;
+	struct bonds bonds;
 	dp_upcall_fn *upcall;
 	void *aux;
 	unsigned int queue_limit; /**< packets per port that may wait */
@@ -168,7 +170,7 @@ bool forward_has_posted(struct forwarder *f);
 
 /**
  * forward_dp_init() - what the threads share, with an empty flow table
- * @dp: zeroed, but for shared.meters where the datapath has memory of its own for them
+ * @dp: zeroed, but for shared.meters and shared.bonds where the datapath has memory of its own for them
  * @find_port: see struct forward_shared
  */
 void forward_dp_init(struct forward_dp *dp, const struct datapath_ops *ops, const struct dp_config *config,
@@ -181,6 +183,9 @@ void forward_dp_fini(struct forward_dp *dp);
 int forward_meter_set(struct datapath *datapath, uint32_t id, const struct dp_meter *meter);
 int forward_meter_del(struct datapath *datapath, uint32_t id);
 int forward_meter_stats(struct datapath *datapath, uint32_t id, struct dp_meter_stats *stats);
+int forward_bond_set(struct datapath *datapath, uint32_t id, const struct dp_bond *bond);
+int forward_bond_del(struct datapath *datapath, uint32_t id);
+int forward_bond_stats(struct datapath *datapath, uint32_t id, uint64_t bytes[DP_BOND_BUCKETS]);
 
 /* Operations (datapath.h) of a datapath that has all of its flows in the shared table. */
 int forward_flow_put(struct datapath *datapath, const struct dp_flow_put *flow);

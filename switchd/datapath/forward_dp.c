@@ -9,13 +9,17 @@ void forward_dp_init(struct forward_dp *dp, const struct datapath_ops *ops, cons
 		     struct forward_port *(*find_port)(struct forwarder *f, uint32_t port_no))
 {
 	struct meters meters = dp->shared.meters;
+	struct bonds bonds = dp->shared.bonds;
 
 	if (!meters.slots)
 		meters_new(&meters, FORWARD_MAX_METERS, meters_monotonic_ns);
+	if (!bonds.slots)
+		bonds_new(&bonds);
 	dp->dp.ops = ops;
 	dp->shared = (struct forward_shared){
 		.find_port = find_port,
 		.meters = meters,
+		.bonds = bonds,
 		.cache = cache_new(config->max_flows ? config->max_flows : DP_DEFAULT_MAX_FLOWS),
 		.upcall = config->upcall,
 		.aux = config->aux,
@@ -25,6 +29,7 @@ void forward_dp_init(struct forward_dp *dp, const struct datapath_ops *ops, cons
 
 void forward_dp_fini(struct forward_dp *dp)
 {
+	bonds_free(&dp->shared.bonds);
 	meters_free(&dp->shared.meters);
 	cache_free(dp->shared.cache);
 }
@@ -47,6 +52,26 @@ int forward_meter_del(struct datapath *datapath, uint32_t id)
 int forward_meter_stats(struct datapath *datapath, uint32_t id, struct dp_meter_stats *stats)
 {
 	return meters_stats(meters_of(datapath), id, stats);
+}
+
+static const struct bonds *bonds_of(struct datapath *datapath)
+{
+	return &container_of(datapath, struct forward_dp, dp)->shared.bonds;
+}
+
+int forward_bond_set(struct datapath *datapath, uint32_t id, const struct dp_bond *bond)
+{
+	return bonds_set(bonds_of(datapath), id, bond);
+}
+
+int forward_bond_del(struct datapath *datapath, uint32_t id)
+{
+	return bonds_del(bonds_of(datapath), id);
+}
+
+int forward_bond_stats(struct datapath *datapath, uint32_t id, uint64_t bytes[DP_BOND_BUCKETS])
+{
+	return bonds_stats(bonds_of(datapath), id, bytes);
 }
 
 static struct cache *cache_of(struct datapath *datapath)

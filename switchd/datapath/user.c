@@ -303,4 +303,7 @@ const struct datapath_ops datapath_user = {
 	.meter_set = forward_meter_set,
 	.meter_del = forward_meter_del,
 	.meter_stats = forward_meter_stats,
+	.bond_set = forward_bond_set,
+	.bond_del = forward_bond_del,
+	.bond_stats = forward_bond_stats,
 };

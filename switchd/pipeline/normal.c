@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "flow/port_names.h"
+#include "switchd/bond.h"
 #include "switchd/bridge.h"
 #include "switchd/events.h"
 #include "switchd/fdb.h"
@@ -145,7 +146,10 @@ void xlate_output_port__(struct xlate_ctx *ctx, struct port *out, const struct v
 		return;
 	memcpy(saved, ctx->flow.p.vlan, sizeof saved);
 	vlan_egress(ctx, out, inside);
-	xlate_output_iface(ctx, cds_list_first_entry(&out->ifaces, struct iface, port_node));
+	if (out->bond)
+		xlate_output_bond(ctx, out, inside->tag[0].vid);
+	else
+		xlate_output_iface(ctx, cds_list_first_entry(&out->ifaces, struct iface, port_node));
 	memcpy(ctx->flow.p.vlan, saved, sizeof saved);
 }
 
@@ -191,6 +195,37 @@ static void forward(struct xlate_ctx *ctx, const struct port *in, const struct v
 	}
 }
 
+/*
+ * Has the frame come by the right member of its bond? In balance-slb the switch at the other end knows of no bond: what we send by one
+ * member may come back by another, and is known by its source, which we have heard elsewhere. A gratuitous ARP tells that
+ * a host has moved behind the bond, unless it has just told the opposite on a port of ours.
+ */
+static bool may_enter_by(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
+{
+	const struct iface *iface = in->bond ? bridge_iface_by_ofp(ctx->br, (uint16_t)ctx->flow.p.in_port) : NULL;
+	const struct pkt_key *p = &ctx->flow.p;
+	const struct port *known;
+	enum bond_verdict verdict;
+
+	if (!iface || !iface->bond_link)
+		return true;
+	verdict = bond_link_admit(iface->bond_link, p->eth_dst[0] & 1);
+	if (verdict == BOND_ACCEPT)
+		return true;
+	if (verdict == BOND_DROP) {
+		xlate_detail(ctx, "bond member not active, dropping");
+		xlate_hint(ctx, DROP_BOND_MEMBER);
+		return false;
+	}
+	known = fdb_lookup(ctx->br->fdb, vlan, p->eth_src);
+	if (!known || known == in ||
+	    (is_gratuitous_arp(ctx) && !fdb_is_held(ctx->br->fdb, vlan, p->eth_src, ctx->in->now_ms)))
+		return true;
+	xlate_detail(ctx, "SLB bond thinks this packet looped back, dropping");
+	xlate_hint(ctx, DROP_BOND_MEMBER);
+	return false;
+}
+
 void xlate_normal(struct xlate_ctx *ctx)
 {
 	struct vlan_stack wire, inside;
@@ -204,6 +239,8 @@ void xlate_normal(struct xlate_ctx *ctx)
 		return;
 	vlan_ingress(in, &wire, &inside);
 	ctx->out->used_fdb = true;
+	if (!may_enter_by(ctx, in, inside.tag[0].vid))
+		return;
 	learn(ctx, in, inside.tag[0].vid);
 	forward(ctx, in, &inside);
 }

@@ -33,7 +33,7 @@ static enum xlate_left_out why_left_out(struct xlate_ctx *ctx, const struct port
 		return XLATE_NO_FORWARD;
 	if (in && in->is_protected && out->is_protected)
 		return XLATE_PROTECTED;
-	return !iface->peer && iface->dp_port == DP_PORT_NONE ? XLATE_NO_DEVICE : XLATE_TAKEN;
+	return !out->bond && !iface->peer && iface->dp_port == DP_PORT_NONE ? XLATE_NO_DEVICE : XLATE_TAKEN;
 }
 
 static void list_ports(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside,

@@ -8,6 +8,7 @@
 
 #include "flow/ofact.h"
 #include "flow/port_names.h"
+#include "switchd/bond.h"
 #include "switchd/bridge.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/pipeline/table.h"
@@ -157,6 +158,50 @@ void xlate_output_iface(struct xlate_ctx *ctx, struct iface *iface)
 		output_patch(ctx, iface);
 }
 
+/* For a trace: who it would be now. The datapath asks again for each packet, and hashes what the packet was when it came in. */
+static void explain_member(struct xlate_ctx *ctx, const struct bond_port *bond, uint32_t arg)
+{
+	static const char *const by[] = {
+		[BOND_ACTIVE_BACKUP] = "the active member",
+		[BOND_BALANCE_SLB] = "by source address and VLAN",
+		[BOND_BALANCE_TCP] = "by addresses and ports",
+	};
+	unsigned int bucket = bond_output_bucket(bond, arg, ctx->in->key);
+	const char *member = bond_member_of_bucket(bond, bucket);
+
+	if (!member)
+		xlate_warn(ctx, "bond %s has no member that can send, dropping", bond->name);
+	else if (bond->xlate.mode == BOND_ACTIVE_BACKUP)
+		xlate_detail(ctx, "bond %s: member %s, %s", bond->name, member, by[bond->xlate.mode]);
+	else
+		xlate_detail(ctx, "bond %s: member %s, which has bucket %u (%s)", bond->name, member, bucket,
+			     by[bond->xlate.mode]);
+}
+
+void xlate_output_bond(struct xlate_ctx *ctx, const struct port *port, uint16_t vlan)
+{
+	const struct iface *first = cds_list_first_entry(&port->ifaces, struct iface, port_node);
+	uint32_t max_len = ctx->snaplen, arg;
+	bool uses_source;
+
+	if (!may_output(ctx, first))
+		return;
+	ctx->snaplen = 0;
+	xlate_mirror_out(ctx, first);
+	ctx->snaplen = max_len;
+	if (ctx->error)
+		return;
+	arg = bond_output_arg(port->bond, &ctx->flow.p, vlan, &uses_source);
+	if (uses_source)
+		XLATE_MASK_ALL(ctx, eth_src);
+	if (ctx->in->trace)
+		explain_member(ctx, port->bond, arg);
+	if (max_len)
+		dp_actions_put_u32(&ctx->out->actions, DP_TRUNC, max_len);
+	xlate_commit(ctx);
+	dp_actions_put_u32(&ctx->out->actions, DP_LB_OUTPUT, arg);
+}
+
 static void output_truncated(struct xlate_ctx *ctx, const struct iface *iface, uint32_t max_len)
 {
 	if (!may_output(ctx, iface))
@@ -171,16 +216,35 @@ static void output_truncated(struct xlate_ctx *ctx, const struct iface *iface, u
 		output_device(ctx, iface, max_len);
 }
 
+/* A bond is one port: one copy, and none where the packet came from. */
+static void flood_bond(struct xlate_ctx *ctx, const struct port *port, bool all)
+{
+	uint16_t tci = be16_to_cpu(ctx->flow.p.vlan[0].tci);
+	const struct iface *iface;
+
+	cds_list_for_each_entry(iface, &port->ifaces, port_node)
+		if (iface->ofp_port == ctx->flow.p.in_port || (!all && iface->config & OFPPC_NO_FLOOD))
+			return;
+	if (port->bond->xlate.mode == BOND_BALANCE_SLB)
+		ctx->wc.p.vlan[0].tci |= BE16_C(FLOW_VLAN_VID_MASK | FLOW_VLAN_PRESENT);
+	xlate_output_bond(ctx, port, tci & FLOW_VLAN_PRESENT ? tci & FLOW_VLAN_VID_MASK : 0);
+}
+
 static void flood(struct xlate_ctx *ctx, bool all)
 {
 	uint32_t in_port = ctx->flow.p.in_port;
 	struct iface *iface;
 	struct port *port;
 
-	cds_list_for_each_entry(port, &ctx->br->ports, bridge_node)
+	cds_list_for_each_entry(port, &ctx->br->ports, bridge_node) {
+		if (port->bond) {
+			flood_bond(ctx, port, all);
+			continue;
+		}
 		cds_list_for_each_entry(iface, &port->ifaces, port_node)
 			if (iface->ofp_port != in_port && (all || !(iface->config & OFPPC_NO_FLOOD)))
 				xlate_output_iface(ctx, iface);
+	}
 }
 
 static bool is_same_port(struct xlate_ctx *ctx, uint32_t port)

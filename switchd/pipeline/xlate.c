@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/ds.h"
+#include "switchd/bond.h"
 #include "switchd/bridge.h"
 #include "switchd/drops.h"
 #include "switchd/fdb.h"
@@ -160,6 +161,21 @@ static void police(struct xlate_ctx *ctx, const struct iface *entry)
 	ctx->len_policed = ctx->out->actions.len;
 }
 
+/* LACPDUs are the link's, not the network's: the thread of bonds has read it already. */
+static bool is_for_lacp(struct xlate_ctx *ctx, const struct iface *entry)
+{
+	const struct bond_port *bond = entry->port->bond;
+
+	if (!bond || !bond->xlate.has_lacp || ctx->flow.p.eth_type != BE16_C(SLOW_ETH_TYPE))
+		return false;
+	XLATE_MASK_ALL(ctx, eth_dst);
+	if (memcmp(ctx->flow.p.eth_dst, slow_mac, sizeof slow_mac) != 0)
+		return false;
+	xlate_detail(ctx, "LACP frame, kept");
+	xlate_hint(ctx, DROP_RESERVED_MAC);
+	return true;
+}
+
 static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 {
 	ctx->version = tables_version(ctx->br->tables);
@@ -170,7 +186,7 @@ static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 		xlate_snoop(ctx);
 	if (!entry)
 		xlate_enter(ctx);
-	else if (xlate_may_receive(ctx, entry) && xlate_tunnel_receive(ctx, entry) &&
+	else if (!is_for_lacp(ctx, entry) && xlate_may_receive(ctx, entry) && xlate_tunnel_receive(ctx, entry) &&
 		 !xlate_is_mirror_port(ctx, entry->port) && xlate_is_own_source(ctx, entry)) {
 		xlate_mirror_in(ctx, entry);
 		xlate_enter(ctx);

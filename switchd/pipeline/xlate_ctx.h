@@ -144,6 +144,8 @@ void xlate_output(struct xlate_ctx *ctx, uint32_t port, uint16_t max_len);
 void xlate_output_truncated(struct xlate_ctx *ctx, uint32_t port, uint32_t max_len);
 /** xlate_output_iface() - emit the packet on one port of the current bridge, if that may be; NULL: there is no such port. */
 void xlate_output_iface(struct xlate_ctx *ctx, struct iface *iface);
+/** xlate_output_bond() - to a bond; @vlan: of the frame inside the bridge. */
+void xlate_output_bond(struct xlate_ctx *ctx, const struct port *port, uint16_t vlan);
 /** xlate_may_receive() - whether @iface takes packets in; says why not. */
 bool xlate_may_receive(struct xlate_ctx *ctx, const struct iface *iface);
 

@@ -96,7 +96,11 @@ static void test_sentences(void **state)
 		{"set-fail-mode b0 x", -EINVAL, "fail-mode must be \"standalone\" or \"secure\""},
 		{"set-controller b0 nowhere", -EINVAL,
 		 "'nowhere' is no target; expected tcp:, ssl:, unix:, ptcp:, pssl: or punix: in front of an address"},
-		{"add-bond b0 x y z", -EOPNOTSUPP, "add-bond x: bonds are not supported yet"},
+		{"add-bond b0 x y z", -EINVAL,
+		 "bridge b0 has datapath_type=dummy: its ports must have type=dummy or type=patch"},
+		{"add-bond b0 x y y", -EINVAL, "add-bond x: y is named twice"},
+		{"add-bond b0 x y p1", -EEXIST,
+		 "add-bond x: p1 is already attached to port p1 of bridge b0; del-port takes it from there"},
 	};
 
 	(void)state;
