@@ -134,6 +134,11 @@ static json_t *port_json(const struct db_row *port, const struct db_txn *txn)
 	return object;
 }
 
+bool config_doc_is_guests(const struct db_row *port, const struct db_txn *txn)
+{
+	return db_get_key(port, txn, "external_ids", "guest", NULL);
+}
+
 static json_t *bridge_json(const struct db_row *bridge, const struct db_txn *txn)
 {
 	const char *name = db_get_string(bridge, txn, "name", "");
@@ -147,7 +152,7 @@ static json_t *bridge_json(const struct db_row *bridge, const struct db_txn *txn
 	for (size_t i = 0; i < n; i++) {
 		const struct db_row *port = db_get_ref(bridge, txn, "ports", i);
 		const char *port_name = port ? db_get_string(port, txn, "name", "") : "";
-		json_t *object = port ? port_json(port, txn) : NULL;
+		json_t *object = port && !config_doc_is_guests(port, txn) ? port_json(port, txn) : NULL;
 
 		/* The bridge's own port is there anyway, and is internal. */
 		if (object && !strcmp(port_name, name))

@@ -36,4 +36,7 @@ void config_doc_put_refs(json_t *object, const struct db_row *row, const struct 
 /** config_doc_set_refs() - rows as @object has them, in place of others; what is alike is not touched. */
 void config_doc_set_refs(struct config_writing *w, struct db_row *row, const json_t *object);
 
+/** config_doc_is_guests() - a port that a guest's process asked for, and that goes with it (guest.h): no configuration of anybody's. */
+bool config_doc_is_guests(const struct db_row *port, const struct db_txn *txn);
+
 #endif

@@ -308,7 +308,7 @@ static void write_port(struct config_writing *w, const char *bridge, const char 
 
 /* ---- bridges ---- */
 
-/* The names of the ports that @bridge has; the strings are the rows'. */
+/* The names of the ports that @bridge has, those of guests aside. */
 static json_t *ports_of(const struct config_writing *w, const struct db_row *bridge)
 {
 	size_t n = db_get(bridge, w->txn, "ports")->n;
@@ -317,7 +317,7 @@ static json_t *ports_of(const struct config_writing *w, const struct db_row *bri
 	for (size_t i = 0; i < n; i++) {
 		const struct db_row *port = db_get_ref(bridge, w->txn, "ports", i);
 
-		if (port)
+		if (port && !config_doc_is_guests(port, w->txn))
 			json_array_append_new(names, json_string(db_get_string(port, w->txn, "name", "")));
 	}
 	return names;

@@ -107,6 +107,9 @@ ip link set g1-net0 down
 check "the device down is, too" wait_for 10 eval '[ "$(grep -c ^down "$T/g1")" = 2 ]'
 ip link set g1-net0 up
 
+check "it is in no saved configuration" eval 'vsw save >"$T/saved" && ! grep -q g1-net0 "$T/saved" && grep -q h1-p "$T/saved"'
+check "and stays when one is applied" eval 'vsw apply "$T/saved" && has_port g1-net0'
+
 # ---- refusals, one line each
 try() { python3 "$T/monitor.py" "$1" </dev/null; }
 check_fails "no such bridge" "no bridge named br9" try '{"guest": "x", "port": "x0", "mac": "02:00:00:00:00:99", "bridge": "br9"}'
