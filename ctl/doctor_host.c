@@ -30,10 +30,12 @@ void doctor_bpf(json_t *findings)
 		[BPF_CAN_PIN] =
 			("a BPF file system that the daemon mounts itself where it may; else packets stop while it "
 			 "restarts"),
+		[BPF_CAN_NO_KEY] = "the daemon sends what goes to GRE ports without a key (options:key sets one)",
 		[BPF_CAN_PERF] = "`vsw capture` sees those packets only that the daemon forwards",
 	};
 	static const char *const mend[BPF_N_ABILITIES] = {
 		[BPF_CAN_TCX] = "Linux 6.6 or younger has it",
+		[BPF_CAN_NO_KEY] = "Linux 6.2 or younger has it",
 		[BPF_CAN_LOOP] = "Linux 5.17 or younger has it",
 		[BPF_CAN_PIN] = "mount -t bpf bpf /sys/fs/bpf",
 	};

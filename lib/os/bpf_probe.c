@@ -28,6 +28,8 @@ enum {
 	TCX_INGRESS = 46, /* enum bpf_attach_type; younger than the headers */
 	NO_SUCH_DEVICE = 0x7ffffff0,
 	LOOPBACK = 1,
+	NO_TUNNEL_KEY = 1 << 4, /* BPF_F_NO_TUNNEL_KEY */
+	TUNNEL_KEY_SIZE = 44,	/* struct bpf_tunnel_key of Linux 6.1 */
 };
 
 static const char *const names[BPF_N_ABILITIES] = {
@@ -37,6 +39,7 @@ static const char *const names[BPF_N_ABILITIES] = {
 	[BPF_CAN_CLSACT] = "attaching by tc (clsact)",
 	[BPF_CAN_TCX] = "attaching by tcx links",
 	[BPF_CAN_PIN] = "pinning (/sys/fs/bpf)",
+	[BPF_CAN_NO_KEY] = "GRE without a key",
 	[BPF_CAN_PERF] = "perf events",
 };
 
@@ -136,6 +139,49 @@ static void probe_tcx(struct bpf_probe *probe, int program)
 	else if (error != ENODEV)
 		answer(probe, BPF_CAN_TCX, error == EINVAL ? ENOSYS : error,
 		       error == EINVAL ? "this kernel is older than 6.6" : "%s", strerror(error));
+}
+
+/* A program that sets such metadata on the packet of a test run. Return: what the helper says, or another negative errno. */
+static int set_tunnel_without_key(void)
+{
+	static const struct bpf_insn code[] = {
+		/* struct bpf_tunnel_key, all zero, on the stack */
+		{.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -48},
+		{.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -40},
+		{.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -32},
+		{.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -24},
+		{.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -16},
+		{.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_2, .imm = -48},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = TUNNEL_KEY_SIZE},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_4, .imm = NO_TUNNEL_KEY},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_set_tunnel_key},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	uint8_t frame[64] = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof frame, .repeat = 1);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vsw_probe", "GPL", code, ARRAY_SIZE(code), NULL), error;
+
+	if (fd < 0)
+		return -errno;
+	error = bpf_prog_test_run_opts(fd, &run) ? -errno : (int)run.retval;
+	close(fd);
+	return error;
+}
+
+bool bpf_probe_tunnel_without_key(void)
+{
+	return !set_tunnel_without_key();
+}
+
+static void probe_no_key(struct bpf_probe *probe)
+{
+	int error = -set_tunnel_without_key();
+
+	if (error)
+		answer(probe, BPF_CAN_NO_KEY, error == EINVAL ? ENOSYS : error,
+		       error == EINVAL ? "this kernel is older than 6.2" : "%s", strerror(error));
 }
 
 static void probe_pin(struct bpf_probe *probe)
@@ -257,6 +303,7 @@ void bpf_probe_run(struct bpf_probe *probe)
 		probe_mmap(probe);
 		probe_loop(probe);
 		probe_tcx(probe, program);
+		probe_no_key(probe);
 		probe_clsact(probe, program);
 		close(program);
 	}

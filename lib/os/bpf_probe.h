@@ -19,6 +19,7 @@ enum bpf_ability {
 	BPF_CAN_CLSACT, /**< attaching a program to a device by tc */
 	BPF_CAN_TCX,	/**< and by a link (6.6): it survives whoever flushes qdiscs */
 	BPF_CAN_PIN,	/**< a BPF file system at /sys/fs/bpf */
+	BPF_CAN_NO_KEY, /**< tunnel metadata without a key, for GRE (6.2) */
 	BPF_CAN_PERF,	/**< perf events, by which captured packets come up */
 	BPF_N_ABILITIES,
 };
@@ -39,6 +40,9 @@ const char *bpf_ability_name(enum bpf_ability ability);
 
 /** bpf_probe_run() - try all of it. Needs no privileges: what lacks them is answered with EPERM. Starts a thread for an instant. */
 void bpf_probe_run(struct bpf_probe *probe);
+
+/** bpf_probe_tunnel_without_key() - BPF_CAN_NO_KEY alone. */
+bool bpf_probe_tunnel_without_key(void);
 
 /**
  * bpf_probe_obstacle() - what keeps the `ebpf` datapath from working here

@@ -16,6 +16,7 @@
 #include "base/util.h"
 #include "os/afpacket.h"
 #include "switchd/datapath/ebpf_ops.h"
+#include "switchd/datapath/user_tunnel.h"
 
 LOG_MODULE(ebpf);
 
@@ -278,11 +279,30 @@ void ebpf_port_leave_kernel(struct ebpf_dp *dp, uint32_t number)
 	__atomic_store_n(&port->ifindex, 0, __ATOMIC_RELEASE);
 }
 
+/* The program on a tunnel's device, and what sends in its stead what it cannot. */
+static int attach_tunnel(struct ebpf_dp *dp, const struct dp_port_spec *spec, struct afpacket *socket,
+			 struct user_tunnel **tunnel, struct errtext *err)
+{
+	int error = 0;
+
+	if (!user_is_tunnel(spec))
+		return 0;
+	if (!strcmp(spec->type, "gre") && !dp->kernel.can_omit_key)
+		error = user_tunnel_new_sender(&dp->user, spec, tunnel, err);
+	if (!error)
+		error = afpacket_attach_egress(socket, spec->name, dp->kernel.tunnel_program, err);
+	if (error)
+		user_tunnel_free(*tunnel);
+	return error;
+}
+
 static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *spec, uint32_t *port_no,
 			 struct errtext *err)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
 	uint32_t number = choose_number(dp, spec);
+	struct user_tunnel *tunnel = NULL;
+	struct user_port *port;
 	struct afpacket *socket;
 	int error;
 
@@ -298,8 +318,8 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 		return error;
 	ebpf_pins_note(&dp->kernel.pins, EBPF_DEVICES, spec->ifindex);
 	error = ebpf_links_attach(dp, spec, &socket, err);
-	if (!error && user_is_tunnel(spec)) {
-		error = afpacket_attach_egress(socket, spec->name, dp->kernel.tunnel_program, err);
+	if (!error) {
+		error = attach_tunnel(dp, spec, socket, &tunnel, err);
 		if (error)
 			afpacket_close(socket);
 	}
@@ -307,9 +327,11 @@ static int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *s
 		ebpf_port_leave_kernel(dp, number);
 		return error;
 	}
-	user_dp_add_port(&dp->user, number, socket, ebpf_thread_of(dp, number))->is_tunnel = user_is_tunnel(spec);
+	port = user_dp_add_port(&dp->user, number, socket, ebpf_thread_of(dp, number));
+	port->tunnel = tunnel;
+	port->is_tunnel = user_is_tunnel(spec);
 	ebpf_links_want(dp, spec, number);
-	ebpf_promisc_begin(dp, spec->ifindex);
+	ebpf_promisc_begin(dp, spec);
 	*port_no = number;
 	return 0;
 }

@@ -65,6 +65,7 @@ struct ebpf_kernel {
 	bool is_adopted; /**< the maps are a predecessor's */
 	bool is_anew;	 /**< they were of no use, or cannot be pinned: there may be programs that use other ones */
 	bool has_old_programs; /**< so are the programs, which are ours to close: those that follow, and sights_fd */
+	bool can_omit_key;     /**< of a GRE tunnel; else the daemon sends what has none */
 	int port_program, steer_program, tunnel_program;
 	int small_fd, large_fd, scratch_fd, sights_fd;
 	struct bpf_dev *devs;
@@ -416,7 +417,7 @@ void ebpf_links_forget(struct ebpf_dp *dp, uint32_t port);
 /* ---- ebpf_promisc.c; the main thread's ---- */
 
 /** ebpf_promisc_begin() - a new port's device, where it has an address filter: from now on it receives everything, also without us. */
-void ebpf_promisc_begin(struct ebpf_dp *dp, int ifindex);
+void ebpf_promisc_begin(struct ebpf_dp *dp, const struct dp_port_spec *spec);
 /** ebpf_promisc_end() - it is no port any more. */
 void ebpf_promisc_end(struct ebpf_dp *dp, int ifindex);
 

@@ -426,11 +426,29 @@ static void put_in_new_slot(struct ebpf_dp *dp, struct ebpf_flow *flow, const st
 		ebpf_gate_add(dp, flow->id, flow->slot, put->key->in_port, old == EBPF_NO_SLOT);
 }
 
-/* A flow with a copy for a port that sends later runs in the daemon altogether: its other outputs keep their order, too. */
-static void compile(struct ebpf_dp *dp, const struct dp_flow_put *put, struct ebpf_ops *ops)
+static bool omits_tunnel_key(const struct ebpf_ops *ops)
+{
+	for (uint32_t i = 0; i < ops->n; i += ops->ops[i].code == BPF_OP_TUNNEL ? 3 : 1)
+		if (ops->ops[i].code == BPF_OP_TUNNEL && ops->ops[i].mask & BPF_TUNNEL_NO_KEY)
+			return true;
+	return false;
+}
+
+/* What this kernel can do with the actions. */
+static void compile_for_kernel(struct ebpf_dp *dp, const struct dp_flow_put *put, struct ebpf_ops *ops)
 {
 	ebpf_ops_compile(ops, put->actions, put->actions_len);
 	ebpf_paths_set(dp, ops);
+	if (dp->kernel.can_omit_key || !omits_tunnel_key(ops))
+		return;
+	ops->n = ops->out = 0;
+	ops->why = EBPF_WHY_TUNNEL;
+}
+
+/* A flow with a copy for a port that sends later runs in the daemon altogether: its other outputs keep their order, too. */
+static void compile(struct ebpf_dp *dp, const struct dp_flow_put *put, struct ebpf_ops *ops)
+{
+	compile_for_kernel(dp, put, ops);
 	if (!ebpf_later_has_op(dp, ops))
 		return;
 	ops->n = ops->out = 0;
@@ -580,7 +598,7 @@ void ebpf_flows_inherit(struct ebpf_dp *dp, struct ebpf_orphan *orphan, const st
 	struct ebpf_ops ops;
 	uint64_t act;
 
-	ebpf_ops_compile(&ops, put->actions, put->actions_len);
+	compile_for_kernel(dp, put, &ops);
 	act = act_for(dp, &ops, &flow->list);
 	flow->slot = orphan->slot;
 	dp->slots[flow->slot].flow = flow;

@@ -163,10 +163,11 @@ void ebpf_links_want(struct ebpf_dp *dp, const struct dp_port_spec *spec, uint32
 		return;
 	pthread_mutex_lock(&l->lock);
 	if (l->has_thread && !l->is_useless) {
+		l->due_ms = ebpf_monotonic_ms() + QUIET_MS;
+		if (!l->n_wanted)
+			pthread_cond_broadcast(&l->cond);
 		l->n_wanted += !l->wanted[port];
 		l->wanted[port] = true;
-		l->due_ms = ebpf_monotonic_ms() + QUIET_MS;
-		pthread_cond_broadcast(&l->cond);
 	}
 	pthread_mutex_unlock(&l->lock);
 }

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "os/bpf_probe.h"
 
 #include "bpf/fastpath.skel.h"
 
@@ -284,6 +285,7 @@ int ebpf_kernel_load(struct ebpf_kernel *k, const char *rundir, uint32_t max_flo
 	if (!error && save(k))
 		log_warn("BPF maps cannot be pinned in %s; a restart will interrupt traffic", k->pins.abi);
 	k->is_anew = is_anew;
+	k->can_omit_key = bpf_probe_tunnel_without_key();
 	if (error)
 		ebpf_kernel_unload(k);
 	return error;

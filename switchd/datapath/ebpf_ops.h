@@ -26,7 +26,7 @@
 	W(CLONE, "clone") \
 	W(TRUNC, "trunc") \
 	W(EGRESS, "egress-stage") /* it outputs to a port whose packets wait in the daemon (egress.h) */ \
-	W(TUNNEL, "set-tunnel") \
+	W(TUNNEL, "set-tunnel")	  /* GRE without a key, where the kernel's metadata cannot say that (6.2) */ \
 	W(ND, "set-nd") \
 	W(MPLS, "set-mpls") \
 	W(SCTP, "set-sctp") \

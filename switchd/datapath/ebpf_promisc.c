@@ -7,7 +7,7 @@
  * known flows with it that the kernel could forward. So the device itself is set promiscuous, as by `ip link set DEVICE promisc on`, and stays so
  * until it is no port any more. A register of the pin folder (ebpf_pin_life.c) tells a successor, and whoever purges, that it was us.
  *
- * Devices that somebody else has set so already stay it. veth and TAP devices have no filter.
+ * Devices that somebody else has set so already stay it. veth and TAP devices, and those of our own making, have no filter.
  */
 #include "switchd/datapath/ebpf.h"
 
@@ -23,18 +23,18 @@ static bool has_filter(const struct netdev_info *info)
 	return strcmp(info->kind, "veth") != 0 && strcmp(info->kind, "tun") != 0;
 }
 
-void ebpf_promisc_begin(struct ebpf_dp *dp, int ifindex)
+void ebpf_promisc_begin(struct ebpf_dp *dp, const struct dp_port_spec *spec)
 {
 	const struct ebpf_pins *pins = &dp->kernel.pins;
 	struct netdev_info info;
 	int error;
 
-	if (pins->registers[EBPF_PROMISC] < 0 || netdev_get_by_index(ifindex, &info) || !has_filter(&info) ||
-	    info.is_promisc)
+	if (pins->registers[EBPF_PROMISC] < 0 || strcmp(spec->type, "system") != 0 ||
+	    netdev_get_by_index(spec->ifindex, &info) || !has_filter(&info) || info.is_promisc)
 		return;
 	/* Noted first: killed in between, a successor ends what has not begun. */
-	ebpf_pins_note(pins, EBPF_PROMISC, ifindex);
-	error = netdev_set_promisc(ifindex, true);
+	ebpf_pins_note(pins, EBPF_PROMISC, spec->ifindex);
+	error = netdev_set_promisc(spec->ifindex, true);
 	if (error)
 		log_dbg("%s: not promiscuous while no daemon runs: %s", info.name, strerror(-error));
 }

@@ -60,8 +60,9 @@ struct user_port {
 	struct user_dp *dp;
 	struct user_thread *thread;
 	struct afpacket *socket;
-	struct user_tunnel *tunnel; /**< instead of the socket: a tunnel port of our own making */
-	bool is_tunnel;		    /**< what is sent is given to user_dp.put_tunnel first */
+	struct user_tunnel *
+		tunnel; /**< instead of the socket: a tunnel port of our own making; with is_tunnel, for what has no key */
+	bool is_tunnel; /**< what is sent is given to user_dp.put_tunnel first */
 	_Atomic bool is_dead;
 	struct cds_list_head dead_node; /* in thread->dead_ports */
 	struct egress egress, ingress;

@@ -199,6 +199,34 @@ static int open_error(const struct dp_port_spec *spec, int error, struct errtext
 			   error == -EPERM ? " (it needs CAP_NET_RAW and CAP_NET_ADMIN)" : "");
 }
 
+static int open_senders(struct user_tunnel *tunnel, const struct user_dp *dp, uint16_t port)
+{
+	int error = 0;
+
+	for (; !error && tunnel->n_senders < dp->n_threads; tunnel->n_senders++) {
+		tunnel->scratch[tunnel->n_senders] = xmalloc(SCRATCH_SIZE);
+		error = tunsock_open_sender(&tunnel->senders[tunnel->n_senders], port);
+	}
+	return error;
+}
+
+int user_tunnel_new_sender(struct user_dp *dp, const struct dp_port_spec *spec, struct user_tunnel **tunnelp,
+			   struct errtext *err)
+{
+	struct user_tunnel *tunnel = xzalloc(sizeof *tunnel);
+	int error;
+
+	tunnel->proto = proto_of(spec->type);
+	tunnel->receiver.fds[0] = tunnel->receiver.fds[1] = -1;
+	error = open_senders(tunnel, dp, spec->dst_port);
+	if (error) {
+		user_tunnel_free(tunnel);
+		return open_error(spec, error, err);
+	}
+	*tunnelp = tunnel;
+	return 0;
+}
+
 int user_tunnel_new(struct user_dp *dp, const struct dp_port_spec *spec, struct user_tunnel **tunnelp,
 		    struct errtext *err)
 {
@@ -210,10 +238,8 @@ int user_tunnel_new(struct user_dp *dp, const struct dp_port_spec *spec, struct 
 	tunnel->proto = proto_of(spec->type);
 	tunnel->buffers = memory == MAP_FAILED ? NULL : memory;
 	error = tunsock_open_receiver(&tunnel->receiver, spec->dst_port);
-	for (; !error && tunnel->n_senders < dp->n_threads; tunnel->n_senders++) {
-		tunnel->scratch[tunnel->n_senders] = xmalloc(SCRATCH_SIZE);
-		error = tunsock_open_sender(&tunnel->senders[tunnel->n_senders], spec->dst_port);
-	}
+	if (!error)
+		error = open_senders(tunnel, dp, spec->dst_port);
 	if (!error && !tunnel->buffers)
 		error = -ENOMEM;
 	if (error) {

@@ -16,6 +16,9 @@ struct user_tunnel;
 /** user_tunnel_new() - bind the sockets. Return: 0, or -errno with the sentence. */
 int user_tunnel_new(struct user_dp *dp, const struct dp_port_spec *spec, struct user_tunnel **tunnel,
 		    struct errtext *err);
+/** user_tunnel_new_sender() - to send only; what comes back another part of the kernel takes. Return: as user_tunnel_new(). */
+int user_tunnel_new_sender(struct user_dp *dp, const struct dp_port_spec *spec, struct user_tunnel **tunnel,
+			   struct errtext *err);
 /** user_tunnel_free() - takes NULL. */
 void user_tunnel_free(struct user_tunnel *tunnel);
 /** user_tunnel_start() - receive for @port from now on. Return: 0 or -errno. */

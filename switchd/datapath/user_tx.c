@@ -141,6 +141,12 @@ static void output_tunnel(struct user_thread *t, struct user_port *port, const s
 	forward_port_sent(&port->fp, !error, error ? 0 : p->len, !!error);
 }
 
+/* By a tunnel of our own making? Where the port has a tunnel device, too, only what that cannot say. */
+static bool goes_by_socket(const struct user_port *port, const struct packet *p)
+{
+	return port->tunnel && (!port->is_tunnel || !(p->tunnel.flags & FLOW_TUN_KEY));
+}
+
 static void output_later(struct execute *x, struct user_port *port, const struct packet *p)
 {
 	enum drop_reason reason = egress_put(&port->egress, p, meters_monotonic_ns());
@@ -166,7 +172,7 @@ static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 		execute_drop(x, DROP_NO_PORT);
 		return;
 	}
-	if (port->tunnel) {
+	if (unlikely(goes_by_socket(port, p))) {
 		output_tunnel(t, port, p);
 		return;
 	}

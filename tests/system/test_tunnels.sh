@@ -25,7 +25,7 @@ mkhost h 10.0.0.1/24 1380
 start_switchd
 vsw add-br br0 -- add-port br0 h-p
 
-# kernel_dev KIND ID FAMILY NAME ADDRESS: the other end, in far. Fails where the kernel has no such device.
+# kernel_dev KIND ID FAMILY NAME ADDRESS: the other end, in far; ID "" for GRE without a key. Fails where the kernel has no such device.
 kernel_dev()
 {
 	local kind=$1 id=$2 family=$3 name=$4 remote=$v4.1 self=$v4.2
@@ -35,9 +35,9 @@ kernel_dev()
 	geneve) ip -n far link add "$name" type geneve id "$id" remote "$remote" ;;
 	gre)
 		if [ "$family" = 4 ]; then
-			ip -n far link add "$name" type gretap local "$self" remote "$remote" key "$id"
+			ip -n far link add "$name" type gretap local "$self" remote "$remote" ${id:+key "$id"}
 		else
-			ip -n far link add "$name" type ip6gretap local "$self" remote "$remote" key "$id" encaplimit none
+			ip -n far link add "$name" type ip6gretap local "$self" remote "$remote" ${id:+key "$id"} encaplimit none
 		fi
 		;;
 	esac 2>>"$T/kernel_dev.log" || return 1
@@ -86,6 +86,26 @@ for kind in vxlan geneve gre; do
 		check "$name: port goes" vsw del-port t
 		ip -n far link del t0
 	done
+done
+
+# ---- GRE without a key; where the kernel's metadata cannot say so (before 6.2) the daemon sends it, and that is shown ----
+for family in 4 6; do
+	name="gre without a key over IPv$family"
+	remote=$v4.2
+	[ $family = 4 ] || remote=$v6:2
+	if ! kernel_dev gre "" $family t0 10.0.0.2/24; then
+		skip "$name, kernel" "this kernel has no such device: $(tail -1 "$T/kernel_dev.log")"
+		continue
+	fi
+	forget
+	check "$name: port" vsw add-port br0 t type=gre remote_ip=$remote
+	check "$name: ping" wait_for 10 pings h 10.0.0.2 3
+	check "$name: TCP" tcp h far 10.0.0.2
+	if [ -n "$by_kernel" ] && vsw doctor --json | jq -e 'any(.findings[]; .what == "GRE without a key" and .state == "no")' >/dev/null; then
+		check "$name: by the daemon, for a reason" eval 'pings h 10.0.0.2 && vsw dump-dp-flows | grep -q "dp:daemon(set-tunnel)"'
+	fi
+	vsw del-port t
+	ip -n far link del t0
 done
 
 # ---- keys ----
