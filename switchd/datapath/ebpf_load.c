@@ -223,9 +223,11 @@ static int load(struct ebpf_kernel *k, uint32_t max_flows, bool reuse, struct er
 	s->object = fastpath__open_opts(&opts);
 	error = s->object ? set_sizes(k, s->object, max_flows) : -errno;
 	if (!error && reuse) {
-		k->is_adopted = ebpf_pins_reuse(&k->pins, s->object->obj, err);
-		if (err->text[0])
-			return -ESTALE;
+		error = ebpf_pins_reuse(&k->pins, s->object->obj, err);
+		if (error == -ESTALE)
+			return error;
+		k->is_adopted = error > 0;
+		error = MIN(error, 0);
 	}
 	if (!error && !(k->is_adopted && take_programs(k, s->object)))
 		error = fastpath__load(s->object);

@@ -244,7 +244,7 @@ static bool fits(int fd, const struct bpf_map *map)
 	       info.max_entries == bpf_map__max_entries(map) && info.map_flags == bpf_map__map_flags(map);
 }
 
-enum found { NOTHING, GOOD, BAD, NEITHER };
+enum found { NOTHING, GOOD, BAD, FORBIDDEN, NEITHER };
 
 static enum found try_map(const struct ebpf_pins *pins, struct bpf_map *map, struct errtext *why)
 {
@@ -253,8 +253,8 @@ static enum found try_map(const struct ebpf_pins *pins, struct bpf_map *map, str
 	enum found found = fd >= 0 ? GOOD : NOTHING;
 
 	if (fd < 0 && errno != ENOENT) {
+		found = errno == EPERM || errno == EACCES ? FORBIDDEN : BAD;
 		errtext_set(why, errno, "%s cannot be opened: %s", path, strerror(errno));
-		found = BAD;
 	}
 	if (fd >= 0 && (!fits(fd, map) || bpf_map__reuse_fd(map, fd))) {
 		errtext_set(why, EINVAL, "map %s has another shape", bpf_map__name(map));
@@ -273,25 +273,25 @@ static bool is_state(const struct bpf_map *map)
 	       bpf_map__type(map) != BPF_MAP_TYPE_RINGBUF;
 }
 
-bool ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, struct errtext *why)
+int ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, struct errtext *why)
 {
 	unsigned int n_good = 0, n_missing = 0;
 	struct bpf_map *map = NULL;
 
 	why->text[0] = '\0';
 	if (!pins->folder)
-		return false;
+		return 0;
 	while ((map = bpf_object__next_map(object, map))) {
 		enum found found = is_state(map) ? try_map(pins, map, why) : NEITHER;
 
-		if (found == BAD)
-			return false;
+		if (found == BAD || found == FORBIDDEN)
+			return found == BAD ? -ESTALE : -EPERM;
 		n_good += found == GOOD;
 		n_missing += found == NOTHING;
 	}
 	if (n_good && n_missing)
-		errtext_set(why, ENOENT, "%u of %u maps are missing", n_missing, n_good + n_missing);
-	return n_good && !n_missing;
+		return errtext_set(why, ESTALE, "%u of %u maps are missing", n_missing, n_good + n_missing);
+	return n_good > 0;
 }
 
 int ebpf_pins_open_file(const struct ebpf_pins *pins, const char *name)

@@ -57,10 +57,10 @@ void ebpf_pins_close(struct ebpf_pins *pins);
 /**
  * ebpf_pins_reuse() - let an object that is not loaded yet use the pinned maps
  *
- * Return: true when there were any and all of them fit. Otherwise none is used, and what was pinned has been removed; @why says what was
- * wrong, and is empty when there was nothing.
+ * Return: 1 when there were any and all of them fit, 0 when there are none; -ESTALE: they are of no use, and @why says what is wrong with
+ * them; or another negative errno (-EPERM): they cannot be looked at. The object cannot be used after an error.
  */
-bool ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, struct errtext *why);
+int ebpf_pins_reuse(const struct ebpf_pins *pins, struct bpf_object *object, struct errtext *why);
 /**
  * ebpf_pins_save() - pin the programs of an object just loaded, with the maps that are theirs alone
  * @with_maps: and those that are state, as they are new

@@ -12,6 +12,21 @@ cat >"$T/nobpf/vsw-switchd" <<X
 #!/bin/bash
 exec setpriv --bounding-set=-bpf,-sys_admin,-perfmon $VSW_BIN/vsw-switchd "\$@"
 X
+# One to whom bpf(2) is refused as such: a filter of system calls, a kernel that is locked down.
+mkdir "$T/nosyscall"
+cat >"$T/nosyscall/vsw-switchd" <<X
+#!/usr/bin/env python3
+import ctypes, os, struct, sys
+SYS_bpf, ALLOW, EPERM = {"x86_64": 321, "aarch64": 280}[os.uname().machine], 0x7fff0000, 0x00050001
+code = struct.pack("HBBIHBBIHBBIHBBI", 0x20, 0, 0, 0, 0x15, 0, 1, SYS_bpf, 6, 0, 0, EPERM, 6, 0, 0, ALLOW)
+buf = ctypes.create_string_buffer(code)
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(buf)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert not libc.prctl(38, 1, 0, 0, 0) and not libc.prctl(22, 2, program, 0, 0), ctypes.get_errno()
+os.execv("$VSW_BIN/" + os.path.basename(sys.argv[0]), sys.argv)
+X
+chmod +x "$T/nosyscall/vsw-switchd"
+ln "$T/nosyscall/vsw-switchd" "$T/nosyscall/vsw"
 # One whose program no verifier takes: an instruction of it is none.
 mkdir "$T/broken"
 python3 - "$VSW_BIN/vsw-switchd" "$T/broken/vsw-switchd" <<'PY'
@@ -38,7 +53,7 @@ check "ping" pings h1 10.0.0.2 3
 same "nobody complains" 0 "$(n_lines 'using user')"
 stop_switchd KILL
 
-for how in nobpf broken; do
+for how in nobpf nosyscall broken; do
 	: >"$T/switchd.log"
 	real_path=$PATH PATH=$T/$how:$PATH
 	start_switchd
@@ -46,6 +61,7 @@ for how in nobpf broken; do
 	same "$how: one line says so" 1 "$(n_lines 'main.WARN.*using user')"
 	grep 'using user' "$T/switchd.log" | sed 's/^/    /'
 	check "$how: ping" pings h1 10.0.0.2 3
+	check "$how: doctor says so" eval 'vsw --json doctor | jq -e "any(.findings[]; .area == \"switch\" and .state == \"limited\" and (.what | test(\"datapath user, because ebpf does not work here\")))"'
 	stop_switchd
 	check_fails "$how: with --datapath ebpf it does not start" "BPF" vsw-switchd --rundir "$VSW_RUNDIR" --db "$VSW_RUNDIR/conf.db" --datapath ebpf
 	sed 's/^/    /' "$T/check.err"
@@ -56,6 +72,34 @@ for how in nobpf broken; do
 	stop_switchd
 done
 check "the verifier's verdict is in the log" grep -q "unknown opcode" "$T/check.err"
+
+# Nowhere to pin: the kernel forwards as long as the daemon lives, and it is said that it would not outlive it. No limit on locked memory is needed.
+purge() { vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge; }
+purge
+unpinned()
+{
+	: >"$T/switchd.log"
+	real_path=$PATH PATH=$T/limited:$PATH
+	start_switchd
+	PATH=$real_path
+	same "$1: ebpf all the same" ebpf "$(datapath)"
+	same "$1: one line says what is missing" 1 "$(n_lines 'WARN.*a restart will interrupt traffic')"
+	check "$1: ping" wait_for 10 pings h1 10.0.0.2 3
+	stop_switchd
+	purge
+	same "$1: nothing is left" "" "$(tc filter show dev h1-p ingress; tc qdisc show dev h1-p clsact)"
+}
+mkdir "$T/limited"
+printf '#!/bin/bash\nexec prlimit --memlock=0:0 %s/vsw-switchd "$@"\n' "$VSW_BIN" >"$T/limited/vsw-switchd"
+chmod +x "$T/limited/vsw-switchd"
+mount -o remount,ro /sys/fs/bpf
+unpinned "read-only BPF file system"
+mount -o remount,rw /sys/fs/bpf
+mount -t tmpfs tmpfs /sys/fs/bpf
+printf '#!/bin/bash\nexec setpriv --bounding-set=-sys_admin %s/vsw-switchd "$@"\n' "$VSW_BIN" >"$T/limited/vsw-switchd"
+unpinned "no BPF file system, and none may be mounted"
+check "doctor knows" eval 'vsw --json doctor | jq -e "any(.findings[]; (.what | test(\"pinning\")) and .state == \"no\")"'
+umount /sys/fs/bpf
 
 # From ebpf to user on purpose: nothing of the former stays.
 start_switchd
