@@ -11,6 +11,7 @@
  *   6 offset 1, value 4   write PCI configuration space
  *   7                     reset
  *   8 n 1                 n times: write memory with the last bytes once more, 16 further (descriptors)
+ *   9 to 15               the fuzzer's own
  */
 #ifndef TESTS_FUZZ_VMM_SCRIPT_H
 #define TESTS_FUZZ_VMM_SCRIPT_H 1
@@ -58,9 +59,11 @@ struct script_device {
 	uint64_t last_gpa;
 	uint8_t last[16];
 	void (*run)(struct script_device *d);
+	/* Each may be NULL. */
 	void (*set_link)(struct script_device *d, bool up);
-	/* An access to be made in place of the bus's, NULL: none. */
-	bool (*write)(struct script_device *d, uint32_t offset, uint32_t value);
+	void (*packet)(struct script_device *d, const uint8_t *bytes, size_t n); /* else it is the backend's */
+	void (*map)(struct script_device *d);
+	void (*extra)(struct script_device *d, uint8_t op, struct script *s);
 };
 
 static inline void script_map(struct script_device *d)
@@ -69,6 +72,8 @@ static inline void script_map(struct script_device *d)
 	if (d->has_io)
 		harness_config_write(d->h, SCRIPT_SLOT, d->bar + 4, 4, SCRIPT_IO);
 	harness_config_write(d->h, SCRIPT_SLOT, 4, 2, 7);
+	if (d->map)
+		d->map(d);
 }
 
 static inline void script_memory(struct script_device *d, struct script *s)
@@ -96,8 +101,18 @@ static inline void script_write(struct script_device *d, uint8_t op, struct scri
 {
 	uint32_t value = script_get(s, 4), offset = script_get(s, 4);
 
-	if (!d->write || !d->write(d, offset, value))
-		harness_write(d->h->m.mmio, SCRIPT_BAR + offset % 0x20000, 1u << (op >> 4 & 3), value);
+	harness_write(d->h->m.mmio, SCRIPT_BAR + offset % 0x20000, 1u << (op >> 4 & 3), value);
+}
+
+static inline void script_packet(struct script_device *d, uint8_t op, struct script *s)
+{
+	size_t n = script_get(s, 1) * (op & 16 ? 17 : 1);
+	const uint8_t *bytes = script_bytes(s, &n);
+
+	if (d->packet)
+		d->packet(d, bytes, n);
+	else
+		mem_queue(&d->backend, bytes, n);
 }
 
 static inline void script_step(struct script_device *d, struct script *s)
@@ -116,12 +131,7 @@ static inline void script_step(struct script_device *d, struct script *s)
 		script_memory(d, s);
 		break;
 	case 3:
-		n = script_get(s, 1) * (op & 16 ? 17 : 1);
-		{
-			const uint8_t *bytes = script_bytes(s, &n);
-
-			mem_queue(&d->backend, bytes, n);
-		}
+		script_packet(d, op, s);
 		break;
 	case 4:
 		d->run(d);
@@ -143,6 +153,9 @@ static inline void script_step(struct script_device *d, struct script *s)
 	case 8:
 		script_repeat(d, script_get(s, 1));
 		break;
+	default:
+		if (d->extra)
+			d->extra(d, op, s);
 	}
 }
 

@@ -66,7 +66,7 @@ static inline struct harness *harness_new(uint64_t ram)
 	static const struct machine_ops ops = {harness_set_line, harness_send_msi, harness_irqfd, harness_ioeventfd,
 					       harness_event};
 	struct harness *h = calloc(1, sizeof *h);
-	struct memory_config config = {.size = ram, .numa_node = -1};
+	struct memory_config config = {.size = ram, .no_thp = true, .numa_node = -1};
 
 	if (!h || memory_new(&config, &h->m.memory, NULL))
 		abort();
