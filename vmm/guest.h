@@ -8,6 +8,7 @@
 
 #include "os/loop.h"
 #include "vmm/board.h"
+#include "vmm/channels.h"
 #include "vmm/console.h"
 #include "vmm/core/boot.h"
 #include "vmm/disks.h"
@@ -24,6 +25,7 @@ struct guest {
 	struct board board;
 	struct console console;
 	struct disks disks;
+	struct channels channels;
 	struct nic *nics[NIC_MAX];	/* by index, which is in its name; NULL: none */
 	struct virtio_balloon *balloon; /* NULL: none */
 	struct boot_image image;

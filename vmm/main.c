@@ -96,6 +96,8 @@ static int open_files(struct guest *guest, struct errtext *err)
 		error = console_open(&guest->console, &o->console, o->name, guest->loop, typed_end, guest, err);
 	for (size_t i = 0; i < o->n_disks && !error; i++)
 		error = disks_open(&guest->disks, &o->disks[i], err);
+	if (!error)
+		error = channels_open(&guest->channels, o, err);
 	if (!error && o->control)
 		error = control_open(guest->loop, o->control, err);
 	return error;
@@ -144,6 +146,8 @@ static int start(struct guest *guest, struct errtext *err)
 	if (!error)
 		error = add_nics(guest, err);
 	if (!error)
+		error = channels_plug(&guest->channels, vm_machine(guest->vm), err);
+	if (!error)
 		error = extras_plug(guest, err);
 	if (!error && vm_start(guest->vm))
 		error = errtext_set(err, EINVAL, "%s",
@@ -181,6 +185,7 @@ static void finish(struct guest *guest)
 		drain(guest); /* what devices leave behind */
 	}
 	disks_fini(&guest->disks);
+	channels_fini(&guest->channels);
 	boot_image_close(&guest->image);
 	if (guest->signal_fd >= 0)
 		close(guest->signal_fd);

@@ -127,6 +127,7 @@ static const struct option_row rows[] = {
 	{"control", "PATH", "a socket for commands to the running guest", set_control},
 	{"balloon", "on|off", "a memory balloon, by which the host gets memory back (on)", set_balloon},
 	{"rng", "on|off", "random numbers of the host for the guest (on)", set_rng},
+	{"virtio-console", "KIND[,...]", "hvc0, hvc1 and named ports; may be repeated", options_set_channel},
 	{"no-reboot", NULL, "end instead of a reset", set_no_reboot},
 };
 
@@ -155,6 +156,7 @@ static void print_help(void)
 	       "columns of\n"
 	       "the port as `vsw add-port` takes them (tag=10)\n"
 	       "Keys of --console: path=FILE (of the socket)\n"
+	       "Keys of --virtio-console: kind=stdio|socket path=FILE (of the socket) name=TEXT (a port, no console)\n"
 	       "See vsw-vmm(8).\n");
 }
 
@@ -200,5 +202,7 @@ int options_parse(struct options *o, int argc, char *argv[], struct errtext *err
 		error = errtext_set(err, EINVAL, "--name: the guest needs a name; see --help");
 	if (!error && !o->kernel)
 		error = errtext_set(err, EINVAL, "--kernel: a file to boot was expected; see --help");
+	if (!error)
+		error = options_check_channels(o, err);
 	return error;
 }

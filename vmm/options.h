@@ -11,6 +11,7 @@
 #include "vmm/nic.h"
 
 #define OPTIONS_MAX_DISKS 16
+#define OPTIONS_MAX_CHANNELS 16
 
 /** --disk; heap strings. */
 struct disk_options {
@@ -24,6 +25,12 @@ struct console_options {
 	char *path; /**< CONSOLE_SOCKET: the socket; NULL: in the run folder */
 };
 
+/** --virtio-console, one for each port; heap strings. */
+struct channel_options {
+	bool is_socket;	   /**< else standard input and output */
+	char *path, *name; /**< of the socket; of the port, NULL: a console */
+};
+
 struct options {
 	const char *name;
 	unsigned int n_cpus;
@@ -33,6 +40,8 @@ struct options {
 	struct disk_options disks[OPTIONS_MAX_DISKS];
 	struct console_options console;
 	const char *control; /**< path of the control socket; NULL: none */
+	size_t n_channels;
+	struct channel_options channels[OPTIONS_MAX_CHANNELS];
 	bool no_balloon, no_rng;
 	bool no_reboot;
 	const char *rundir;	   /* of the switch */
@@ -49,5 +58,12 @@ void options_fini(struct options *options);
 VSW_MUST_USE int options_set_memory(struct options *o, const char *value, struct errtext *err);
 VSW_MUST_USE int options_set_disk(struct options *o, const char *value, struct errtext *err);
 VSW_MUST_USE int options_set_console(struct options *o, const char *value, struct errtext *err);
+
+/* ---- options_channels.c ---- */
+
+VSW_MUST_USE int options_set_channel(struct options *o, const char *value, struct errtext *err);
+/** options_check_channels() - what does not go together. Return: 0 or -EINVAL with the sentence. */
+VSW_MUST_USE int options_check_channels(const struct options *o, struct errtext *err);
+void options_fini_channels(struct options *o);
 
 #endif

@@ -172,4 +172,5 @@ void options_fini(struct options *o)
 		free(o->disks[i].serial);
 	}
 	free(o->console.path);
+	options_fini_channels(o);
 }
