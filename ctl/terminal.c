@@ -33,11 +33,11 @@ static void on_end(int sig)
 	ended = 1;
 }
 
-/* Without SA_RESTART: the wait is to be interrupted. */
+/* poll() is interrupted all the same; writing to a slow terminal is not. */
 static void catch_signals(void)
 {
 	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_resize};
+	struct sigaction action = {.sa_handler = on_resize, .sa_flags = SA_RESTART};
 
 	sigaction(SIGWINCH, &action, NULL);
 	action.sa_handler = on_end;

@@ -159,8 +159,9 @@ check "and in the end, with empty queues" balanced
 vsw -j drops >"$T/end"
 received=$(jq '[.ports[] | select(.port | test("^h")).received] | add' "$T/end")
 [ "$received" -gt 10000 ] && ok "there was load" || not_ok "there was load" "$received packets"
-# What translation decided is told place by place.
+# What translation decided is told place by place; the packets on their way through a flow at the moment that its rule changes
+# (a batch in each of two threads, or two) may be told as the other rule's.
 jq -r '.ports[] | .port as $p | .drops[] | select(.reason | test("^(no-rule|rule-drop|vlan-not-allowed|no-destination)$")) |
-	select(.packets != ([.where[].packets] | add)) | "\($p) \(.reason) \(.packets) \([.where[].packets] | add)"' "$T/end" >"$T/odd"
+	select(.packets - ([.where[].packets] | add) | fabs > 128) | "\($p) \(.reason) \(.packets) \([.where[].packets] | add)"' "$T/end" >"$T/odd"
 same "places add up to their reason" "" "$(cat "$T/odd")"
 finish

@@ -99,7 +99,7 @@ else:
     os.write(master, b"\003")
 rest = until(master, rb"\033\[\?1049l")
 _, status = os.waitpid(pid, 0)
-assert status == 0, status
+assert status == 0, (status, rest + (os.read(master, 65536) if select.select([master], [], [], 0)[0] else b""))
 assert termios.tcgetattr(slave) == before
 print("ok")
 EOP
