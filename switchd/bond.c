@@ -493,6 +493,16 @@ uint32_t bond_output_arg(const struct bond_port *b, const struct pkt_key *key, u
 	return dp_lb_output_arg(b->id, -1);
 }
 
+bool bridge_has_slb(const struct bridge *br)
+{
+	const struct port *port;
+
+	cds_list_for_each_entry(port, &br->ports, bridge_node)
+		if (port->bond && port->bond->xlate.mode == BOND_BALANCE_SLB)
+			return true;
+	return false;
+}
+
 struct bond_port *bond_by_id(uint32_t arg)
 {
 	return by_id[dp_lb_output_bond(arg)];

@@ -114,6 +114,8 @@ static inline enum bond_verdict bond_link_admit(const struct bond_link *link, bo
 						       memory_order_relaxed);
 }
 
+/** bridge_has_slb() - is there a bond of balance-slb among its ports? */
+bool bridge_has_slb(const struct bridge *br);
 /** bond_by_id() - the bond that DP_LB_OUTPUT names with @arg; NULL when there is none. */
 struct bond_port *bond_by_id(uint32_t arg);
 /** bond_output_bucket() - the bucket of a packet with @key that DP_LB_OUTPUT with @arg sends. */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "switchd/bond.h"
 #include "switchd/bridge_config.h"
 #include "switchd/command_util.h"
 #include "switchd/commands.h"
@@ -53,6 +54,9 @@ static int flush_bridge(struct bridge *br, struct answer *answer, json_t *json, 
 	/* What came before this command must not be learnt after it. */
 	revalidate_pull_stats();
 	n = fdb_flush(br->fdb, iface ? iface->port : NULL, f->vlan < 0 ? -1 : (int)f->vlan);
+	/* What comes back by a bond is known by its source: that must be learnt anew before it is sent. */
+	if (bridge_has_slb(br))
+		revalidate_relearn(br);
 	json_object_set_new(json, "n", json_integer((json_int_t)n));
 	ds_clear(&answer->text);
 	return 0;

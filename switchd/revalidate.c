@@ -335,6 +335,26 @@ void revalidate_forget_bridge(const struct bridge *br)
 	remove_if(credits_bridge, br);
 }
 
+static bool learns_in(const struct megaflow *m, const void *br)
+{
+	for (size_t i = 0; i < m->n_credits; i++)
+		if (m->credits[i].kind == XLATE_CREDIT_FDB && m->credits[i].br == br)
+			return true;
+	return false;
+}
+
+static bool looks_up_in(const struct megaflow *m, const void *br)
+{
+	return m->used_fdb && credits_bridge(m, br);
+}
+
+void revalidate_relearn(const struct bridge *br)
+{
+	wait_for_translations();
+	remove_if(learns_in, br);
+	remove_if(looks_up_in, br);
+}
+
 void revalidate_forget_datapath(const struct datapath *dp)
 {
 	wait_for_translations();

@@ -37,6 +37,11 @@ void revalidate_forget_datapath(const struct datapath *dp);
 /** revalidate_fdb_changed() - any thread, any lock. */
 void revalidate_fdb_changed(void);
 
+/**
+ * revalidate_relearn() - the next packet of each flow of a bridge that looks into the FDB is translated anew, and so teaches the FDB where its
+ * source is; first that of flows that learn, then of those that do not because the source was known elsewhere
+ */
+void revalidate_relearn(const struct bridge *br);
 /** revalidate_soon() - answers have changed that no command waits for: the next pass begins at once, and begins with them. Any thread, any lock. */
 void revalidate_soon(void);
 

@@ -123,6 +123,8 @@ asks()
 	echo "answers $n heard $(grep -c Request "$T/heard-$2") back $(grep -c Request "$T/heard-$1")"
 }
 same "a broadcast is heard once" "answers 3 heard 3 back 0" "$(asks h1 h2 10.0.0.2)"
+vsw fdb flush left >/dev/null
+same "... right after its address was forgotten, too" "answers 3 heard 3 back 0" "$(asks h1 h2 10.0.0.2)"
 same "... from the other side, too" "answers 3 heard 3 back 0" "$(asks h2 h1 10.0.0.1)"
 mac=$(at h1 cat /sys/class/net/eth0/address)
 bucket=$(vsw bond hash "$mac")
