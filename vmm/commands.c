@@ -38,6 +38,7 @@ static int status(struct control_request *request, const json_t *params, json_t 
 			    (json_int_t)o->memory.size, "uptime_ms", (json_int_t)(clock_now_ms() - guest->started_ms),
 			    "pid", (int)getpid());
 	json_object_set_new(*result, "disks", commands_list_disks(guest));
+	json_object_set_new(*result, "nics", commands_list_nics(guest));
 	return 0;
 }
 
@@ -60,9 +61,9 @@ static int stats(struct control_request *request, const json_t *params, json_t *
 	(void)request;
 	if (error)
 		return error;
-	*result = json_pack("{s:o, s:{s:I, s:I}, s:o}", "exits", exits_json(), "serial", "sent_bytes",
+	*result = json_pack("{s:o, s:{s:I, s:I}, s:o, s:o}", "exits", exits_json(), "serial", "sent_bytes",
 			    (json_int_t)com1->n_sent, "received_bytes", (json_int_t)com1->n_received, "disks",
-			    commands_disk_stats(guest));
+			    commands_disk_stats(guest), "nics", commands_nic_stats(guest));
 	return 0;
 }
 
@@ -234,4 +235,5 @@ void commands_register(struct guest *g)
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		control_register(all[i].name, all[i].fn);
 	commands_disk_register(g);
+	commands_nic_register(g);
 }

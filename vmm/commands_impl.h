@@ -19,4 +19,12 @@ json_t *commands_list_disks(const struct guest *guest);
 /** commands_disk_stats() - and what they have done. Return: a new array. */
 json_t *commands_disk_stats(const struct guest *guest);
 
+/* ---- commands_nic.c ---- */
+
+void commands_nic_register(struct guest *guest);
+/** commands_list_nics() - what network cards there are. Return: a new array. */
+json_t *commands_list_nics(const struct guest *guest);
+/** commands_nic_stats() - and what they have moved. Return: a new array. */
+json_t *commands_nic_stats(const struct guest *guest);
+
 #endif

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Methods of the control socket that concern network cards.
+ *
+ * A card that comes or goes while the guest runs is not announced to it: the guest finds it by looking again (Linux: /sys/bus/pci/rescan), and should be
+ * told to let go of one (/sys/bus/pci/devices/.../remove) before that is taken away.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "os/control.h"
+#include "vmm/commands_impl.h"
+#include "vmm/core/vm.h"
+#include "vmm/guest.h"
+
+static struct guest *guest;
+
+static json_t *one_nic(struct nic *nic)
+{
+	struct nic_status s;
+	char mac[18];
+
+	nic_get_status(nic, &s);
+	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", s.mac[0], s.mac[1], s.mac[2], s.mac[3], s.mac[4],
+		 s.mac[5]);
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:b}", "name", s.name, "model", s.model, "port", s.port,
+			 "mac", mac, "queues", (int)s.n_queues, "vhost", s.uses_vhost, "port_up", s.port_up, "cable",
+			 s.cable_in);
+}
+
+static json_t *one_nic_stats(struct nic *nic)
+{
+	struct nic_status s;
+
+	nic_get_status(nic, &s);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", s.name, "rx_packets",
+			 (json_int_t)s.rx_packets, "rx_bytes", (json_int_t)s.rx_bytes, "tx_packets",
+			 (json_int_t)s.tx_packets, "tx_bytes", (json_int_t)s.tx_bytes, "rx_filtered",
+			 (json_int_t)s.rx_filtered, "rx_no_buffer", (json_int_t)s.rx_no_buffer, "tx_errors",
+			 (json_int_t)s.tx_errors);
+}
+
+static json_t *each(const struct guest *g, json_t *(*one)(struct nic *nic))
+{
+	json_t *nics = json_array();
+
+	for (unsigned int i = 0; i < NIC_MAX; i++)
+		if (g->nics[i])
+			json_array_append_new(nics, one(g->nics[i]));
+	return nics;
+}
+
+json_t *commands_list_nics(const struct guest *g)
+{
+	return each(g, one_nic);
+}
+
+json_t *commands_nic_stats(const struct guest *g)
+{
+	return each(g, one_nic_stats);
+}
+
+/* "net1" is at index 1. Return: 0 or -ENOENT with the sentence. */
+static int find(const char *name, struct nic ***at, struct errtext *err)
+{
+	for (unsigned int i = 0; i < NIC_MAX; i++) {
+		struct nic_status s;
+
+		if (!guest->nics[i])
+			continue;
+		nic_get_status(guest->nics[i], &s);
+		if (!strcmp(s.name, name)) {
+			*at = &guest->nics[i];
+			return 0;
+		}
+	}
+	return errtext_set(err, ENOENT, "no network card named '%.40s'; \"status\" lists them", name);
+}
+
+static int set_link(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
+{
+	int error = control_allow(params, "name,cable", err);
+	const char *name = control_str(params, "name", "", &error, err);
+	bool in = control_bool(params, "cable", true, &error, err);
+	struct nic **at;
+
+	(void)request;
+	if (!error)
+		error = find(name, &at, err);
+	if (error)
+		return error;
+	nic_set_link(*at, in);
+	*result = one_nic(*at);
+	return 0;
+}
+
+static int attach(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
+{
+	int error = control_allow(params, "nic", err);
+	const char *text = control_str(params, "nic", "", &error, err);
+	struct nic_config config;
+	unsigned int i = 0;
+
+	(void)request;
+	if (!error)
+		error = nic_config_parse(text, &config, err);
+	if (error)
+		return error;
+	while (i < NIC_MAX && guest->nics[i])
+		i++;
+	if (i == NIC_MAX)
+		error = errtext_set(err, ENOSPC, "a guest has at most %d network cards", NIC_MAX);
+	else
+		error = nic_new(vm_machine(guest->vm), guest->options.rundir, &config, i, &guest->nics[i], err);
+	nic_config_fini(&config);
+	if (!error)
+		*result = one_nic(guest->nics[i]);
+	return error;
+}
+
+static int detach(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
+{
+	int error = control_allow(params, "name", err);
+	const char *name = control_str(params, "name", "", &error, err);
+	struct nic **at;
+
+	(void)request;
+	if (!error)
+		error = find(name, &at, err);
+	if (error)
+		return error;
+	nic_free(*at);
+	*at = NULL;
+	*result = json_object();
+	return 0;
+}
+
+void commands_nic_register(struct guest *g)
+{
+	guest = g;
+	control_register("nic/set-link", set_link);
+	control_register("nic/attach", attach);
+	control_register("nic/detach", detach);
+}
