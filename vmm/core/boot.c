@@ -381,8 +381,15 @@ static int load_elf(const struct boot_image *image, struct guest_memory *memory,
 	return 0;
 }
 
-int boot_load(const struct boot_image *image, struct guest_memory *memory, uint64_t rsdp, struct vm_entry *entry,
-	      struct errtext *err)
+/* The guest has its copy: ours need not be resident until the next reset. */
+static void forget_pages(const uint8_t *data, size_t len)
+{
+	if (data)
+		madvise((void *)(uintptr_t)data, len, MADV_DONTNEED);
+}
+
+static int load(const struct boot_image *image, struct guest_memory *memory, uint64_t rsdp, struct vm_entry *entry,
+		struct errtext *err)
 {
 	int error;
 
@@ -398,4 +405,14 @@ int boot_load(const struct boot_image *image, struct guest_memory *memory, uint6
 		return load_elf(image, memory, rsdp, entry, err);
 	return errtext_set(err, EINVAL, "kernel %s: neither a bzImage nor an ELF vmlinux of 64 bits",
 			   image->kernel_path);
+}
+
+int boot_load(const struct boot_image *image, struct guest_memory *memory, uint64_t rsdp, struct vm_entry *entry,
+	      struct errtext *err)
+{
+	int error = load(image, memory, rsdp, entry, err);
+
+	forget_pages(image->kernel, image->kernel_len);
+	forget_pages(image->initrd, image->initrd_len);
+	return error;
 }
