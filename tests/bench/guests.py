@@ -21,6 +21,7 @@ from table import Table
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LAB = os.path.join(TOP, "build/lab")
 MEMORY_MB = 256
+SECONDS = 3
 TITLES = {"vsw-vmm": "vsw-vmm", "qemu": "QEMU `-M pc`"}
 
 INIT = """#!/bin/busybox sh
@@ -52,8 +53,13 @@ def make_initrd(tmp, modules=(), programs=()):
     if not busybox or subprocess.run(["ldd", busybox], capture_output=True).returncode == 0:
         busybox = f"{LAB}/busybox/bin/busybox"
     shutil.copy(busybox, f"{root}/bin/busybox")
-    for i, m in enumerate(modules):
-        shutil.copy(f"/run/lab-modules/{m}.ko", f"{root}/modules/{i:02d}-{m}.ko")
+    files = []
+    for m in modules:
+        with open(f"{LAB}/version") as f:
+            said = sh("modprobe", "-d", f"{LAB}/package", "-S", f.read().strip(), "--show-depends", m)
+        files += [x for x in re.findall(r"^insmod (\S+)", said, re.M) if x not in files]
+    for i, m in enumerate(files):
+        shutil.copy(m, f"{root}/modules/{i:02d}-{os.path.basename(m)}")
     for p in programs:
         path = shutil.which(p)
         for lib in re.findall(r"(/\S+) \(0x", sh("ldd", path)):
@@ -119,6 +125,41 @@ class Guest:
         self.proc.wait()
 
 
+class Switch:
+    """One bridge; the host is 10.0.0.1 on it."""
+
+    def __init__(self, tmp):
+        self.rundir = os.path.join(tmp, "run")
+        self.env = dict(os.environ, VSW_RUNDIR=self.rundir)
+        os.mkdir(self.rundir)
+        self.proc = subprocess.Popen(["vsw-switchd", "--rundir", self.rundir, "--db", f"{self.rundir}/conf.db", "--datapath", "ebpf"])
+        while subprocess.run(["vsw", "version"], env=self.env, capture_output=True).returncode:
+            time.sleep(0.1)
+        self.vsw("add-br", "br0")
+        sh("ip", "addr", "add", "10.0.0.1/24", "dev", "br0")
+        sh("ip", "link", "set", "br0", "up")
+
+    def vsw(self, *cmd):
+        return sh("vsw", *cmd, env=self.env)
+
+    def nic(self, peer, model):
+        """Options of the peer's; QEMU's TAP is made here, as a port like the other's."""
+        if peer != "qemu":
+            return ["--rundir", self.rundir, "--nic", f"br0,model={model}"]
+        if subprocess.run(["ip", "link", "show", "qtap"], capture_output=True).returncode:
+            sh("ip", "tuntap", "add", "qtap", "mode", "tap", "vnet_hdr")
+            sh("ip", "link", "set", "qtap", "up")
+            self.vsw("add-port", "br0", "qtap")
+        device = {"virtio": "virtio-net-pci"}.get(model, model)
+        vhost = "on" if model == "virtio" else "off"
+        return ["-netdev", f"tap,id=n0,ifname=qtap,script=no,downscript=no,vhost={vhost}", "-device", f"{device},netdev=n0,romfile="]
+
+    def stop(self):
+        self.proc.terminate()
+        self.proc.wait()
+        subprocess.run(["ip", "link", "del", "qtap"], capture_output=True)
+
+
 def exits():
     with open("/sys/kernel/debug/kvm/exits") as f:
         return int(f.read())
@@ -143,7 +184,7 @@ def boot(b):
     def one(peer):
         g = Guest(peer, initrd)
         try:
-            return g.boot_s, g.uptime, g.own_kb() / 1024, exits()
+            return g.boot_s, g.uptime, g.own_kb() / 1024
         finally:
             g.stop()
 
@@ -155,13 +196,56 @@ def boot(b):
     b.table.goal("memory beside the guest's RAM", med, "vsw-vmm", "qemu", less=0.2)
 
 
-LINES = {f.__name__: f for f in (boot,)}
+def stream(guest, reverse):
+    """One TCP stream between guest and host: Mbit/s, and exits for each MB."""
+    before = exits()
+    said = guest.run(f"iperf3 -c 10.0.0.1 -t {SECONDS} -f m {'-R' if reverse else ''}")
+    m = re.search(r"([\d.]+) MBytes +([\d.]+) Mbits/sec +receiver", said)
+    if not m:
+        sys.exit(f"{guest.peer}: iperf3: {said[-500:]}")
+    return float(m[2]), (exits() - before) / max(float(m[1]), 1)
+
+
+def tcp(b):
+    switch = Switch(b.tmp)
+    server = subprocess.Popen(["iperf3", "-s", "-B", "10.0.0.1"], stdout=subprocess.DEVNULL)
+    initrd = make_initrd(tempfile.mkdtemp(dir=b.tmp), ("virtio_pci", "virtio_net", "e1000", "8139cp"), ("iperf3",))
+    try:
+        for model in b.args.models.split(","):
+            tcp_model(b, switch, initrd, model)
+    finally:
+        server.kill()
+        switch.stop()
+
+
+def tcp_model(b, switch, initrd, model):
+    """A guest for each peer and model; directions in turn."""
+    values = {p: [] for p in TITLES}
+    for _ in range(b.args.guests):
+        for peer in TITLES:
+            guest = Guest(peer, initrd, switch.nic(peer, model))
+            try:
+                guest.run("ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; ping -c 1 -W 5 10.0.0.1 >/dev/null || ping -c 5 10.0.0.1 >/dev/null")
+                for _ in range(b.args.rounds):
+                    values[peer].append((stream(guest, False), stream(guest, True)))
+            finally:
+                guest.stop()
+    for i, way in enumerate(("from the guest", "to the guest")):
+        med = b.table.add(f"TCP {way}, {model}", "Mbit/s", "more", {p: [x[i][0] for x in v] for p, v in values.items()})
+        b.table.goal(f"TCP {way}, {model}", med, "vsw-vmm", "qemu", more=1.0 if model == "virtio" else 1.2)
+        med = b.table.add(f"... exits for each MB, {model}", "1/MB", "less", {p: [x[i][1] for x in v] for p, v in values.items()})
+        b.table.goal(f"exits for each MB {way}, {model}", med, "vsw-vmm", "qemu", less=1.0)
+
+
+LINES = {f.__name__: f for f in (boot, tcp)}
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--rounds", type=int, default=3)
     ap.add_argument("--only", default=",".join(LINES))
+    ap.add_argument("--models", default="virtio,e1000,rtl8139")
+    ap.add_argument("--guests", type=int, default=1, help="of each peer and model")
     args = ap.parse_args()
     tmp = tempfile.mkdtemp(prefix="vsw-guests.")
     b = Bench(args, tmp)
