@@ -203,6 +203,7 @@ void vswitch_set_dp_error(const char *why)
 void vswitch_fini(void)
 {
 	loop_cancel_timer(vswitch.loop, &expiry);
+	loop_guard_stop();
 	hmap_fini(&vswitch.bridges);
 	hmap_fini(&vswitch.ports);
 	hmap_fini(&vswitch.ifaces);
@@ -322,7 +323,7 @@ static void tell_move(const struct bridge *br, const struct fdb_change *change)
 	else if (change->n_moves % FDB_FLAP_MOVES == 0)
 		event_post(EVENT_LOOP_SUSPECTED, br->name, change->to->name,
 			   "address %s moves to and fro between ports %s and %s: a loop of cables, or two hosts with "
-			   "one address",
+			   "one address; nothing was done",
 			   address, change->from->name, change->to->name);
 }
 
@@ -382,6 +383,8 @@ static void set_plain(struct bridge *br, const struct bridge_settings *settings)
 	memcpy(br->mac, settings->mac, sizeof br->mac);
 	free(br->flood_vlans);
 	br->flood_vlans = settings->flood_vlans;
+	br->loop_guard = settings->loop_guard;
+	loop_guard_follow(&br->loop_guard);
 }
 
 int bridge_new(const struct bridge_settings *settings, struct bridge **brp, struct errtext *err)

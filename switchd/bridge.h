@@ -16,7 +16,9 @@
 #include "base/errtext.h"
 #include "base/hmap.h"
 #include "flow/port_names.h"
+#include "switchd/loop_guard.h"
 #include "switchd/mirror.h"
+#include "switchd/storm.h"
 #include "switchd/tunnel_options.h"
 #include "vsw/types.h"
 
@@ -76,7 +78,9 @@ struct iface {
 	uint32_t serial;  /**< of this interface with this device, never given twice; 0 while it has none (drops.h) */
 	uint32_t config;  /**< enum ofp_port_config */
 	uint32_t policer; /**< the datapath's meter for what comes in here, + 1; 0: none (policer.h) */
-	bool link_up, admin_up; /**< of the device; true for patch ports with a peer, and dummies */
+	uint32_t storm[STORM_N_CLASSES]; /**< likewise for what floods (storm.h) */
+	bool is_blocked;		 /**< by the loop guard: it neither receives nor sends */
+	bool link_up, admin_up;		 /**< of the device; true for patch ports with a peer, and dummies */
 	uint8_t mac[6];
 	uint32_t mtu;
 	char *peer_name;    /**< patch: options:peer */
@@ -106,7 +110,9 @@ struct port {
 	struct qos_settings *qos;	    /**< NULL: none (qos.h); the main thread's alone */
 	struct source_guard *guard;	    /**< NULL: none; locks itself */
 	mirror_mask mirror_src, mirror_dst; /**< mirrors that choose what comes in here, goes out here */
-	mirror_mask mirror_out;		    /**< mirrors whose copies go out here: nothing else does */
+	struct loop_guard_settings loop_guard;
+	struct storm_settings storm; /**< of each of its interfaces */
+	mirror_mask mirror_out;	     /**< mirrors whose copies go out here: nothing else does */
 	struct cds_list_head ifaces;
 	size_t n_ifaces;
 	struct bond_port *bond;	    /**< NULL: it is none (bond.h) */
@@ -123,6 +129,7 @@ struct bridge {
 	bool fail_secure;      /**< fail_mode=secure: no default NORMAL rule */
 	bool forward_bpdu;     /**< other_config:forward-bpdu */
 	uint64_t *flood_vlans; /**< bitmap; NULL: none. MACs are not learnt there */
+	struct loop_guard_settings loop_guard;
 	struct fdb *fdb;       /**< locks itself */
 	struct hosts *hosts;   /**< likewise; NULL in tests that have none */
 	struct tables *tables; /**< RCU */

@@ -20,6 +20,7 @@ struct bridge_settings {
 	uint64_t *flood_vlans; /**< bitmap, taken over; NULL: none */
 	int64_t mac_ageing_ms;
 	size_t mac_table_size;
+	struct loop_guard_settings loop_guard;
 };
 
 /** vswitch_init() - an empty switch. */

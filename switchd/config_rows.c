@@ -149,6 +149,8 @@ int bridge_settings_of(const struct db_row *row, const struct db_txn *txn, struc
 	if (!error)
 		error = read_number(row, txn, "mac-table-size", FDB_MAX_ENTRIES, FDB_DEFAULT_MAX_ENTRIES, &table_size,
 				    err);
+	if (!error)
+		error = loop_guard_settings_of(row, txn, &s->loop_guard, err);
 	if (error)
 		return error;
 	s->mac_ageing_ms = (int64_t)ageing_s * 1000;
@@ -233,6 +235,10 @@ int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct 
 	if (error)
 		return error;
 	error = read_vlans(row, txn, "cvlans", &s->cvlans, err);
+	if (!error)
+		error = storm_settings_of(row, txn, &s->storm, err);
+	if (!error)
+		error = loop_guard_settings_of(row, txn, &s->loop_guard, err);
 	if (!error)
 		error = qos_settings_of(row, txn, &s->qos, err);
 	if (!error && guard)

@@ -42,6 +42,10 @@ static const char *const sentences[] = {
 	[DROP_TUNNEL_ECN] = "it met congestion in the tunnel, and cannot say so: its own header knows no ECN",
 	[DROP_NO_ROUTE] = "there is no route to the other end of the tunnel",
 	[DROP_MALFORMED_TUNNEL] = "what came out of the tunnel is no packet",
+	[DROP_STORM] =
+		"its port brought more broadcast, multicast or unknown unicast packets than it may (storm guard)",
+	[DROP_LOOP_GUARD] =
+		"a loop was seen behind its port, which is blocked; or it is the frame by which loops are seen",
 	[DROP_STALE_RECIRC] = "its translation is out of date",
 	[DROP_LINK_LOSS] = "a link made worse by set-link lost it: by chance, or since its queue was full",
 	[DROP_MIRROR_PORT] = "the port it came in on is for the copies of a mirror, and for nothing else",

@@ -17,6 +17,7 @@
 #include "switchd/iface_mtu.h"
 #include "switchd/iface_veth.h"
 #include "switchd/qos.h"
+#include "switchd/storm.h"
 #include "switchd/tunnel.h"
 
 LOG_MODULE(port);
@@ -115,6 +116,7 @@ static int attach(struct iface *iface, int ifindex, struct errtext *err)
 	switch_changed();
 	iface_dev_refresh__(iface);
 	policer_follow(iface);
+	storm_follow(iface);
 	link_follow(iface);
 	return 0;
 }
@@ -151,6 +153,7 @@ static void detach(struct iface *iface)
 		return;
 	}
 	policer_leave(iface, dp, number);
+	storm_leave(iface);
 	switch_wrlock();
 	hmap_remove(&vswitch.dp_ports, &iface->dp_node);
 	iface->dp_port = DP_PORT_NONE;
@@ -446,6 +449,7 @@ int iface_dev_set(struct iface *iface, const struct iface_settings *settings, st
 		return iface_dev_open(iface, &iface->dev->wanted, err);
 	if (!iface_is_tunnel(iface)) {
 		policer_follow(iface);
+		storm_follow(iface);
 		link_follow(iface);
 	}
 	error = apply_wishes(iface, err);

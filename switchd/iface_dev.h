@@ -30,6 +30,9 @@ struct netdev_port {
 	bool has_htb;				 /**< the device has our HTB qdisc (qos.h) */
 	struct link_settings link;		 /**< the emulation in its lines (link_settings.h) */
 	struct egress_stage *link_out, *link_in; /**< what does it; NULL: none that way; the datapath's */
+	int64_t blocked_until_ms;		 /**< by the loop guard, while iface->is_blocked */
+	int64_t loop_told_ms;			 /**< when it last told of a loop there; 0: never */
+	struct storm_watch *storm;		 /**< storm.c's; NULL: no limits */
 	struct egress_stage *shaper;		 /**< or the datapath shapes; the datapath's */
 	struct hmap_node by_ifindex, by_outer;
 };

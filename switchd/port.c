@@ -69,6 +69,9 @@ static void set_plain(struct port *port, const struct port_settings *settings)
 	port->is_protected = settings->is_protected;
 	port->qos = settings->qos;
 	set_guard(port, settings->guard);
+	port->storm = settings->storm;
+	port->loop_guard = settings->loop_guard;
+	loop_guard_follow(&port->loop_guard);
 }
 
 struct port *port_new(struct bridge *br, const struct port_settings *settings)

@@ -27,6 +27,8 @@ struct port_settings {
 	struct qos_settings *qos;   /**< heap, taken over; NULL: none */
 	struct source_guard *guard; /**< likewise */
 	struct bond_settings bond;
+	struct storm_settings storm;
+	struct loop_guard_settings loop_guard;
 };
 
 struct iface_settings {

@@ -49,7 +49,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 21
+#define VSW_BPF_ABI 22
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,

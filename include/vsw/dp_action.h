@@ -187,6 +187,8 @@ struct dp_sample {
 	R(NO_BRIDGE, "no-bridge") /* port belongs to no bridge any more */ \
 	R(METER, "meter") \
 	R(POLICER, "policer") \
+	R(STORM, "storm")	    /* more broadcast, multicast or unknown unicast than the port may bring */ \
+	R(LOOP_GUARD, "loop-guard") /* a loop was seen behind the port, or it is the frame by which it is seen */ \
 	R(NO_TUNNEL_PORT, "no-tunnel-port") /* came out of a tunnel that no port has: key or address */ \
 	R(TUNNEL_ECN, "tunnel-ecn")	    /* congestion was met in the tunnel, and the packet cannot say so */ \
 	R(NO_ROUTE, "no-route")		    /* to the other end of the tunnel */ \

@@ -70,7 +70,7 @@ static struct id_pool *pool_of(const struct datapath *dp)
 }
 
 /* Return: @wanted where that is free, else the lowest free one; UINT32_MAX when there is none. */
-static uint32_t id_get(const struct datapath *dp, uint32_t wanted)
+uint32_t meter_id_get(const struct datapath *dp, uint32_t wanted)
 {
 	struct id_pool *pool = pool_of(dp);
 	uint32_t max = meter_features_max(dp), id = wanted;
@@ -90,7 +90,7 @@ static uint32_t id_get(const struct datapath *dp, uint32_t wanted)
 	return id;
 }
 
-static void id_put(const struct datapath *dp, uint32_t id)
+void meter_id_put(const struct datapath *dp, uint32_t id)
 {
 	struct id_pool *pool = pool_of(dp);
 
@@ -180,7 +180,7 @@ static struct meter *insert(struct meter_table *t, const struct meter_config *co
 
 	m->config = *config;
 	m->created_ms = created_ms;
-	m->dp_id = id_get(t->dp, dp_id);
+	m->dp_id = meter_id_get(t->dp, dp_id);
 	if (m->dp_id == UINT32_MAX) {
 		free(m);
 		return NULL;
@@ -197,7 +197,7 @@ static void discard(struct meter_table *t, struct meter *m)
 	hmap_remove(&t->meters, &m->node);
 	switch_wrunlock();
 	t->dp->ops->meter_del(t->dp, m->dp_id);
-	id_put(t->dp, m->dp_id);
+	meter_id_put(t->dp, m->dp_id);
 	free(m);
 }
 

@@ -56,6 +56,15 @@ int meter_modify(struct meter_table *table, const struct meter_config *config, s
 /** meter_del() - no rule has it any more. -EIO with @err. One that is not there is no error. */
 int meter_del(struct meter_table *table, uint32_t number, struct errtext *err);
 
+/**
+ * meter_id_get() - take a meter of the datapath that is no bridge's
+ * @wanted: this one if it is free, else any
+ *
+ * Return: its id, to be given back by meter_id_put(); UINT32_MAX when all are in use.
+ */
+uint32_t meter_id_get(const struct datapath *dp, uint32_t wanted);
+void meter_id_put(const struct datapath *dp, uint32_t id);
+
 /** meter_policer_id() - the datapath's meter for what is received on a port. */
 uint32_t meter_policer_id(const struct datapath *dp, uint32_t dp_port);
 

@@ -11,8 +11,8 @@
 #include "flow/port_names.h"
 #include "switchd/bond.h"
 #include "switchd/bridge.h"
-#include "switchd/events.h"
 #include "switchd/fdb.h"
+#include "switchd/loop_guard.h"
 #include "switchd/pipeline/vlan.h"
 #include "switchd/pipeline/xlate_ctx.h"
 
@@ -107,10 +107,7 @@ static void suspect_loop(const struct xlate_ctx *ctx, const struct port *in)
 	const struct bridge *br = ctx->br;
 
 	if (br->local && in != br->local->port && !memcmp(ctx->flow.p.eth_src, br->mac, sizeof br->mac))
-		event_post(EVENT_LOOP_SUSPECTED, br->name, in->name,
-			   "a frame from bridge %s's own address came in on port %s: what is behind that port sends "
-			   "back what the bridge sent",
-			   br->name, in->name);
+		loop_guard_saw_own(br, in);
 }
 
 static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
@@ -173,6 +170,22 @@ static void flood(struct xlate_ctx *ctx, const struct port *in, const struct vla
 			xlate_output_port__(ctx, out, inside);
 }
 
+/* A meter in front of nothing would be an action, and none is why the packet is dropped. */
+static void flood_guarded(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside)
+{
+	struct dp_actions *actions = &ctx->out->actions;
+	size_t before = actions->len, metered;
+
+	if (xlate_is_flood_vlan__(ctx, inside->tag[0].vid) || !xlate_storm_unknown(ctx)) {
+		flood(ctx, in, inside);
+		return;
+	}
+	metered = actions->len;
+	flood(ctx, in, inside);
+	if (actions->len == metered)
+		actions->len = before;
+}
+
 static void forward(struct xlate_ctx *ctx, const struct port *in, const struct vlan_stack *inside)
 {
 	uint16_t vlan = inside->tag[0].vid;
@@ -185,7 +198,7 @@ static void forward(struct xlate_ctx *ctx, const struct port *in, const struct v
 		xlate_explain_normal(ctx, in, inside, out);
 	if (!out) {
 		xlate_detail(ctx, "no learned MAC for destination, flooding");
-		flood(ctx, in, inside);
+		flood_guarded(ctx, in, inside);
 	} else if (out == in) {
 		xlate_detail(ctx, "learned port is input port, dropping");
 		xlate_hint(ctx, DROP_SAME_PORT);

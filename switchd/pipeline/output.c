@@ -29,6 +29,8 @@ bool xlate_may_receive(struct xlate_ctx *ctx, const struct iface *iface)
 {
 	uint32_t both = OFPPC_NO_RECV | OFPPC_NO_RECV_STP, set = iface->config & both;
 
+	if (xlate_is_blocked(ctx, iface))
+		return false;
 	if (!set || (set != both && !(set & (is_bpdu(ctx) ? OFPPC_NO_RECV_STP : OFPPC_NO_RECV))))
 		return true;
 	xlate_warn(ctx, "port %s does not receive (no-receive), dropping", iface->name);
@@ -61,6 +63,8 @@ static bool may_output(struct xlate_ctx *ctx, const struct iface *out)
 	} else if (are_protected(ctx, out)) {
 		xlate_warn(ctx, "Flow is between protected ports, skipping output.");
 		reason = DROP_PROTECTED_PORT;
+	} else if (xlate_is_blocked(ctx, out)) {
+		return false;
 	}
 	if (reason)
 		xlate_hint(ctx, reason);

@@ -153,11 +153,13 @@ static void init_keys(struct xlate_ctx *ctx, const struct iface *entry)
 	xlate_tunnel_mask(ctx);
 }
 
-/* Whatever becomes of the packet, first it has to pass the policer of its port. */
+/* Whatever becomes of the packet, first it has to pass the policer of its port, and the storm guard. */
 static void police(struct xlate_ctx *ctx, const struct iface *entry)
 {
 	if (entry && entry->policer)
 		dp_actions_put_u32(&ctx->out->actions, DP_METER, entry->policer - 1);
+	if (entry)
+		xlate_storm_in(ctx, entry);
 	ctx->len_policed = ctx->out->actions.len;
 }
 
@@ -186,8 +188,9 @@ static void translate(struct xlate_ctx *ctx, const struct iface *entry)
 		xlate_snoop(ctx);
 	if (!entry)
 		xlate_enter(ctx);
-	else if (!is_for_lacp(ctx, entry) && xlate_may_receive(ctx, entry) && xlate_tunnel_receive(ctx, entry) &&
-		 !xlate_is_mirror_port(ctx, entry->port) && xlate_is_own_source(ctx, entry)) {
+	else if (!is_for_lacp(ctx, entry) && xlate_may_receive(ctx, entry) && !xlate_is_loop_probe(ctx, entry) &&
+		 xlate_tunnel_receive(ctx, entry) && !xlate_is_mirror_port(ctx, entry->port) &&
+		 xlate_is_own_source(ctx, entry)) {
 		xlate_mirror_in(ctx, entry);
 		xlate_enter(ctx);
 	}

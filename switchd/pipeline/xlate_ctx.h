@@ -12,6 +12,8 @@
  *   normal.c   NORMAL; vlan.c the port's VLAN modes for it; normal_explain.c why it does what it does
  *   source_guard.c  ports that take in what is behind them alone
  *   snoop.c    what packets tell of IP addresses
+ *   storm.c    meters for what floods
+ *   loop.c     what the loop guard sends, and ports that it has closed
  *   commit.c   datapath actions that make the packet what the flow says
  *
  * Three keys tell the story of the packet: `flow` is what actions have made of it, `base` what the datapath actions emitted so far have
@@ -28,6 +30,7 @@
 #include "switchd/mirror.h"
 #include "switchd/pipeline/xlate.h"
 #include "switchd/pipeline/xlate_trace.h"
+#include "switchd/storm.h"
 
 struct iface;
 struct ofact;
@@ -62,7 +65,7 @@ struct xlate_ctx {
 	bool in_action_set;
 	mirror_mask mirrors;	/* of the current bridge: a copy went where they send theirs */
 	uint32_t snaplen;	/* of the copy that is being made for a mirror; 0: whole */
-	size_t len_policed;	/* bytes of the actions that police what comes in; more is what becomes of it */
+	size_t len_policed;	/* bytes of the actions that meter what comes in; more is what becomes of it */
 	enum drop_reason error; /* the translation failed: drop */
 	enum drop_reason hint;	/* the last reason for not sending the packet somewhere */
 	unsigned int depth, n_resubmits;
@@ -179,6 +182,20 @@ void xlate_snoop(struct xlate_ctx *ctx);
 
 /** xlate_is_own_source() - whether the packet comes from what is behind the port; says so, as why it is dropped. */
 bool xlate_is_own_source(struct xlate_ctx *ctx, const struct iface *in);
+
+/* ---- storm.c ---- */
+
+/** xlate_storm_in() - a packet came in on @in: broadcast and multicast pass a meter where the port has one. */
+void xlate_storm_in(struct xlate_ctx *ctx, const struct iface *in);
+/** xlate_storm_unknown() - it is about to be flooded for want of a better idea. Return: whether a meter was put in front. */
+bool xlate_storm_unknown(struct xlate_ctx *ctx);
+
+/* ---- loop.c ---- */
+
+/** xlate_is_loop_probe() - did the bridge itself send what came in on @in? Then it ends here; says so, as why it is dropped. */
+bool xlate_is_loop_probe(struct xlate_ctx *ctx, const struct iface *in);
+/** xlate_is_blocked() - does the loop guard keep the port closed? Says so, too. */
+bool xlate_is_blocked(struct xlate_ctx *ctx, const struct iface *iface);
 
 /* ---- normal.c ---- */
 
