@@ -55,8 +55,18 @@ vsw set interface h1-p ingress_policing_rate=8 ingress_policing_burst=8
 provoke policer frames 1000 50
 vsw set interface h1-p ingress_policing_rate=0 ingress_policing_burst=0
 vsw set-link h2-p rate=8kbit
-provoke tx-queue-full frames 1000 3000
+provoke link-loss frames 1000 3000
 vsw set-link h2-p none
+vsw set-link h1-p loss=100% direction=in
+provoke link-loss frames 1000 50
+vsw set-link h1-p none
+vsw set port h2-p qos=@q -- --id=@q create qos type=vsw-shaper other_config:max-rate=12000 >/dev/null
+provoke tx-queue-full frames 1000 3000
+vsw clear port h2-p qos -- --all destroy QoS
+vsw set port h1-p other_config:storm-unknown=1
+rules actions=NORMAL
+provoke storm frames 1000 50
+vsw remove port h1-p other_config storm-unknown
 
 # More new flows than there is room for.
 rules 'udp,actions=move:NXM_OF_IP_SRC[]->NXM_NX_REG0[],move:NXM_OF_UDP_SRC[]->NXM_NX_REG1[0..15],output:h2-p'
