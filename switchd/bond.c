@@ -381,8 +381,7 @@ static void configure(struct bond_port *b, const struct bond_settings *settings)
 	if (!settings->has_system_id)
 		memcpy(lacp.system, b->bridge->mac, sizeof lacp.system);
 	b->settings = *settings;
-	if (memcmp(&b->bond.config, &settings->bond, sizeof b->bond.config) != 0)
-		bond_configure(&b->bond, &settings->bond);
+	bond_configure(&b->bond, &settings->bond);
 	lacp_configure(&b->lacp, &lacp);
 	b->poll_ms = settings->miimon_ms ? 0 : BOND_NEVER;
 }
@@ -456,7 +455,7 @@ int bond_follow(struct port *port, const struct bond_settings *settings, const s
 void bond_end(struct port *port)
 {
 	struct bond_port *b = port->bond;
-	struct bond_link *l;
+	struct bond_link *l, *next;
 
 	if (!b)
 		return;
@@ -466,7 +465,7 @@ void bond_end(struct port *port)
 	switch_wrunlock();
 	switch_changed();
 	bonds_lock();
-	while ((l = bond_first_link(b)))
+	cds_list_for_each_entry_safe(l, next, &b->bond.members, bond.node)
 		(void)free_link(l);
 	cds_list_del(&b->node);
 	(void)!b->bridge->dp->ops->bond_del(b->bridge->dp, b->id);

@@ -260,7 +260,7 @@ static int obey(const json_t *params, order_fn *fn, const char *said, json_t **r
 	bonds_lock();
 	if (!error)
 		error = find(port, member, &o, err);
-	if (!error)
+	if (!error && o.link)
 		error = fn(&o, err);
 	if (error > 0)
 		bond_tell(o.bond, (unsigned int)error);

@@ -227,8 +227,9 @@ void bond_fini(struct bond *bond)
 
 void bond_configure(struct bond *bond, const struct bond_config *config)
 {
+	if (bond->config.rebalance_ms != config->rebalance_ms)
+		bond->rebalance_at_ms = BOND_NEVER;
 	bond->config = *config;
-	bond->rebalance_at_ms = BOND_NEVER;
 	if (!config->has_lacp)
 		bond->is_negotiated = false;
 }

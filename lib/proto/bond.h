@@ -89,6 +89,7 @@ enum bond_verdict {
 void bond_init(struct bond *bond, const struct bond_config *config);
 /** bond_fini() - its members are removed already. */
 void bond_fini(struct bond *bond);
+/** bond_configure() - new settings; buckets and their load stay. */
 void bond_configure(struct bond *bond, const struct bond_config *config);
 
 void bond_member_add(struct bond *bond, struct bond_member *member);

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # LACP (fast) under the highest rate of new flows that the machine can offer, with 100,000 rules committed again and again: no session expires.
-# BONDS_LOAD_SECONDS: for so long (20).
+# BONDS_LOAD_SECONDS: for so long (10).
 . "$(dirname "$0")/../lib.sh"
 
-seconds=${BONDS_LOAD_SECONDS:-20}
+seconds=${BONDS_LOAD_SECONDS:-10}
 start_switchd
 mkhost h1 10.0.0.1/24
 mkhost h2 10.0.0.2/24
