@@ -253,9 +253,10 @@ int afpacket_attach_egress(struct afpacket *port, const char *name, int program,
 
 void afpacket_detach(struct afpacket *port)
 {
+	/* The last first: once a link is ended, whoever wants to change a device waits for the kernel (tcx.h). */
+	set_promiscuous(port->fd, port->ifindex, PACKET_DROP_MEMBERSHIP);
 	tc_drop_detach(&port->egress);
 	detach_program(port);
-	set_promiscuous(port->fd, port->ifindex, PACKET_DROP_MEMBERSHIP);
 }
 
 void afpacket_leave(struct afpacket *port)
