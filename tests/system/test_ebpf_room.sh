@@ -27,7 +27,7 @@ crowd()
 	send 900
 	[ "$(without_room)" -gt 0 ]
 }
-check "flows" eval 'send 900; [ "$(shown flows)" -ge 900 ]'
+check "flows" eval 'send 900; wait_for 10 eval "[ \$(shown flows) -ge 900 ]"'
 check "some find no slot" eval 'crowd || crowd || crowd || crowd'
 echo "    $(without_room) of $(shown flows)"
 check "they move into the kernel when there is room" wait_for 20 eval '[ "$(without_room)" = 0 ] && [ "$(shown flows)" -ge 900 ]'
