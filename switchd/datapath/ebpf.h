@@ -282,7 +282,7 @@ int64_t ebpf_monotonic_ms(void);
 /** ebpf_port_leave_kernel() - the program does not know the port any more. */
 void ebpf_port_leave_kernel(struct ebpf_dp *dp, uint32_t number);
 
-/* ---- ebpf_flows.c; flows_lock is held, but by init and fini ---- */
+/* ---- ebpf_flows.c; flows_lock is held, but by init, fini and opened ---- */
 
 void ebpf_flows_init(struct ebpf_dp *dp);
 void ebpf_flows_fini(struct ebpf_dp *dp);
@@ -305,6 +305,8 @@ void ebpf_flows_active(struct ebpf_dp *dp, uint64_t *slot, struct dp_flow_activi
 void ebpf_stats_add(struct dp_flow_stats *sum, const struct dp_flow_stats *stats);
 /** ebpf_flows_note() - for a successor: @total has been credited to the flow's rules. */
 void ebpf_flows_note(struct ebpf_dp *dp, uint64_t id, const struct dp_flow_stats *total);
+/** ebpf_flows_opened() - their gates have just been opened: what the daemon has counted for them until now a successor will know. Takes flows_lock. */
+void ebpf_flows_opened(struct ebpf_dp *dp, const uint32_t slots[], size_t n);
 /** ebpf_flows_leave() - forget the flow, and leave it in the kernel. */
 void ebpf_flows_leave(struct ebpf_dp *dp, uint64_t id);
 /** ebpf_flows_resume() - the first thing after init: dp->orphans have their slots, the others are free. */

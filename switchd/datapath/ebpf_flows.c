@@ -546,6 +546,23 @@ void ebpf_flows_note(struct ebpf_dp *dp, uint64_t id, const struct dp_flow_stats
 		note(dp, flow->slot, total);
 }
 
+void ebpf_flows_opened(struct ebpf_dp *dp, const uint32_t slots[], size_t n)
+{
+	pthread_mutex_lock(&dp->flows_lock);
+	for (size_t i = 0; i < n && !dp->is_leaving; i++) {
+		const struct ebpf_flow *flow = dp->slots[slots[i]].flow;
+		struct bpf_book *book = &dp->kernel.books[slots[i]];
+		struct dp_flow_stats stats;
+
+		if (!flow)
+			continue;
+		cache_flow_stats(flow->cached, &stats);
+		book->base_packets = stats.n_packets + flow->before.n_packets;
+		book->base_bytes = stats.n_bytes + flow->before.n_bytes;
+	}
+	pthread_mutex_unlock(&dp->flows_lock);
+}
+
 void ebpf_flows_leave(struct ebpf_dp *dp, uint64_t id)
 {
 	struct ebpf_flow *flow = ebpf_flows_find(dp, id);

@@ -45,6 +45,7 @@ LOG_MODULE(dp_ebpf_gate);
 enum {
 	FRESH_MS = 5,
 	MAX_FRESH = 256, /* more would make rounds long */
+	MAX_OPENED = MAX_FRESH,
 	PATIENCE_MS = 200,
 	DRAIN_MS = 50,		/* a drained flow's last packets are read by then, or lost */
 	RETRY_MS = 1,		/* the marker is on its way */
@@ -215,8 +216,17 @@ struct look {
 	struct user_thread *t;
 	struct ebpf_gate *gate;
 	int64_t now_ms;
-	bool has_asked, is_settled; /* for point 5 */
+	bool has_asked, is_settled;  /* for point 5 */
+	uint32_t opened[MAX_OPENED]; /* slots */
+	size_t n_opened;
 };
+
+/* Return: true when that was all that one look may open. */
+static bool has_opened(struct look *look, uint32_t slot)
+{
+	look->opened[look->n_opened++] = slot;
+	return look->n_opened == MAX_OPENED;
+}
 
 /* Point 5, for all that is looked at. */
 static bool settle(struct look *look)
@@ -244,7 +254,10 @@ static int open_fresh(struct look *look)
 	struct ebpf_pending *p, *next;
 
 	cds_list_for_each_entry_safe(p, next, &gate->fresh, node) {
-		if (!is_alive(look->dp, p) || (is_ripe(look, p) && settle(look) && open_gate(look->dp, p))) {
+		if (!is_alive(look->dp, p)) {
+			forget(p, &gate->n_fresh);
+		} else if (is_ripe(look, p) && settle(look) && open_gate(look->dp, p)) {
+			has_opened(look, p->slot);
 			forget(p, &gate->n_fresh);
 		} else if (look->now_ms - p->since_ms >= FRESH_MS) {
 			cds_list_del(&p->node);
@@ -274,20 +287,26 @@ static int open_pending(struct look *look)
 	struct ebpf_dp *dp = look->dp;
 	struct ebpf_pending *p, *next;
 
+	bool is_full = look->n_opened == MAX_OPENED;
+
 	gate->ran_ms = look->now_ms;
 	gate->n_runs++;
 	cds_list_for_each_entry_safe(p, next, &gate->pending, node) {
 		const struct user_port *port = look->t->dp->ports[p->port];
 
 		/* They stand in the order of their grace periods. */
-		if (atomic_load(&dp->grace_over) < p->grace)
+		if (is_full || atomic_load(&dp->grace_over) < p->grace)
 			break;
 		if (is_stuck(dp, gate, p, port))
 			continue;
 		if (!settle(look))
 			return RETRY_MS;
-		if (!is_alive(dp, p) || (have_left(dp, p, port) && try_open(dp, p, look->now_ms)))
+		if (!is_alive(dp, p)) {
 			forget(p, &gate->n_pending);
+		} else if (have_left(dp, p, port) && try_open(dp, p, look->now_ms)) {
+			is_full = has_opened(look, p->slot);
+			forget(p, &gate->n_pending);
+		}
 	}
 	return cds_list_empty(&gate->pending) ? -1 : POLL_MS;
 }
@@ -295,9 +314,14 @@ static int open_pending(struct look *look)
 int ebpf_gate_run(struct user_thread *t)
 {
 	struct ebpf_dp *dp = dp_of(t);
-	struct look look = {.dp = dp, .t = t, .gate = &dp->gates[t->index]};
+	struct look look;
 	int fresh_ms, pending_ms = RETRY_MS;
 
+	look.dp = dp;
+	look.t = t;
+	look.gate = &dp->gates[t->index];
+	look.has_asked = false;
+	look.n_opened = 0; /* and the rest is not read before it is written */
 	if (!atomic_load(&look.gate->n_fresh) && !atomic_load(&look.gate->n_pending))
 		return -1;
 	look.now_ms = ebpf_monotonic_ms();
@@ -307,6 +331,8 @@ int ebpf_gate_run(struct user_thread *t)
 	if (look.now_ms != look.gate->ran_ms)
 		pending_ms = open_pending(&look);
 	pthread_mutex_unlock(&look.gate->lock);
+	if (look.n_opened)
+		ebpf_flows_opened(dp, look.opened, look.n_opened);
 	return fresh_ms > 0 ? RETRY_MS : pending_ms;
 }
 

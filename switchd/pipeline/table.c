@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "switchd/pipeline/table_private.h"
+#include "switchd/pipeline/tally.h"
 
 LOG_MODULE(tables);
 
@@ -64,9 +65,12 @@ void rule_ref(struct rule *rule)
 static void add_counters(struct rule *rule, uint64_t n_packets, uint64_t n_bytes, int64_t used_ms)
 {
 	int64_t used = __atomic_load_n(&rule->used_ms, __ATOMIC_RELAXED);
+	uint32_t tally = __atomic_load_n(&rule->tally, __ATOMIC_ACQUIRE); /* the peer of the release in table_store.c */
 
 	__atomic_fetch_add(&rule->n_packets, n_packets, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&rule->n_bytes, n_bytes, __ATOMIC_RELAXED);
+	if (tally)
+		tally_add(rule->tallies, tally, n_packets, n_bytes);
 	while (used < used_ms &&
 	       !__atomic_compare_exchange_n(&rule->used_ms, &used, used_ms, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
@@ -84,6 +88,8 @@ static void rule_free(struct urcu_ref *ref)
 		rule_account(heir, rule->n_packets, rule->n_bytes, rule->used_ms);
 		rule_unref(heir);
 	}
+	if (rule->tally)
+		tally_put(rule->tallies, rule->tally);
 	free(rule);
 }
 

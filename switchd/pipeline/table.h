@@ -12,10 +12,10 @@
  *
  * Durability: with a journal path, each acknowledged change is in that file before the call returns, so that a new process finds
  * the tables as they were (the file lies in the run folder: it survives the daemon, not the host). See table_store.c for what
- * is written and journal.h for how.
+ * is written and journal.h for how. The counters of rules are kept beside it (tally.h).
  *
  * The parts: table.c (rules, lookup, listing), table_tx.c (transactions), flow_mod.c (what OpenFlow asks for), rule_timers.c
- * (timeouts), table_store.c and journal.c (durability), rule_format.c (text).
+ * (timeouts), table_store.c, journal.c and tally.c (durability), rule_format.c (text).
  */
 #ifndef SWITCHD_PIPELINE_TABLE_H
 #define SWITCHD_PIPELINE_TABLE_H 1
@@ -36,6 +36,8 @@ struct rule_actions {
 	_Alignas(8) uint8_t ofacts[];
 };
 
+struct tallies;
+
 struct rule {
 	struct urcu_ref ref;
 	struct rcu_head rcu;
@@ -50,6 +52,8 @@ struct rule {
 	uint16_t idle_timeout_s, hard_timeout_s; /**< 0: none */
 	uint32_t timer;				 /**< place among the timers (rule_timers.h) */
 	uint32_t tx_slot;			 /**< place in the transaction that added it, while that lasts */
+	uint32_t tally;				 /**< place in tallies; 0: none */
+	struct tallies *tallies;		 /**< where what is counted survives the daemon (tally.h) */
 	/* written by any thread with relaxed atomics */
 	int64_t used_ms;
 	uint64_t n_packets, n_bytes;

@@ -48,6 +48,7 @@ struct tables {
 	struct grave *graves, **graves_end; /* oldest first */
 	int64_t now_ms;			    /* of the last call that told */
 	struct journal *journal;
+	struct tallies *tallies;  /* NULL: none */
 	size_t n_records;	  /* lines in the journal */
 	bool journal_behind;	  /* something happened that could not be written down: rewrite it soon */
 	int64_t rewrite_after_ms; /* not sooner, after a rewrite that failed */

@@ -3,15 +3,17 @@
  * Flow tables in their journal: what a transaction did, not what was asked for, so that reading it back needs no luck with
  * cookies, filters or evictions. One line per rule, times in milliseconds since the epoch:
  *
- *   add CREATED MODIFIED IDLE PACKETS BYTES FLOW   this rule, in place of one of equal match and priority
- *   mod CREATED MODIFIED FLOW                      likewise, with the counters of the one in whose place it comes
- *   del FLOW                                       no such rule any more
+ *   add CREATED MODIFIED IDLE PACKETS BYTES PLACE ID FLOW   this rule, in place of one of equal match and priority
+ *   mod CREATED MODIFIED PLACE ID FLOW                      likewise, with the counters of the one in whose place it comes
+ *   del FLOW                                                no such rule any more
  *
- * FLOW is text that flow_mod_parse() reads, with port numbers. IDLE is how long no packet had come when it was written.
+ * FLOW is text that flow_mod_parse() reads, with port numbers. IDLE is how long no packet had come when it was written. PLACE and ID say
+ * where the counters are kept that hold if the process is killed (tally.h); both may be missing.
  *
  * The journal grows with every change; once it has twice as many lines as there are rules it is rewritten from what is alive,
- * which also saves the counters. They are saved at a graceful stop too; a killed process loses what they gained since.
+ * which also saves the counters, as does a graceful stop.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@
 #include "base/util.h"
 #include "switchd/pipeline/journal.h"
 #include "switchd/pipeline/table_private.h"
+#include "switchd/pipeline/tally.h"
 
 LOG_MODULE(journal);
 
@@ -46,18 +49,34 @@ static void put_flow(const struct rule *rule, struct ds *out)
 	ds_put_char(out, '\n');
 }
 
-static void put_add(const struct rule *rule, int64_t offset, int64_t now_ms, struct ds *out)
+/* A place for the rule's counters, unless it has one. */
+static void put_place(struct tables *tables, struct rule *rule, struct ds *out)
+{
+	if (!rule->tally && tables->tallies) {
+		uint32_t place = tally_get(tables->tallies, __atomic_load_n(&rule->n_packets, __ATOMIC_RELAXED),
+					   __atomic_load_n(&rule->n_bytes, __ATOMIC_RELAXED));
+
+		rule->tallies = tables->tallies;
+		__atomic_store_n(&rule->tally, place, __ATOMIC_RELEASE);
+	}
+	if (rule->tally)
+		ds_printf(out, " %" PRIu32 " %" PRIu64, rule->tally, tally_id(rule->tallies, rule->tally));
+}
+
+static void put_add(struct tables *tables, struct rule *rule, int64_t offset, int64_t now_ms, struct ds *out)
 {
 	ds_printf(out, "add %" PRId64 " %" PRId64 " %" PRId64 " %" PRIu64 " %" PRIu64, rule->created_ms + offset,
 		  rule->modified_ms + offset, now_ms - __atomic_load_n(&rule->used_ms, __ATOMIC_RELAXED),
 		  __atomic_load_n(&rule->n_packets, __ATOMIC_RELAXED),
 		  __atomic_load_n(&rule->n_bytes, __ATOMIC_RELAXED));
+	put_place(tables, rule, out);
 	put_flow(rule, out);
 }
 
-static void put_mod(const struct rule *rule, int64_t offset, struct ds *out)
+static void put_mod(struct tables *tables, struct rule *rule, int64_t offset, struct ds *out)
 {
 	ds_printf(out, "mod %" PRId64 " %" PRId64, rule->created_ms + offset, rule->modified_ms + offset);
+	put_place(tables, rule, out);
 	put_flow(rule, out);
 }
 
@@ -92,9 +111,9 @@ static size_t put_transaction(const struct tx *tx, struct ds *out)
 		if (!tx->added[i].rule)
 			continue;
 		if (tx->added[i].inherits)
-			put_mod(tx->added[i].rule, offset, out);
+			put_mod(tx->tables, tx->added[i].rule, offset, out);
 		else
-			put_add(tx->added[i].rule, offset, tx->now_ms, out);
+			put_add(tx->tables, tx->added[i].rule, offset, tx->now_ms, out);
 		n++;
 	}
 	return n;
@@ -118,6 +137,7 @@ int table_store_append(struct tables *tables, const struct tx *tx, struct errtex
 }
 
 struct put_all {
+	struct tables *tables;
 	struct ds lines;
 	int64_t offset, now_ms;
 };
@@ -126,7 +146,7 @@ static int put_one(void *put_, struct rule *rule)
 {
 	struct put_all *put = put_;
 
-	put_add(rule, put->offset, put->now_ms, &put->lines);
+	put_add(put->tables, rule, put->offset, put->now_ms, &put->lines);
 	return 0;
 }
 
@@ -134,7 +154,7 @@ static int put_one(void *put_, struct rule *rule)
 static int rewrite(struct tables *tables, bool keep, struct errtext *err)
 {
 	const struct flow_mod any = {.table = FLOW_TABLE_ALL, .out_port = OFPP_NONE};
-	struct put_all put = {DS_INIT, wall_offset(tables), tables->now_ms};
+	struct put_all put = {tables, DS_INIT, wall_offset(tables), tables->now_ms};
 	int error;
 
 	tables_each(tables, &any, put_one, &put);
@@ -172,7 +192,9 @@ void table_store_close(struct tables *tables)
 {
 	table_store_compact(tables, true);
 	journal_close(tables->journal);
+	tallies_close(tables->tallies);
 	tables->journal = NULL;
+	tables->tallies = NULL;
 }
 
 void tables_delete_journal(struct tables *tables)
@@ -181,6 +203,7 @@ void tables_delete_journal(struct tables *tables)
 		return;
 	journal_unlink(tables->journal);
 	journal_close(tables->journal);
+	tallies_unlink(tables->tallies);
 	tables->journal = NULL;
 }
 
@@ -230,7 +253,20 @@ static int load_del(struct load *load, const char *text, struct errtext *err)
 	return 0;
 }
 
-/* @numbers: created, modified, and for "add" also idle, packets, bytes. */
+/* What was counted while the rule lived, if that was kept. */
+static void claim_tally(const struct load *load, struct rule *rule, const int64_t place_and_id[2])
+{
+	struct tallies *tallies = load->tx->tables->tallies;
+
+	if (!tallies || place_and_id[0] < 0 || place_and_id[0] > UINT32_MAX ||
+	    !tally_claim(tallies, (uint32_t)place_and_id[0], (uint64_t)place_and_id[1], &rule->n_packets,
+			 &rule->n_bytes))
+		return;
+	rule->tallies = tallies;
+	rule->tally = (uint32_t)place_and_id[0];
+}
+
+/* @numbers: created, modified, and for "add" also idle, packets, bytes; then place and id, or zeros. */
 static void load_rule(struct load *load, const struct flow_mod *fm, const int64_t *numbers, bool is_mod)
 {
 	struct rule *old = find_strict(load->tx, fm);
@@ -252,12 +288,14 @@ static void load_rule(struct load *load, const struct flow_mod *fm, const int64_
 		tx_replace(load->tx, old, rule, is_mod);
 	else
 		tx_insert(load->tx, rule, &fm->match, fm->priority);
+	claim_tally(load, rule, numbers + (is_mod ? 2 : 5));
 }
 
 static int load_line(struct load *load, const char *line, struct errtext *err)
 {
 	bool is_mod = strncmp(line, "mod ", 4) == 0;
-	int64_t numbers[5];
+	int64_t numbers[7];
+	size_t n = is_mod ? 2 : 5;
 	struct flow_mod fm;
 	int error;
 
@@ -266,7 +304,8 @@ static int load_line(struct load *load, const char *line, struct errtext *err)
 	if (!is_mod && strncmp(line, "add ", 4) != 0)
 		return errtext_set(err, EINVAL, "expected 'add', 'mod' or 'del'");
 	line += 4;
-	if (!take_numbers(&line, numbers, is_mod ? 2 : 5))
+	numbers[n] = numbers[n + 1] = 0;
+	if (!take_numbers(&line, numbers, n) || (isdigit((uint8_t)*line) && !take_numbers(&line, numbers + n, 2)))
 		return errtext_set(err, EINVAL, "expected times and counters in front of the flow");
 	error = flow_mod_parse(line, strlen(line), FLOW_ADD, NULL, &fm, err);
 	if (error)
@@ -315,12 +354,25 @@ static void say_what_was_wrong(const struct tables *tables, const struct journal
 			 tables->name, load->n_bad, load->n_lines, path, load->first_bad.text, path);
 }
 
+/* Without them the tables work all the same. */
+static void open_tallies(struct tables *tables)
+{
+	char *path = xasprintf("%s.counts", tables->config.journal);
+	struct errtext err;
+
+	if (tallies_open(path, &tables->tallies, &err))
+		log_warn("%s: %s", tables->name, err.text);
+	free(path);
+}
+
 int table_store_open(struct tables *tables, struct errtext *err)
 {
 	struct load load = {.offset = wall_offset(tables)};
 	struct journal_info info;
 	struct tx tx;
 	int error;
+
+	open_tallies(tables);
 
 	tx_init(&tx, tables, tables->now_ms);
 	load.tx = &tx;
@@ -330,6 +382,8 @@ int table_store_open(struct tables *tables, struct errtext *err)
 		return error;
 	}
 	tx_commit(&tx);
+	if (tables->tallies)
+		tallies_settle(tables->tallies);
 	tables->n_records = load.n_lines;
 	if (!info.damaged && !load.n_bad) {
 		say_what_was_wrong(tables, &info, &load);

@@ -73,7 +73,7 @@ none_lost()
 }
 begin_traffic()
 {
-	rm -f "$T/stop"
+	rm -f "$T/stop" "$T/received"
 	read -ra balance < <(balance)
 	at h2 python3 "$T/steady.py" receive >"$T/received" &
 	receiver=$!
@@ -100,6 +100,7 @@ end_traffic()
 traffic_goes_on() { local n; n=$(at h2 cat /sys/class/net/eth0/statistics/rx_packets); wait_for 10 eval '[ $(at h2 cat /sys/class/net/eth0/statistics/rx_packets) -gt '$((n + 200))' ]'; }
 
 # Links are made when all has been quiet for a while, under traffic.
+vsw add-flow br0 'cookie=9,priority=20,icmp,nw_src=10.0.0.1,icmp_type=8,actions=NORMAL'
 begin_traffic
 has_tcx=
 if vsw doctor --json | jq -e 'any(.findings[]; .what == "attaching by tcx links" and .state == "yes")' >/dev/null; then
@@ -125,6 +126,8 @@ for round in 1 2 3 4; do
 	traffic_goes_on
 done
 end_traffic "kill -9"
+same "the rule has counted each of them, over all kills" "$(sed -n 's/^\([0-9]*\) packets transmitted.*/\1/p' "$T/ping")" \
+	"$(vsw dump-flows br0 cookie=9/-1 | sed -n 's/.*n_packets=\([0-9]*\).*/\1/p')"
 same "ports keep their numbers" "$ports_before" "$(vsw dp-show | grep '  port')"
 
 begin_traffic
