@@ -49,7 +49,7 @@ breaks()
 			change=$(vsw -j why 10.0.0.1 "$target" | jq -r '.stop.change // empty')
 			[ -z "$change" ] || eval "$change"
 		done
-		if vsw why 10.0.0.1 "$target" >"$T/why" && wait_for 5 pings h1 "$target"; then
+		if vsw why 10.0.0.1 "$target" >"$T/why" && wait_for 15 pings h1 "$target"; then
 			ok "$name"
 		else
 			sed 's/^/    /' "$T/why"
