@@ -12,6 +12,9 @@ DESTDIR ?=
 CLANG ?= clang
 CC := $(if $(SAN),$(CLANG),$(if $(filter default,$(origin CC)),gcc,$(CC)))
 PKGS := jansson sqlite3 liburcu libnl-3.0 libnl-route-3.0 libmnl libpcap libbpf liburing
+# What the VMM alone needs.
+VMM_PKGS := libseccomp
+VMM_LIBS := $(shell pkg-config --libs $(VMM_PKGS) 2>/dev/null)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -94,11 +97,11 @@ $(BIN)/vsw: $(O)/ctl/vsw.o $(CTL_LIB) $(LIB)
 $(BIN)/vsw-vmm: $(O)/vmm/main.o $(VMM_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(VMM_LIBS)
 
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(CTL_LIB) $(VMM_LIB) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(VMM_LIBS) -lcmocka
 
 $(O)/tests/tools/%: $(O)/tests/tools/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(LIB)
 	$(call say,LD,$@)
@@ -123,7 +126,7 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(L
 
 build/san/tests/fuzz/%: $(if $(SAN),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(CTL_LIB) $(VMM_LIB) $(LIB))
 	$(call say,LD,$@)
-	$(Q)$(if $(SAN),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS),$(MAKE) -s SAN=address$(,)undefined $@)
+	$(Q)$(if $(SAN),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS) $(VMM_LIBS),$(MAKE) -s SAN=address$(,)undefined $@)
 
 .PHONY: tools unit system conformance check-lab
 tools: $(TOOLS) ## helpers that tests run
@@ -183,7 +186,7 @@ check-fast: ## unit tests, quick system tests and static checks, under two minut
 	@tests/run --sum build/test-sum
 
 DEPS_BUILD := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
-	libmnl-dev libpcap-dev libbpf-dev liburing-dev iproute2 iputils-ping iperf3 ethtool procps python3
+	libmnl-dev libpcap-dev libbpf-dev liburing-dev libseccomp-dev iproute2 iputils-ping iperf3 ethtool procps python3
 DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse strace openvswitch-switch \
 	tshark tcpdump dnsmasq-base arping fping busybox-static openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git graphviz librsvg2-bin mininet bridge-utils
 

@@ -4,7 +4,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/ds.h"
@@ -16,6 +15,7 @@
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/virtio_balloon.h"
 #include "vmm/guest.h"
+#include "vmm/isolate.h"
 #include "vsw/version.h"
 
 LOG_MODULE(commands);
@@ -36,7 +36,7 @@ static int status(struct control_request *request, const json_t *params, json_t 
 	*result = json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:i}", "name", o->name, "version", VSW_VERSION, "state",
 			    vm_is_running(guest->vm) ? "running" : "paused", "cpus", (int)o->n_cpus, "memory_bytes",
 			    (json_int_t)o->memory.size, "uptime_ms", (json_int_t)(clock_now_ms() - guest->started_ms),
-			    "pid", (int)getpid());
+			    "pid", (int)isolate_launcher());
 	json_object_set_new(*result, "disks", commands_list_disks(guest));
 	json_object_set_new(*result, "nics", commands_list_nics(guest));
 	return 0;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -17,10 +18,15 @@
 #include "base/ds.h"
 #include "base/log.h"
 #include "os/sock.h"
+#include "vmm/core/sandbox.h"
 #include "vmm/dev/serial.h"
+#include "vmm/isolate.h"
 #include "vmm/options.h"
 
 LOG_MODULE(console);
+
+/* The terminal, as it was before. */
+SANDBOX_IOCTLS(THREAD_MAIN, TCGETS, TCSETS);
 
 #define ESCAPE 1 /* Ctrl-A */
 #define LAST_WORDS_MS 1000
@@ -315,6 +321,7 @@ static int listen_at(struct console *console, const char *path, const char *gues
 	console->listen_fd = sock_listen_unix(console->path, 0660, "vsw", err);
 	if (console->listen_fd < 0)
 		return console->listen_fd;
+	isolate_leave(console->path);
 	error = loop_add_fd(console->loop, &console->listener, console->listen_fd, EPOLLIN, accept_ready);
 	return error ? errtext_set(err, -error, "--console: %s", strerror(-error)) : 0;
 }

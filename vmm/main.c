@@ -23,6 +23,7 @@
 #include "vmm/core/vm.h"
 #include "vmm/extras.h"
 #include "vmm/guest.h"
+#include "vmm/isolate.h"
 
 LOG_MODULE(vmm);
 
@@ -100,6 +101,8 @@ static int open_files(struct guest *guest, struct errtext *err)
 		error = channels_open(&guest->channels, o, err);
 	if (!error && o->control)
 		error = control_open(guest->loop, o->control, err);
+	if (!error && o->control)
+		isolate_leave(o->control);
 	return error;
 }
 
@@ -149,6 +152,8 @@ static int start(struct guest *guest, struct errtext *err)
 		error = channels_plug(&guest->channels, vm_machine(guest->vm), err);
 	if (!error)
 		error = extras_plug(guest, err);
+	if (!error && !o->no_sandbox)
+		error = isolate_enter(o->n_nics || o->control ? o->rundir : NULL, err);
 	if (!error && vm_start(guest->vm))
 		error = errtext_set(err, EINVAL, "%s",
 				    *guest->boot_err.text ? guest->boot_err.text : "the guest cannot be started");
@@ -205,6 +210,8 @@ int main(int argc, char *argv[])
 	}
 	disks_init(&guest.disks, guest.options.n_cpus);
 	commands_register(&guest);
+	if (!error && !guest.options.no_sandbox)
+		error = isolate_split(guest.options.name, &err);
 	if (!error) {
 		urcu_memb_register_thread();
 		guest.loop = loop_new();

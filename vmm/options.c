@@ -106,6 +106,11 @@ static int set_rng(struct options *o, const char *value, struct errtext *err)
 	return set_switch("--rng", value, &o->no_rng, err);
 }
 
+static int set_sandbox(struct options *o, const char *value, struct errtext *err)
+{
+	return set_switch("--sandbox", value, &o->no_sandbox, err);
+}
+
 static int set_no_reboot(struct options *o, const char *value, struct errtext *err)
 {
 	(void)value, (void)err;
@@ -128,6 +133,7 @@ static const struct option_row rows[] = {
 	{"balloon", "on|off", "a memory balloon, by which the host gets memory back (on)", set_balloon},
 	{"rng", "on|off", "random numbers of the host for the guest (on)", set_rng},
 	{"virtio-console", "KIND[,...]", "hvc0, hvc1 and named ports; may be repeated", options_set_channel},
+	{"sandbox", "on|off", "the process apart from its host; off is for debugging (on)", set_sandbox},
 	{"no-reboot", NULL, "end instead of a reset", set_no_reboot},
 };
 
@@ -192,6 +198,9 @@ int options_parse(struct options *o, int argc, char *argv[], struct errtext *err
 	int error;
 
 	*o = (struct options){.n_cpus = 1, .memory = {.size = 512ull << 20, .numa_node = -1}};
+#ifdef __SANITIZE_ADDRESS__
+	o->no_sandbox = true; /* its report of leaks wants files and other threads; --sandbox on works without that */
+#endif
 	o->rundir = rundir && *rundir ? rundir : DEFAULT_RUNDIR;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		table[i] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL, (int)i};

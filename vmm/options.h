@@ -42,7 +42,7 @@ struct options {
 	const char *control; /**< path of the control socket; NULL: none */
 	size_t n_channels;
 	struct channel_options channels[OPTIONS_MAX_CHANNELS];
-	bool no_balloon, no_rng;
+	bool no_balloon, no_rng, no_sandbox;
 	bool no_reboot;
 	const char *rundir;	   /* of the switch */
 	const char *nics[NIC_MAX]; /* as typed; checked */

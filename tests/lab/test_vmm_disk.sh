@@ -69,6 +69,6 @@ check_fails "not for reading either" "a.img: .*has it open" vsw-vmm --name g4 --
 check_fails "one that a guest reads cannot be opened for writing" "b.img: .*has it open" vsw-vmm --name g4 --kernel "$kernel" --disk "$T/b.img"
 check_fails "but it can be read by another" "16 MiB at least" vsw-vmm --name g4 --kernel "$kernel" --memory 8M --disk "$T/b.img,readonly"
 echo >"$T/keys"
-check "what is typed reaches the guest, which ends" wait $pid
+check "what is typed reaches the guest, which ends" wait_for 60 eval "! kill -0 $pid"
 check_fails "the image is free again" "16 MiB at least" vsw-vmm --name g4 --kernel "$kernel" --memory 8M --disk "$T/a.img"
 finish

@@ -14,7 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/core/sandbox.h"
+
 #define RING_SIZE 256
+
+SANDBOX_CALLS(THREAD_IO | THREAD_VCPU, SYS_io_uring_enter);
+/* An image that comes later, as a descriptor. */
+SANDBOX_CALLS(THREAD_MAIN, SYS_io_uring_setup, SYS_io_uring_register);
+SANDBOX_IOCTLS(THREAD_MAIN, BLKGETSIZE64);
 
 struct raw_ring {
 	struct io_uring uring;

@@ -15,6 +15,9 @@
 #include <unistd.h>
 
 #include "vmm/char/stream.h"
+#include "vmm/core/sandbox.h"
+
+SANDBOX_IOCTLS(THREAD_MAIN, TIOCGWINSZ, TCSETSW);
 
 struct stdio_dev {
 	struct chardev dev;

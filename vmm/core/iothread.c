@@ -8,17 +8,22 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <urcu/list.h>
 
 #include "base/log.h"
 #include "os/loop.h"
+#include "vmm/core/sandbox.h"
 
 LOG_MODULE(iothread);
 
 struct iothread {
+	struct cds_list_head node; /* in threads */
 	struct loop *loop;
 	pthread_t thread;
 	char name[16];
 };
+
+static CDS_LIST_HEAD(threads); /* main thread */
 
 static void *run(void *aux)
 {
@@ -26,6 +31,7 @@ static void *run(void *aux)
 	int error;
 
 	pthread_setname_np(pthread_self(), thread->name);
+	sandbox_thread(THREAD_IO);
 	error = loop_run(thread->loop);
 	if (error)
 		log_err("%s: its loop ended: %s", thread->name, strerror(-error));
@@ -55,6 +61,7 @@ int iothread_new(const char *name, struct iothread **result, struct errtext *err
 		free(thread);
 		return errtext_set(err, error, "I/O thread %s: %s", name, strerror(error));
 	}
+	cds_list_add_tail(&thread->node, &threads);
 	*result = thread;
 	return 0;
 }
@@ -68,6 +75,7 @@ void iothread_free(struct iothread *thread)
 {
 	if (!thread)
 		return;
+	cds_list_del(&thread->node);
 	loop_post(thread->loop, quit, thread->loop);
 	pthread_join(thread->thread, NULL);
 	loop_free(thread->loop);
@@ -106,4 +114,12 @@ void iothread_run(struct iothread *thread, void (*fn)(void *aux), void *aux)
 	while (sem_wait(&call.done) < 0 && errno == EINTR)
 		continue;
 	sem_destroy(&call.done);
+}
+
+void iothread_run_in_all(void (*fn)(void *aux), void *aux)
+{
+	struct iothread *thread;
+
+	cds_list_for_each_entry(thread, &threads, node)
+		iothread_run(thread, fn, aux);
 }

@@ -17,6 +17,8 @@ VSW_MUST_USE int iothread_new(const char *name, struct iothread **thread, struct
 /** iothread_free() - ends the thread and waits for it. NULL is fine. */
 void iothread_free(struct iothread *thread);
 struct loop *iothread_loop(struct iothread *thread);
+/** iothread_run_in_all() - as iothread_run(), in every I/O thread that there is. Main thread. */
+void iothread_run_in_all(void (*fn)(void *aux), void *aux);
 /** iothread_run() - run @fn in the thread, and return when it has; in the thread itself: at once. */
 void iothread_run(struct iothread *thread, void (*fn)(void *aux), void *aux);
 

@@ -10,9 +10,12 @@
 #include <sys/ioctl.h>
 
 #include "base/log.h"
+#include "vmm/core/sandbox.h"
 #include "vmm/core/vm_impl.h"
 
 LOG_MODULE(irq);
+
+SANDBOX_IOCTLS(THREAD_ALL, KVM_IRQ_LINE, KVM_SIGNAL_MSI, KVM_SET_GSI_ROUTING, KVM_IRQFD);
 
 #define MAX_ENTRIES (2 * VM_N_GSIS + VM_MAX_ROUTES)
 

@@ -20,11 +20,14 @@
 #include "os/loop.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/cpuid.h"
+#include "vmm/core/sandbox.h"
 #include "vmm/core/vm_impl.h"
 
 LOG_MODULE(vcpu);
 
 #define KICK_SIGNAL SIGUSR1
+
+SANDBOX_IOCTLS(THREAD_VCPU, KVM_RUN, KVM_GET_REGS);
 
 /* ---- exits ---- */
 
@@ -168,6 +171,7 @@ static void *run_thread(void *aux)
 	for (;;) {
 		if (atomic_load(&vcpu->vm->must_park) && !park(vcpu))
 			break;
+		sandbox_thread(THREAD_VCPU);
 		if (!atomic_load(&vcpu->vm->must_park))
 			enter(vcpu);
 	}

@@ -11,9 +11,14 @@
 #include <sys/ioctl.h>
 
 #include "base/log.h"
+#include "vmm/core/sandbox.h"
 #include "vmm/core/vm_impl.h"
 
 LOG_MODULE(vcpu_state);
+
+/* A reset. */
+SANDBOX_IOCTLS(THREAD_MAIN, KVM_SET_SREGS, KVM_SET_REGS, KVM_SET_FPU, KVM_SET_LAPIC, KVM_SET_VCPU_EVENTS,
+	       KVM_SET_MP_STATE, KVM_SET_MSRS);
 
 enum control_bits {
 	CR0_PE = 1 << 0,

@@ -13,9 +13,12 @@
 #include "os/loop.h"
 #include "vmm/core/bus.h"
 #include "vmm/core/pci.h"
+#include "vmm/core/sandbox.h"
 #include "vmm/core/vm_impl.h"
 
 LOG_MODULE(vm);
+
+SANDBOX_IOCTLS(THREAD_VCPU | THREAD_MAIN, KVM_IOEVENTFD);
 
 /* Three pages that KVM on Intel needs for itself, and one more; below the BIOS area, told to the guest as reserved. */
 #define TSS_ADDR 0xfffbd000ull

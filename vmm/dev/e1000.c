@@ -12,9 +12,13 @@
 
 #include "base/log.h"
 #include "vmm/core/iothread.h"
+#include "vmm/core/sandbox.h"
 #include "vmm/dev/e1000_impl.h"
 
 LOG_MODULE(e1000);
+
+SANDBOX_CALLS(THREAD_ALL, SYS_timerfd_settime);
+SANDBOX_CALLS(THREAD_MAIN, SYS_timerfd_create);
 
 #define REGISTERS_BAR 0
 #define IO_BAR 1

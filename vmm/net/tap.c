@@ -11,8 +11,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "vmm/core/sandbox.h"
 
 LOG_MODULE(tap);
+
+SANDBOX_CALLS(THREAD_ALL, SYS_readv, SYS_writev);
+SANDBOX_IOCTLS(THREAD_ALL, TUNSETOFFLOAD, TUNSETQUEUE, TUNSETCARRIER);
+SANDBOX_IOCTLS(THREAD_MAIN, TUNSETVNETHDRSZ, TUNGETIFF);
 
 #define VNET_HDR_LEN 12
 

@@ -11,6 +11,13 @@
 #include <unistd.h>
 
 #include "vmm/core/memory.h"
+#include "vmm/core/sandbox.h"
+
+/* A driver begins and ends in a vCPU, a reset in the main thread. */
+SANDBOX_IOCTLS(THREAD_VCPU | THREAD_MAIN, VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR,
+	       VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_GET_VRING_BASE, VHOST_NET_SET_BACKEND,
+	       VHOST_SET_FEATURES);
+SANDBOX_IOCTLS(THREAD_MAIN, VHOST_SET_OWNER, VHOST_GET_FEATURES, VHOST_SET_MEM_TABLE);
 
 struct vhost_net {
 	int fd;

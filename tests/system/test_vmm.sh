@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# vsw-vmm with a guest of a few instructions, which runs on every KVM: console, control socket, isolation, its end.
+. "$(dirname "$0")/../lib.sh"
+
+if [ ! -r /dev/kvm ]; then
+	skip "vsw-vmm" "no /dev/kvm here"
+	finish
+fi
+# A report of leaks wants files, which the guest's process has none of.
+export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+python3 "$TOP/tests/tools/vmm_payload.py" "$T/payload"
+truncate -s 8M "$T/disk.img"
+ctl() { python3 "$TOP/tests/tools/vmm_control.py" "$T/g.ctl" "$@"; }
+common=(--sandbox on --memory 32M --kernel "$T/payload")
+# start OPTION...: a guest with its console on a pipe; $pid is what was started, $guest the process that has the guest.
+start()
+{
+	rm -f "$T/keys" "$T/out"
+	mkfifo "$T/keys"
+	vsw-vmm "${common[@]}" --name g --control "$T/g.ctl" --disk "$T/disk.img" --cpus 2 "$@" <>"$T/keys" >"$T/out" 2>"$T/err" &
+	pid=$!
+	wait_for 30 grep -q up "$T/out" || { sed 's/^/    /' "$T/err"; not_ok "a guest starts"; finish; }
+	guest=$(pgrep -P $pid)
+}
+# ended STATUS: the guest ends with it.
+ended()
+{
+	local status
+	wait $pid
+	status=$?
+	[ $status = "$1" ] || { echo "status $status, expected $1"; cat "$T/err"; return 1; }
+}
+
+start
+echo -n ab >"$T/keys"
+check "what is typed reaches the guest, and what it says comes back" wait_for 10 grep -q ab "$T/out"
+
+# Isolation: of every thread but the kernel's own.
+check "no thread has capabilities, each has a seccomp filter and no_new_privs" eval '
+	for t in /proc/$guest/task/*; do
+		case $(cat $t/comm) in kvm-nx* | vhost-*) continue ;; esac
+		grep -q "^CapEff:.0000000000000000" $t/status && grep -q "^CapBnd:.0000000000000000" $t/status &&
+			grep -q "^Seccomp:.2" $t/status && grep -q "^NoNewPrivs:.1" $t/status || { cat $t/comm $t/status; false; break; }
+	done'
+for ns in mnt pid ipc; do
+	check "its $ns namespace is its own" [ "$(readlink /proc/$guest/ns/$ns)" != "$(readlink /proc/self/ns/$ns)" ]
+done
+same "its root folder has nothing but the run folder" "$VSW_RUNDIR" "$(cd /proc/$guest/root && find . -mindepth 1 -type d -not -path './proc*' | sort | tail -1 | sed 's/^\.//')"
+check "and cannot be written to" eval '! touch /proc/$guest/root/x 2>/dev/null && ! touch /proc/$guest/root$VSW_RUNDIR/x 2>/dev/null'
+
+# The control socket.
+same "status" '"g" "running" 2 33554432' "$(ctl status | jq -c '.name, .state, .cpus, .memory_bytes' | paste -sd' ')"
+same "the process to signal" $pid "$(ctl status | jq .pid)"
+check "counters: exits, the serial port, the disk's queues" eval 'ctl stats | jq -e ".exits.io > 0 and .serial.received_bytes >= 2 and (.disks[0].queues | length) == 2"'
+check "pause" eval '[ "$(ctl pause | jq -r .state)" = paused ] && [ "$(ctl status | jq -r .state)" = paused ]'
+n=$(ctl stats | jq .exits.io)
+echo -n c >"$T/keys"
+same "a paused guest does nothing" "$n" "$(ctl stats | jq .exits.io)"
+ctl resume >/dev/null
+check "resume: it goes on where it was" wait_for 10 grep -q abc "$T/out"
+check "the console's last words" eval '[ "$(ctl console/dump "{\"bytes\": 3}" | jq -r .text)" = abc ]'
+check "reset" eval 'ctl reset >/dev/null; wait_for 10 eval "[ \$(grep -c up \"$T/out\") = 2 ]"'
+echo -n r >"$T/keys"
+check "the guest's own reset" wait_for 10 eval '[ $(grep -c up "$T/out") = 3 ]'
+check_fails "an unknown method" "unknown method 'nope'" ctl nope
+check_fails "an unknown parameter" 'unknown parameter "x"' ctl status '{"x": 1}'
+check_fails "a wrong value" '"bytes": 0: 1 to' ctl console/dump '{"bytes": 0}'
+check_fails "an image that is in use" "disk.img: .*has it open" vsw-vmm "${common[@]}" --name h --disk "$T/disk.img"
+check_fails "a control socket that is in use" "g.ctl: .*" vsw-vmm "${common[@]}" --name h --control "$T/g.ctl"
+check "kill: the answer still comes, the status is 1, the socket is gone" eval 'ctl kill && ended 1 && [ ! -e "$T/g.ctl" ]'
+
+
+# Its end, in all manners.
+start
+echo -n o >"$T/keys"
+check "it switches itself off: status 0" ended 0
+start
+echo -n q >"$T/keys"
+check "debug exit: its code" ended 7
+start --no-reboot
+echo -n r >"$T/keys"
+check "a reset with --no-reboot" ended 0
+start
+kill $pid
+check "SIGTERM" ended 1
+start
+kill -9 $pid
+check "kill -9 takes the guest along" wait_for 10 eval '! kill -0 $guest'
+wait $pid 2>/dev/null
+start
+kill -9 "$guest"
+check "somebody kills the guest's process: one line says so" eval 'ended 1; grep -q "g: killed by signal 9" "$T/err"'
+
+# The console as a socket.
+vsw-vmm "${common[@]}" --name g --control "$T/g.ctl" --console socket,path="$T/g.tty" >"$T/out" 2>&1 &
+pid=$!
+check "a console on a socket" wait_for 10 [ -S "$T/g.tty" ]
+exec 7<> >(socat - UNIX-CONNECT:"$T/g.tty" >"$T/tty")
+echo -n abc >&7
+check "who connects talks to the guest" wait_for 10 grep -q abc "$T/tty"
+exec 7>&-
+ctl kill >/dev/null
+check "the socket goes with it" eval 'ended 1; [ ! -e "$T/g.tty" ]'
+finish
