@@ -5,6 +5,7 @@
 #include "vmm/char/chardev.h"
 #include "vmm/dev/virtio.h"
 #include "vmm/dev/virtio_pci.h"
+#include "vmm/isolate.h"
 #include "vmm/options.h"
 
 int channels_open(struct channels *channels, const struct options *options, struct errtext *err)
@@ -20,6 +21,8 @@ int channels_open(struct channels *channels, const struct options *options, stru
 			chardev = chardev_stdio_new();
 		if (error)
 			return error;
+		if (channel->is_socket)
+			isolate_leave(channel->path);
 		channels->ports[channels->n_ports++] = (struct virtio_console_port_config){
 			.name = channel->name,
 			.is_console = !channel->name,
@@ -42,9 +45,7 @@ int channels_plug(struct channels *channels, struct machine *machine, struct err
 	if (error)
 		return error;
 	error = virtio_pci_plug(virtio_console_device(console), -1, err);
-	if (error)
-		virtio_console_device(console)->class->free(virtio_console_device(console));
-	else
+	if (!error)
 		channels->console = console;
 	return error;
 }

@@ -27,7 +27,7 @@
 
 LOG_MODULE(isolate);
 
-#define MAX_LEFT 4
+#define MAX_LEFT 16
 
 /** What both processes see. */
 struct shared {

@@ -130,6 +130,7 @@ static int start(struct guest *guest, struct errtext *err)
 		.name = o->name,
 		.n_cpus = o->n_cpus,
 		.memory = o->memory,
+		.cpu = o->cpu,
 		.loop = guest->loop,
 		.no_reboot = o->no_reboot,
 		.boot = boot,

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ds.h"
+#include "vmm/core/cpu_model.h"
 #include "vmm/core/vm.h"
 #include "vmm/suboptions.h"
 #include "vsw/version.h"
@@ -18,6 +20,15 @@ struct option_row {
 	const char *name, *arg, *help;
 	int (*set)(struct options *o, const char *value, struct errtext *err);
 };
+
+static void print_cpu_help(void)
+{
+	struct ds text = DS_INIT;
+
+	cpu_model_help(&text);
+	fputs(ds_cstr(&text), stdout);
+	ds_fini(&text);
+}
 
 static int set_name(struct options *o, const char *value, struct errtext *err)
 {
@@ -36,6 +47,16 @@ static int set_cpus(struct options *o, const char *value, struct errtext *err)
 		return errtext_set(err, EINVAL, "--cpus %s: a number from 1 to %d was expected", value, VM_MAX_CPUS);
 	o->n_cpus = (unsigned int)n;
 	return 0;
+}
+
+static int set_cpu(struct options *o, const char *value, struct errtext *err)
+{
+	cpu_model_free(o->cpu);
+	o->cpu = NULL;
+	if (strcmp(value, "help") != 0)
+		return cpu_model_parse(value, &o->cpu, err);
+	print_cpu_help();
+	return 1;
 }
 
 static int set_kernel(struct options *o, const char *value, struct errtext *err)
@@ -121,6 +142,7 @@ static int set_no_reboot(struct options *o, const char *value, struct errtext *e
 static const struct option_row rows[] = {
 	{"name", "NAME", "the guest's name", set_name},
 	{"cpus", "N", "virtual CPUs (1)", set_cpus},
+	{"cpu", "MODEL[,+F][,-F]", "host-passthrough (default), host-model, x86-64-v3, ...; help lists them", set_cpu},
 	{"memory", "SIZE[,KEY=VALUE...]", "RAM, such as 512M or 4G (512M)", options_set_memory},
 	{"kernel", "FILE", "bzImage, or vmlinux with a PVH entry", set_kernel},
 	{"initrd", "FILE", "initial RAM disk", set_initrd},

@@ -31,10 +31,13 @@ struct channel_options {
 	char *path, *name; /**< of the socket; of the port, NULL: a console */
 };
 
+struct cpu_model;
+
 struct options {
 	const char *name;
 	unsigned int n_cpus;
 	struct memory_config memory;
+	struct cpu_model *cpu; /**< NULL: host-passthrough */
 	const char *kernel, *initrd, *append;
 	size_t n_disks;
 	struct disk_options disks[OPTIONS_MAX_DISKS];

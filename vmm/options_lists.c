@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "vmm/block/block.h"
+#include "vmm/core/cpu_model.h"
 #include "vmm/options.h"
 #include "vmm/suboptions.h"
 
@@ -173,4 +174,5 @@ void options_fini(struct options *o)
 	}
 	free(o->console.path);
 	options_fini_channels(o);
+	cpu_model_free(o->cpu);
 }

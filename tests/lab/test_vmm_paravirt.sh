@@ -79,10 +79,10 @@ s.sendall(json.dumps({"id": 1, "method": "balloon", "params": {"target_bytes": i
 print(s.makefile().readline())
 P
 }
-# Resident memory of a process's large mappings, which are its guest's RAM.
+# Resident memory of the large mappings of the guest's process, a child of the one that was started: they are the guest's RAM.
 ram_kb()
 {
-	python3 - "/proc/$1/smaps" <<'P'
+	python3 - "/proc/$(pgrep -P "$1")/smaps" <<'P'
 import re, sys
 total = size = 0
 for line in open(sys.argv[1]):

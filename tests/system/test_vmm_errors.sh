@@ -22,6 +22,8 @@ check_fails "a key without value" "readonly=yes: it takes no value" vmm --disk x
 check_fails "a disk without image" "an image was expected" vmm --disk readonly
 check_fails "a console that is none" "kind=tty: stdio, socket or none" vmm --console tty
 check_fails "a switch that is none" "--rng maybe: on or off" vmm --rng maybe
+check_fails "a CPU that is none" "pentium: no such model; there are host-passthrough" vmm --cpu pentium
+check_fails "a CPU feature that is none" "frob: no such feature" vmm --cpu kvm64,+frob
 check_fails "an image that is not there" "disk $T/none: No such file" vmm --disk "$T/none"
 check_fails "a folder as image" "disk /tmp: Is a directory" vmm --disk /tmp
 : >"$T/empty"
@@ -39,6 +41,7 @@ if [ -e /dev/kvm ]; then
 fi
 if [ -r /dev/kvm ]; then
 	check_fails "a kernel that is none" "neither a bzImage nor an ELF" vsw-vmm --name x --kernel "$0" --memory 64M
+	check_fails "a CPU feature that no host has" "lacks .*3dnowext" vmm --cpu host-passthrough,+3dnowext,+avx512-4fmaps,+tbm,+ia64
 	check_fails "too little memory" "16 MiB at least" vmm --memory 8M
 	check_fails "more memory than the host has" "more than this host has" vmm --memory 4096G
 	check_fails "huge pages that the host has not" "huge pages|hugepages" vmm --memory 1G,hugepages=1G

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "vmm/core/cpu_model.h"
+
 #define MAX_LEAVES 256
 
 /* Leaf 1, ECX. */
@@ -83,12 +85,13 @@ int cpuid_set(int kvm_fd, int vcpu_fd, const struct cpu_model *model, unsigned i
 	struct kvm_cpuid2 *leaves = supported(kvm_fd, err);
 	int error = 0;
 
-	(void)model;
 	if (!leaves)
 		return -ENOTSUP;
 	for (uint32_t i = 0; i < leaves->nent; i++)
 		set_identity(&leaves->entries[i], index, n_cpus, has_deadline);
-	if (ioctl(vcpu_fd, KVM_SET_CPUID2, leaves) < 0)
+	if (model)
+		error = cpu_model_apply(model, leaves, err);
+	if (!error && ioctl(vcpu_fd, KVM_SET_CPUID2, leaves) < 0)
 		error = errtext_set(err, errno, "KVM: CPUID of CPU %u: %s", index, strerror(errno));
 	free(leaves);
 	return error;
