@@ -109,15 +109,18 @@ class Guest:
         return self.wait_for(rb"(?s)(.*?)DONE \d+")[1].decode(errors="replace")
 
     def own_kb(self):
-        """Resident memory beside the guest's RAM, which is the mapping (or the pieces of one) of that size."""
+        """Resident memory, of vsw-vmm's launcher too, beside the guest's RAM, which is the mapping (or the pieces of one) of that size."""
         total, start, end = 0, None, None
-        with open(f"/proc/{self.proc.pid}/smaps") as f:
-            for line in f:
-                m = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
-                if m:
-                    start, end = int(m[1], 16), int(m[2], 16)
-                elif line.startswith("Rss:") and end - start < MEMORY_MB << 19:
-                    total += int(line.split()[1])
+        with open(f"/proc/{self.proc.pid}/task/{self.proc.pid}/children") as f:
+            pids = [str(self.proc.pid), *f.read().split()]
+        for pid in pids:
+            with open(f"/proc/{pid}/smaps") as f:
+                for line in f:
+                    m = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
+                    if m:
+                        start, end = int(m[1], 16), int(m[2], 16)
+                    elif line.startswith("Rss:") and end - start < MEMORY_MB << 19:
+                        total += int(line.split()[1])
         return total
 
     def stop(self):
