@@ -265,6 +265,7 @@ static void written(struct rtl8139 *nic, uint32_t offset, unsigned int size, uin
 
 	if (part_of(offset, size, value, RTL_ISR, 2, &part)) {
 		rtl8139_set16(nic, RTL_ISR, rtl8139_get16(nic, RTL_ISR) & (uint16_t)~part);
+		rtl8139_remind(nic);
 		wake(nic);
 	}
 	if (touches(offset, size, RTL_IMR, 4)) {

@@ -126,6 +126,8 @@ void rtl8139_start_slot(struct rtl8139 *nic, unsigned int slot, uint32_t value);
 void rtl8139_receive(struct rtl8139 *nic);
 /** rtl8139_rx_reset() - the ring is empty; both modes begin at its start. */
 void rtl8139_rx_reset(struct rtl8139 *nic);
+/** rtl8139_remind() - classic: interrupts were acknowledged; frames that lie there are told of again. */
+void rtl8139_remind(struct rtl8139 *nic);
 /** rtl8139_ring_is_empty() - classic: the driver has read all that there is. */
 bool rtl8139_ring_is_empty(const struct rtl8139 *nic);
 

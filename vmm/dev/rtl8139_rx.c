@@ -217,6 +217,16 @@ static bool deliver(struct rtl8139 *nic, uint8_t *frame, uint32_t len)
 	return done;
 }
 
+/*
+ * A driver that acknowledges a frame after it has read it (8139too) also acknowledges those that came meanwhile, and stops somewhere for others to have
+ * their turn: it counts on the next frame to call it. When its ring is full there is none. So "received" stays set while there is something to read.
+ */
+void rtl8139_remind(struct rtl8139 *nic)
+{
+	if (!rtl8139_is_cplus(nic, RTL_CPCR_RX) && nic->regs[RTL_CR] & RTL_CR_RE && !rtl8139_ring_is_empty(nic))
+		rtl8139_interrupt(nic, RTL_INT_ROK);
+}
+
 void rtl8139_receive(struct rtl8139 *nic)
 {
 	static __thread uint8_t buffer[12 + FRAME_MAX + 64];
@@ -236,6 +246,7 @@ void rtl8139_receive(struct rtl8139 *nic)
 	if (n_delivered)
 		rtl8139_interrupt(nic, RTL_INT_ROK);
 	/* A C+ driver gives descriptors without a word: it is told that they are wanted, and what it writes then wakes us. */
-	if (nic->rx_starved && (!was_starved || n_delivered) && nic->regs[RTL_CR] & RTL_CR_RE && nic->link_up)
+	if (nic->rx_starved && (!was_starved || n_delivered) && nic->regs[RTL_CR] & RTL_CR_RE && nic->link_up &&
+	    rtl8139_is_cplus(nic, RTL_CPCR_RX))
 		rtl8139_interrupt(nic, RTL_INT_RXOVW);
 }
