@@ -283,8 +283,8 @@ static uint64_t put_fadt(struct writer *w, uint64_t facs, uint64_t dsdt)
 		.century = 0x32,
 		.boot_arch = BOOT_LEGACY | BOOT_NO_VGA,
 		.flags = FADT_WBINVD | FADT_C1 | FADT_NO_SLEEP_BUTTON | FADT_TIMER_32 | FADT_RESET_REG,
-		.reset_reg = port(0xcf9, 1),
-		.reset_value = 6,
+		.reset_reg = port(0x64, 1), /* the keyboard controller's reset line */
+		.reset_value = 0xfe,
 		.minor = 4,
 		.x_firmware_ctrl = facs,
 		.x_dsdt = dsdt,

@@ -19,6 +19,7 @@
 LOG_MODULE(memory);
 
 #define MIB (1ull << 20)
+#define HUGE (2 * MIB)
 
 static uint64_t page_size(enum memory_backing backing)
 {
@@ -107,13 +108,44 @@ static int lock_region(const struct memory_region *region, struct errtext *err)
 			   (unsigned long long)(limit.rlim_cur / 1024));
 }
 
+/*
+ * Map a region at an address whose last 21 bits are those of the guest's (all regions begin at a multiple of 2 MiB): only then can the
+ * kernel, and the guest's page tables in it, use large pages. The kernel chooses any page: what it gave too much goes back.
+ */
+static uint8_t *map_aligned(const struct memory_region *region, int flags)
+{
+	uint8_t *area = mmap(NULL, region->size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *start, *end;
+
+	if (area == MAP_FAILED)
+		return MAP_FAILED;
+	start = area + (ROUND_UP((uintptr_t)area, HUGE) - (uintptr_t)area);
+	end = start + region->size;
+	if (mmap(start, region->size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, region->fd,
+		 (off_t)region->fd_offset) == MAP_FAILED) {
+		int error = errno;
+
+		munmap(area, region->size + HUGE);
+		errno = error;
+		return MAP_FAILED;
+	}
+	if (start > area)
+		munmap(area, (size_t)(start - area));
+	if (end < area + region->size + HUGE)
+		munmap(end, (size_t)(area + region->size + HUGE - end));
+	return start;
+}
+
 static int map_region(struct memory_region *region, const struct memory_config *config, struct errtext *err)
 {
 	int flags = region->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	bool is_huge = config->backing == MEMORY_HUGE_2M || config->backing == MEMORY_HUGE_1G;
 	int error;
 
-	region->host = mmap(NULL, region->size, PROT_READ | PROT_WRITE, flags, region->fd, (off_t)region->fd_offset);
+	/* Huge pages of their own file lie as they must anyway. */
+	region->host =
+		is_huge ? mmap(NULL, region->size, PROT_READ | PROT_WRITE, flags, region->fd, (off_t)region->fd_offset)
+			: map_aligned(region, flags);
 	if (region->host == MAP_FAILED) {
 		region->host = NULL;
 		return errtext_set(err, errno, "guest memory: mapping %llu MiB: %s%s",

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "os/loop.h"
 #include "vmm/core/bus.h"
+#include "vmm/core/coalesced.h"
 #include "vmm/core/cpuid.h"
 #include "vmm/core/sandbox.h"
 #include "vmm/core/vm_impl.h"
@@ -89,6 +90,7 @@ static void handle_failure(struct vcpu *vcpu)
 
 static void handle_exit(struct vcpu *vcpu)
 {
+	coalesced_drain(vcpu);
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
 		count(vcpu, VM_EXIT_IO);
@@ -132,6 +134,7 @@ static bool park(struct vcpu *vcpu)
 	bool is_ending;
 
 	complete_exit(vcpu);
+	coalesced_drain(vcpu);
 	pthread_mutex_lock(&vm->lock);
 	vm->n_parked++;
 	pthread_cond_broadcast(&vm->parked);

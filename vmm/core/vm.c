@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "os/loop.h"
 #include "vmm/core/bus.h"
+#include "vmm/core/coalesced.h"
 #include "vmm/core/pci.h"
 #include "vmm/core/sandbox.h"
 #include "vmm/core/vm_impl.h"
@@ -205,6 +206,8 @@ static int build(struct vm *vm, struct errtext *err)
 	error = bus_add(m->pio, debug_exit);
 	for (unsigned int i = 0; i < vm->config.n_cpus && !error; i++)
 		error = vcpu_new(vm, i, err);
+	if (!error)
+		coalesced_init(vm);
 	for (unsigned int i = 0; i < vm->config.n_cpus && !error; i++)
 		error = vcpu_start(vm->vcpus[i], err);
 	return error;
@@ -221,6 +224,7 @@ int vm_new(const struct vm_config *config, struct vm **result, struct errtext *e
 	atomic_store(&vm->must_park, true);
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->irq_lock, NULL);
+	pthread_mutex_init(&vm->coalesced_lock, NULL);
 	pthread_cond_init(&vm->parked, NULL);
 	pthread_cond_init(&vm->go, NULL);
 	vm->machine.ops = &machine_ops;
@@ -265,6 +269,7 @@ void vm_free(struct vm *vm)
 	pthread_cond_destroy(&vm->go);
 	pthread_cond_destroy(&vm->parked);
 	pthread_mutex_destroy(&vm->irq_lock);
+	pthread_mutex_destroy(&vm->coalesced_lock);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
 }

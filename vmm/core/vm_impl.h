@@ -49,6 +49,9 @@ struct vm {
 	struct bus_range debug_exit;
 	_Atomic int exit_code;
 
+	size_t coalesced_at; /* coalesced.h: where the ring is in a CPU's mapping; 0: there is none */
+	pthread_mutex_t coalesced_lock;
+
 	pthread_mutex_t irq_lock; /* guards the routes */
 	struct irq_route routes[VM_MAX_ROUTES];
 	unsigned int n_routes;
