@@ -12,12 +12,12 @@ for i in 1 2; do
 	ip link set "l$i" up
 	ip link set "r$i" up
 done
-have_links() { [ "$(cat /sys/class/net/[lr][12]/carrier | paste -sd' ')" = "1 1 1 1" ]; }
-wait_for 5 have_links
+have_links() { [ "$(ip -br link | grep -cE '^[lr][12]@.* UP ')" = 4 ]; }
+check "links" wait_for 5 have_links
 vsw add-br left -- add-br right
 vsw add-port left h1-p -- add-port right h2-p
 mac_of() { ip -o link show "$1" | sed 's/.*link.ether \([0-9a-f:]*\).*/\1/'; }
-received() { cat "/sys/class/net/$1/statistics/rx_packets"; }
+received() { ip -s -j link show "$1" | jq '.[0].stats64.rx.packets'; }
 member() { vsw -j bond show "$1" | jq -e ".bonds[0].members[] | select(.name == \"$2\") | .$3" >/dev/null; }
 both() { member b0 "$1" enabled && member b1 "$2" enabled; }
 active() { vsw -j bond show "$1" | jq -r '.bonds[0].active'; }
@@ -58,17 +58,18 @@ stream()
 	wait_for 5 grep -q ready "$T/seen"
 	at h1 blast eth0 "$seconds" --rate 10000 --dst-mac "$(at h2 cat /sys/class/net/eth0/address)" --seq --flows 16 >/dev/null &
 	sender=$!
-	wait_for 5 eval '[ "$(received h1-p)" -gt $((before + 2000)) ]'
+	wait_for 5 eval '[ "$(received h1-p)" -gt $((before + 2000)) ]' || echo "the stream does not flow"
 	"$@" >/dev/null
+	kill -0 $sender || echo "too late"
 	wait $sender
 	wait $watcher
 	tail -1 "$T/seen"
 }
-# failover SECONDS COMMAND...: of three tries the best, for the machine may have other things to do; never a frame twice, nor out of order.
+# failover SECONDS COMMAND...: of five tries the best, for the machine may have other things to do; never a frame twice, nor out of order.
 failover()
 {
 	local best=999999 lost reordered twice
-	for _ in 1 2 3; do
+	for _ in 1 2 3 4 5; do
 		ip link set r1 up
 		wait_for 20 both l1 r1
 		vsw bond set-active-member b0 l1 >/dev/null
@@ -106,7 +107,7 @@ check "... enabled" wait_for 5 member b0 l2 enabled
 # ---- balance-slb: the switch at the other end knows of no bond. What is flooded comes once, and never back.
 
 check "balance-slb" vsw set port b0 bond_mode=balance-slb -- del-port b1 -- add-port right r1 -- add-port right r2
-# asks FROM TO ADDRESS: three ARP questions are heard three times at the other end, never at their own, and answered three times.
+# asks FROM TO ADDRESS: three ARP questions are heard three times at the other end, never at their own, and answered each.
 asks()
 {
 	local mac pids=() n
@@ -120,12 +121,13 @@ asks()
 	wait_for 2 eval "[ \"\$(wc -l <$T/heard-$2)\" -ge 3 ]"
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null
-	echo "answers $n heard $(grep -c Request "$T/heard-$2") back $(grep -c Request "$T/heard-$1")"
+	[ "$n" -ge 3 ] || echo "answers: $n"
+	echo "heard $(grep -c Request "$T/heard-$2") back $(grep -c Request "$T/heard-$1")"
 }
-same "a broadcast is heard once" "answers 3 heard 3 back 0" "$(asks h1 h2 10.0.0.2)"
+same "a broadcast is heard once" "heard 3 back 0" "$(asks h1 h2 10.0.0.2)"
 vsw fdb flush left >/dev/null
-same "... right after its address was forgotten, too" "answers 3 heard 3 back 0" "$(asks h1 h2 10.0.0.2)"
-same "... from the other side, too" "answers 3 heard 3 back 0" "$(asks h2 h1 10.0.0.1)"
+same "... right after its address was forgotten, too" "heard 3 back 0" "$(asks h1 h2 10.0.0.2)"
+same "... from the other side, too" "heard 3 back 0" "$(asks h2 h1 10.0.0.1)"
 mac=$(at h1 cat /sys/class/net/eth0/address)
 bucket=$(vsw bond hash "$mac")
 check "the source's hash chooses the member" \
