@@ -218,13 +218,15 @@ bench: ## speed beside Open vSwitch and the Linux bridge, as tables (root); BENC
 	@tests/bench/run $(if $(BENCH),--only $(BENCH))
 
 .PHONY: install uninstall
-INSTALLED := $(PREFIX)/bin/vsw $(PREFIX)/sbin/vsw-switchd $(PREFIX)/share/man/man8/vsw.8 $(PREFIX)/share/man/man8/vsw-switchd.8 \
+INSTALLED := $(PREFIX)/bin/vsw $(PREFIX)/sbin/vsw-switchd $(PREFIX)/sbin/vsw-vmm $(PREFIX)/share/man/man8/vsw.8 $(PREFIX)/share/man/man8/vsw-switchd.8 $(PREFIX)/share/man/man8/vsw-vmm.8 \
 	$(PREFIX)/share/man/man5/vsw-topology.5 $(PREFIX)/share/bash-completion/completions/vsw $(PREFIX)/lib/systemd/system/vsw-switchd.service
 install: all ## install under DESTDIR and PREFIX (/usr)
 	install -D -m 0755 $(BIN)/vsw $(DESTDIR)$(PREFIX)/bin/vsw
 	install -D -m 0755 $(BIN)/vsw-switchd $(DESTDIR)$(PREFIX)/sbin/vsw-switchd
+	install -D -m 0755 $(BIN)/vsw-vmm $(DESTDIR)$(PREFIX)/sbin/vsw-vmm
 	install -D -m 0644 docs/man/vsw.8 $(DESTDIR)$(PREFIX)/share/man/man8/vsw.8
 	install -D -m 0644 docs/man/vsw-switchd.8 $(DESTDIR)$(PREFIX)/share/man/man8/vsw-switchd.8
+	install -D -m 0644 docs/man/vsw-vmm.8 $(DESTDIR)$(PREFIX)/share/man/man8/vsw-vmm.8
 	install -D -m 0644 docs/man/vsw-topology.5 $(DESTDIR)$(PREFIX)/share/man/man5/vsw-topology.5
 	install -D -m 0644 completions/vsw $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vsw
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system

@@ -42,6 +42,8 @@ same "vsw --help and vsw(8): global options" \
 	"$(vsw --help | sed -n '/^Options:/,$p' | grep -oE '^  (-[a-zA-Z], )?--[a-z-]+' | grep -oE -- '-[-a-zA-Z]+' | sort)" "$(man_options "$MAN/vsw.8")"
 same "vsw-switchd --help and vsw-switchd(8): options" \
 	"$(vsw-switchd --help | grep -oE '^ +--[a-z-]+' | tr -d ' ' | sort)" "$(man_options "$MAN/vsw-switchd.8")"
+same "vsw-vmm --help and vsw-vmm(8): options" \
+	"$(vsw-vmm --help | grep -oE '^ +--[a-z-]+' | tr -d ' ' | sort)" "$(man_options "$MAN/vsw-vmm.8")"
 
 # What the text of the pages says about arguments is what the table says.
 man_synopsis()
