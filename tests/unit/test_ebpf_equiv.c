@@ -6,6 +6,9 @@
  *
  * VLAN tags are only parsed here: those that the program pushes are not in the bytes that a test run gives back (the system tests
  * have them on real devices).
+ *
+ * Nor is the tunnel that a packet is to take. But a copy for a device really goes there, with its metadata; so the program is on that device,
+ * too, where it reads them as those of a packet that came through a tunnel: they must be what the daemon would have sent it through.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +21,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/pkt_cls.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,12 +30,15 @@
 
 #include "base/util.h"
 #include "flow/dp_action.h"
+#include "os/netdev.h"
+#include "os/tc_drop.h"
 #include "packet/packet.h"
 #include "switchd/datapath/ebpf.h"
 #include "switchd/datapath/ebpf_ops.h"
 #include "switchd/datapath/execute.h"
 
-enum { LOOPBACK = 1, IN = 1, OUT = 2, MAX_FRAME = 3000, MUTANTS = 40, COMPOSED = 20000, ACTION_LISTS = 3 };
+enum { LOOPBACK = 1, IN = 1, OUT = 2, TUNNEL = 3, MAX_FRAME = 3000, MUTANTS = 40, COMPOSED = 20000, ACTION_LISTS = 3 };
+enum { TUNNELS = 5000 };
 
 static struct ebpf_kernel kernel;
 static size_t scratch_size;
@@ -39,9 +46,10 @@ static struct execute x;
 static struct verdict verdict;
 static uint64_t seed = 1;
 static struct {
-	unsigned long frames, actions, too_deep;
+	unsigned long frames, actions, too_deep, tunnels;
 } counts;
 
+static struct packet_tunnel tunnel; /* of the last output to TUNNEL */
 static uint8_t output_bytes[MAX_FRAME];
 static size_t output_len;
 
@@ -63,7 +71,8 @@ static void fill(void *to, size_t n)
 
 static void output(struct execute *self, const struct packet *p, uint32_t port_no)
 {
-	(void)port_no;
+	if (port_no == TUNNEL)
+		tunnel = p->tunnel;
 	memcpy(output_bytes, p->data, p->len);
 	output_len = p->len;
 	self->verdict->forwarded = true;
@@ -358,6 +367,98 @@ static void composed(void **state)
 	}
 }
 
+/* ---- tunnels ---- */
+
+/* What the kernel's devices know no better: a key of 32 bits, with GRE perhaps none; IPv4 or IPv6. */
+static void put_random_tunnel(struct dp_actions *list)
+{
+	struct dp_set_tunnel *set = dp_actions_put(list, DP_SET_TUNNEL, sizeof *set);
+	struct packet_tunnel t = {.id = cpu_to_be64(any()), .ttl = (uint8_t)any(), .tos = (uint8_t)any()};
+	bool is_udp = any() & 1;
+
+	if (any() & 1) {
+		fill(&t.src, 4);
+		fill(&t.dst, 4);
+		t.dst |= BE32_C(1);
+	} else {
+		fill(t.ipv6_src, 16);
+		fill(t.ipv6_dst, 16);
+	}
+	t.flags = (uint8_t)((any() & 1 ? FLOW_TUN_DF : 0) | (any() & 1 ? FLOW_TUN_CSUM : 0) | FLOW_TUN_KEY);
+	/* In IPv6 a UDP checksum is the rule. */
+	if (is_udp && !t.dst)
+		t.flags |= FLOW_TUN_CSUM;
+	t.tp_dst = is_udp ? BE16_C(4789) : 0;
+	memcpy(&set->id, &t, sizeof t);
+}
+
+/* Through the kernel and through the daemon: @frame into a tunnel, and then as it is to OUT. */
+static void judge_tunnel(const uint8_t *frame, size_t len)
+{
+	static uint64_t memory[DP_ACTIONS_MAX / 8];
+	static uint8_t in[EXECUTE_RESERVE + PACKET_HEADROOM + MAX_FRAME], out[MAX_FRAME];
+	struct dp_actions list = {.data = (uint8_t *)memory, .cap = sizeof memory};
+	struct packet_tunnel kernels;
+	struct ebpf_ops compiled;
+	struct pkt_key key;
+	struct packet p;
+	size_t out_len;
+
+	packet_init(&p, in, sizeof in, EXECUTE_RESERVE + PACKET_HEADROOM, len);
+	memcpy(p.data, frame, len);
+	packet_parse(&p, &key);
+	put_random_tunnel(&list);
+	dp_actions_put_u32(&list, DP_OUTPUT, TUNNEL);
+	dp_actions_put_u32(&list, DP_OUTPUT, OUT);
+	ebpf_ops_compile(&compiled, list.data, list.len);
+	assert_int_equal(compiled.why, EBPF_WHY_NONE);
+	set_flow(&compiled);
+	assert_int_equal(run(frame, len, out, &out_len), TC_ACT_REDIRECT);
+	/* Parsed last was what came to the device. */
+	get_key(&key);
+	assert_int_equal(key.in_port, TUNNEL);
+	memcpy(&kernels, &key.tun_id, sizeof kernels);
+	verdict = (struct verdict){0};
+	x.verdict = &verdict;
+	execute_actions(&x, &p, false, list.data, list.len);
+	tunnel.tp_src = tunnel.tp_dst = 0; /* the device's, not the packet's */
+	if (memcmp(&kernels, &tunnel, sizeof tunnel)) {
+		show((uint8_t *)&kernels, sizeof kernels, "kernel");
+		show((uint8_t *)&tunnel, sizeof tunnel, "daemon");
+		fail_msg("they go through different tunnels");
+	}
+	assert_int_equal(out_len, output_len);
+	assert_memory_equal(out, output_bytes, out_len);
+}
+
+static void tunnels(void **state)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
+	struct tc_drop at_device;
+	static uint8_t buf[MAX_FRAME];
+	uint32_t ifindex;
+
+	(void)state;
+	if (netdev_add_veth("t0", "t1", mac))
+		skip();
+	ifindex = if_nametoindex("t0");
+	assert_int_equal(netdev_set_up((int)ifindex, true), 0);
+	assert_int_equal(netdev_set_up((int)if_nametoindex("t1"), true), 0);
+	kernel.devs[ifindex] = (struct bpf_dev){.ifindex = ifindex, .port = TUNNEL};
+	kernel.ports[TUNNEL] = (struct bpf_port){.ifindex = ifindex, .mtu = 65535, .is_tunnel = 1};
+	assert_int_equal(tc_drop_attach_egress(&at_device, (int)ifindex, kernel.port_program), 0);
+	for (int i = 0; i < TUNNELS; i++) {
+		struct pkt_key key = {.eth_type = any() & 1 ? BE16_C(0x0800) : BE16_C(0x86dd), .nw_proto = 17};
+		struct packet p;
+
+		packet_init(&p, buf, sizeof buf, PACKET_HEADROOM, 0);
+		assert_int_equal(packet_compose(&p, &key, any() % 200), 0);
+		judge_tunnel(p.data, p.len);
+		counts.tunnels++;
+	}
+	tc_drop_detach(&at_device);
+}
+
 /* ---- life ---- */
 
 static int open_kernel(void **state)
@@ -367,6 +468,8 @@ static int open_kernel(void **state)
 	int error;
 
 	(void)state;
+	if (unshare(CLONE_NEWNET)) /* with a loopback of its own */
+		exit(77);
 	error = ebpf_kernel_load(&kernel, NULL, 16, &err);
 	if (error == -EPERM || error == -EACCES) {
 		printf("skip: %s\n", err.text);
@@ -386,8 +489,8 @@ static int open_kernel(void **state)
 static int close_kernel(void **state)
 {
 	(void)state;
-	printf("# %lu frames, %lu with actions, %lu left to the daemon\n", counts.frames, counts.actions,
-	       counts.too_deep);
+	printf("# %lu frames, %lu with actions, %lu left to the daemon, %lu into tunnels\n", counts.frames,
+	       counts.actions, counts.too_deep, counts.tunnels);
 	execute_fini(&x);
 	ebpf_kernel_unload(&kernel);
 	return 0;
@@ -398,6 +501,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(captured),
 		cmocka_unit_test(composed),
+		cmocka_unit_test(tunnels),
 	};
 
 	return cmocka_run_group_tests_name("ebpf_equiv", tests, open_kernel, close_kernel);
