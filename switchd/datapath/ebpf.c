@@ -88,6 +88,7 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 	    getrandom(&dp->kernel.control->magic, sizeof dp->kernel.control->magic, GRND_NONBLOCK) < 0)
 		dp->kernel.control->magic = (uint32_t)getpid() * 0x9e3779b9;
 	dp->user.end_round = end_round;
+	dp->user.niceness = EBPF_NICENESS;
 	dp->user.base.shared.meters = (struct meters){
 		.slots = dp->kernel.meters, .n = BPF_N_METERS, .now_ns = meters_monotonic_ns, .is_borrowed = true};
 	dp->user.base.shared.bonds = (struct bonds){.slots = dp->kernel.bonds, .is_borrowed = true};

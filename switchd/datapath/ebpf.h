@@ -55,6 +55,12 @@
 #define EBPF_MISS_RATE 50000
 #define EBPF_MISS_BURST 16384
 
+/**
+ * Priority of the threads. A flood of new flows takes all the time of one and whatever else the machine has; the others' first packets would
+ * wait for a scheduler's slice, which is a hundred times what they take. What a flood can have is bounded by EBPF_MISS_RATE.
+ */
+#define EBPF_NICENESS (-10)
+
 struct ebpf_skeleton;
 struct ebpf_watch;
 

@@ -5,8 +5,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <urcu.h>
 
@@ -144,6 +146,15 @@ static void one_round(struct user_thread *t, const struct epoll_event *events, i
 	bury_dead_ports(t);
 }
 
+static void take_priority(const struct user_thread *t)
+{
+	if (t->dp->niceness && setpriority(PRIO_PROCESS, 0, t->dp->niceness))
+		log_info("forwarding thread %u has no priority over other processes (%s); while all CPUs are busy, new "
+			 "flows "
+			 "begin late",
+			 t->index, strerror(errno));
+}
+
 static void *run(void *t_)
 {
 	struct user_thread *t = t_;
@@ -152,6 +163,7 @@ static void *run(void *t_)
 	int timeout = -1;
 
 	rcu_register_thread();
+	take_priority(t);
 	while (!atomic_load(&t->stop)) {
 		int n = epoll_wait(t->epoll_fd, events, EVENTS_PER_ROUND, more ? 0 : timeout);
 
