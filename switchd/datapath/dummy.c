@@ -25,8 +25,9 @@ struct captured {
 
 struct dummy_port {
 	struct forward_port fp;
-	struct egress egress;
-	struct loop_timer egress_timer;
+	struct egress egress, ingress;
+	struct loop_timer egress_timer; /* of both */
+	uint64_t timer_ns;		/* when it fires; EGRESS_NEVER: it is off */
 	struct dummy_dp *dp;
 	struct hmap_node node; /* in dp->ports, by number */
 	struct dummy_stream *stream;
@@ -180,7 +181,7 @@ static void output(struct execute *x, const struct packet *p, uint32_t port_no)
 		x->verdict->forwarded = true;
 }
 
-/* ---- what leaves later: by timers of the loop ---- */
+/* ---- what leaves, or comes in, later: by timers of the loop ---- */
 
 static void send_list(void *port_, struct egress_packet *list)
 {
@@ -201,6 +202,9 @@ static void wake_at(void *port_, uint64_t due_ns)
 {
 	struct dummy_port *port = port_;
 
+	if (due_ns >= port->timer_ns)
+		return;
+	port->timer_ns = due_ns;
 	loop_set_timer(port->dp->loop, &port->egress_timer,
 		       (int64_t)MIN(due_ns / 1000000 + !!(due_ns % 1000000), (uint64_t)INT64_MAX), egress_due);
 }
@@ -208,9 +212,13 @@ static void wake_at(void *port_, uint64_t due_ns)
 static void egress_due(struct loop_timer *timer, int64_t now_ms)
 {
 	struct dummy_port *port = container_of(timer, struct dummy_port, egress_timer);
-	uint64_t due_ns = egress_run(&port->egress, now_ns());
+	uint64_t out_ns, in_ns, due_ns;
 
 	(void)now_ms;
+	port->timer_ns = EGRESS_NEVER;
+	out_ns = egress_run(&port->egress, now_ns());
+	in_ns = egress_run(&port->ingress, now_ns());
+	due_ns = MIN(out_ns, in_ns);
 	if (due_ns != EGRESS_NEVER)
 		wake_at(port, due_ns);
 }
@@ -225,8 +233,8 @@ static void count_lost(void *port_, const struct egress_packet *p)
 
 static const struct egress_driver egress_driver = {.send = send_list, .wake = wake_at, .lost = count_lost};
 
-static int dummy_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned int slot,
-				 struct egress_stage *stage)
+static int set_stage(struct datapath *datapath, uint32_t port_no, bool is_ingress, unsigned int slot,
+		     struct egress_stage *stage)
 {
 	struct dummy_port *port = port_by_number(dummy_dp_of(datapath), port_no);
 
@@ -235,8 +243,20 @@ static int dummy_port_set_egress(struct datapath *datapath, uint32_t port_no, un
 			stage->ops->free(stage);
 		return -ENOENT;
 	}
-	egress_set(&port->egress, slot, stage, now_ns());
+	egress_set(is_ingress ? &port->ingress : &port->egress, slot, stage, now_ns());
 	return 0;
+}
+
+static int dummy_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned int slot,
+				 struct egress_stage *stage)
+{
+	return set_stage(datapath, port_no, false, slot, stage);
+}
+
+static int dummy_port_set_ingress(struct datapath *datapath, uint32_t port_no, unsigned int slot,
+				  struct egress_stage *stage)
+{
+	return set_stage(datapath, port_no, true, slot, stage);
 }
 
 static const struct execute_ops dummy_ops = {
@@ -272,11 +292,36 @@ static void receive(struct dummy_dp *dp, struct dummy_port *port, const struct p
 	mine->headroom = PACKET_HEADROOM;
 	mine->tailroom = PACKET_MAX_LEN - p->len;
 	mine->recirc_id = mine->pkt_mark = mine->skb_priority = mine->dp_hash = 0;
+	if (egress_is_active(&port->ingress)) {
+		forward_port_keep(&port->fp, &port->ingress, mine, now_ns());
+		return;
+	}
 	dp->is_busy = true;
 	forward_batch(&e->f, &port->fp, 1);
 	dp->is_busy = false;
 	run_engine(dp);
 }
+
+/* Out of the ingress line. */
+static void receive_list(void *port_, struct egress_packet *list)
+{
+	struct dummy_port *port = port_;
+	struct dummy_dp *dp = port->dp;
+
+	while (list) {
+		struct egress_packet *next = list->next;
+
+		dp->engine->f.packets[0] = list->packet;
+		dp->is_busy = true;
+		forward_kept(&dp->engine->f, &port->fp, 1, list->is_new);
+		dp->is_busy = false;
+		egress_packet_free(list);
+		run_engine(dp);
+		list = next;
+	}
+}
+
+static const struct egress_driver ingress_driver = {.send = receive_list, .wake = wake_at, .lost = count_lost};
 
 int dummy_receive(struct datapath *datapath, uint32_t port_no, const struct packet *p)
 {
@@ -348,6 +393,7 @@ static void port_free(struct dummy_port *port)
 {
 	loop_cancel_timer(port->dp->loop, &port->egress_timer);
 	egress_fini(&port->egress);
+	egress_fini(&port->ingress);
 	dummy_stream_free(port->stream);
 	forget_all(port);
 	forward_port_fini(&port->fp);
@@ -388,6 +434,8 @@ static int dummy_port_add(struct datapath *datapath, const struct dp_port_spec *
 	port = xzalloc(sizeof *port);
 	forward_port_init(&port->fp, number);
 	egress_init(&port->egress, &egress_driver, port);
+	egress_init(&port->ingress, &ingress_driver, port);
+	port->timer_ns = EGRESS_NEVER;
 	port->dp = dp;
 	port->last = &port->first;
 	error = open_stream(port, spec, err);
@@ -551,6 +599,7 @@ const struct datapath_ops datapath_dummy = {
 	.execute = dummy_execute,
 	.stats = dummy_stats,
 	.port_set_egress = dummy_port_set_egress,
+	.port_set_ingress = dummy_port_set_ingress,
 	.max_meters = FORWARD_MAX_METERS,
 	.meter_set = forward_meter_set,
 	.meter_del = forward_meter_del,

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "switchd/datapath/egress.h"
 #include "switchd/datapath/watch.h"
 
 static void count(uint64_t *counter)
@@ -79,12 +80,24 @@ void forward_port_lost(struct forward_port *port, enum drop_reason reason, const
 	pthread_mutex_unlock(&port->lock);
 }
 
-void forward_port_keep(struct forward_port *port, uint64_t n, uint64_t n_bytes)
+void forward_port_keep(struct forward_port *port, struct egress *line, struct packet *p, uint64_t now_ns)
 {
+	struct forward_frame frame = {p->data, p->len};
+	enum drop_reason reason = DROP_NONE;
+	struct pkt_key key;
+
+	if (packet_parse(p, &key) == DROP_MALFORMED_ETH)
+		reason = DROP_MALFORMED_ETH;
+	if (!reason)
+		reason = egress_put(line, p, now_ns);
+	if (reason) {
+		forward_port_lost(port, reason, &frame);
+		return;
+	}
 	pthread_mutex_lock(&port->lock);
-	port->stats.rx_packets += n;
-	port->stats.rx_bytes += n_bytes;
-	port->stats.queued += n;
+	port->stats.rx_packets++;
+	port->stats.rx_bytes += frame.len;
+	port->stats.queued++;
 	pthread_mutex_unlock(&port->lock);
 }
 

@@ -33,6 +33,7 @@
 /** Meters, where the datapath brings no memory of its own for them. */
 #define FORWARD_MAX_METERS 262144
 
+struct egress;
 struct forwarder;
 struct sight;
 
@@ -126,8 +127,11 @@ void forward_port_stats(struct forward_port *port, struct dp_port_stats *stats);
 int forward_port_last_drop(struct forward_port *port, struct dp_last_drop *drop);
 /** forward_port_lost() - count a frame that was received, and dropped before it could become a packet. @frame: its head; NULL: unknown. */
 void forward_port_lost(struct forward_port *port, enum drop_reason reason, const struct forward_frame *frame);
-/** forward_port_keep() - @n packets received on it wait for their time: they are queued until forward_kept(). */
-void forward_port_keep(struct forward_port *port, uint64_t n, uint64_t n_bytes);
+/**
+ * forward_port_keep() - a packet received on it enters the port's ingress line: it is queued until forward_kept(), or it is lost
+ * @p: copied
+ */
+void forward_port_keep(struct forward_port *port, struct egress *line, struct packet *p, uint64_t now_ns);
 /** forward_port_watch() - as datapath_ops.port_watch(). */
 void forward_port_watch(struct forward_port *port, unsigned int what);
 /** forward_port_sent() - count copies that left through the port, and those that its device did not take. */

@@ -12,29 +12,10 @@
 
 /* ---- into the line; the port's thread ---- */
 
-static bool put_one(struct user_port *port, struct packet *p)
-{
-	struct forward_frame frame = {p->data, p->len};
-	enum drop_reason reason = DROP_NONE;
-	struct pkt_key key;
-
-	if (packet_parse(p, &key) == DROP_MALFORMED_ETH)
-		reason = DROP_MALFORMED_ETH;
-	if (!reason)
-		reason = egress_put(&port->ingress, p, meters_monotonic_ns());
-	if (reason)
-		forward_port_lost(&port->fp, reason, &frame);
-	return !reason;
-}
-
 void user_ingress_put(struct user_thread *t, struct user_port *port, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		uint32_t len = t->f.packets[i].len;
-
-		if (put_one(port, &t->f.packets[i]))
-			forward_port_keep(&port->fp, 1, len);
-	}
+	for (size_t i = 0; i < n; i++)
+		forward_port_keep(&port->fp, &port->ingress, &t->f.packets[i], meters_monotonic_ns());
 }
 
 /* ---- out of it; any thread ---- */

@@ -121,4 +121,21 @@ check_fails "a loss beyond all" "link-loss: '101%'" vsw set-link h2-p loss=101%
 check_fails "a port that is not there" 'nope' vsw set-link nope delay=1ms
 vsw add-br br1 -- add-port br0 pa type=patch options:peer=pb -- add-port br1 pb type=patch options:peer=pa
 check_fails "a patch port" "a patch port has no link of its own" vsw set-link pa delay=1ms
+
+# ---- the clock of the test decides: ports of the dummy datapath, both ways
+vsw add-br br2 -- set bridge br2 datapath_type=dummy -- add-port br2 d1 -- set interface d1 type=dummy -- add-port br2 d2 -- set interface d2 type=dummy
+vsw set-link d1 delay=50ms direction=in
+vsw set-link d2 delay=30ms
+vsw time stop
+vsw dummy receive d1 "udp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02" >/dev/null
+ways() { vsw -j dump-ports br2 | jq -c '[.bridges[0].ports[] | select(.name == "d1" or .name == "d2") | [.queued, .forwarded, .tx_packets]]'; }
+same "a packet on its way in" '[[1,0,0],[0,0,0]]' "$(ways)"
+vsw time warp 49
+same "for as long as that takes" '[[1,0,0],[0,0,0]]' "$(ways)"
+vsw time warp 1
+same "and on its way out" '[[0,1,0],[0,0,0]]' "$(ways)"
+vsw time warp 29
+same "for as long again" '[[0,1,0],[0,0,0]]' "$(ways)"
+vsw time warp 1
+same "is there" '[[0,1,0],[0,0,1]]' "$(ways)"
 finish
