@@ -30,6 +30,7 @@ void uplink_commands_register(void);
 void apply_commands_register(void);
 void host_commands_register(void);
 void why_commands_register(void);
+void guest_commands_register(void);
 /** daemon_commands_register() - version, status, log, time, stop. */
 void daemon_commands_register(struct loop *loop);
 

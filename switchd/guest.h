@@ -26,7 +26,6 @@ struct ds;
 struct iface;
 struct loop;
 
-void guest_commands_register(struct loop *loop);
 /** guests_start() - the configuration is in place: ports of guests that a predecessor served wait for them. */
 void guests_start(struct loop *loop);
 /** guests_stop() - ports stay from now on, whatever becomes of connections. */

@@ -279,7 +279,7 @@ static void register_methods(void)
 	uplink_commands_register();
 	apply_commands_register();
 	host_commands_register();
-	guest_commands_register(loop);
+	guest_commands_register();
 	why_commands_register();
 	daemon_commands_register(loop);
 }

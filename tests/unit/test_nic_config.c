@@ -19,9 +19,10 @@ static void test_everything(void **state)
 
 	(void)state;
 	assert_int_equal(
-		nic_config_parse("br0,model=virtio,mac=52:54:00:12:34:5a,queues=4,vhost=off,mtu=9000,anti-spoof=on,tag=10,"
-				 "port=p1,other_config:priority-tags=always",
-				 &c, &err),
+		nic_config_parse(
+			"br0,model=virtio,mac=52:54:00:12:34:5a,queues=4,vhost=off,mtu=9000,anti-spoof=on,tag=10,"
+			"port=p1,other_config:priority-tags=always",
+			&c, &err),
 		0);
 	assert_string_equal(c.bridge, "br0");
 	assert_string_equal(c.port, "p1");
