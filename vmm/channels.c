@@ -6,6 +6,7 @@
 #include "vmm/dev/virtio.h"
 #include "vmm/dev/virtio_pci.h"
 #include "vmm/isolate.h"
+#include "vmm/isolate.h"
 #include "vmm/options.h"
 
 int channels_open(struct channels *channels, const struct options *options, struct errtext *err)

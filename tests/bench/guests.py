@@ -27,6 +27,7 @@ TITLES = {"vsw-vmm": "vsw-vmm", "qemu": "QEMU `-M pc`"}
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc p /proc
+mount -t devtmpfs d /dev
 echo READY $(cut -d' ' -f1 /proc/uptime)
 for m in /modules/*; do insmod $m 2>/dev/null; done
 ip link set lo up

@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "os/sock.h"
 #include "vmm/char/stream.h"
+#include "vmm/core/sandbox.h"
+
+SANDBOX_CALLS(THREAD_IO, SYS_accept4, SYS_fcntl);
 
 LOG_MODULE(char_socket);
 

@@ -17,7 +17,7 @@
 #include "vmm/char/stream.h"
 #include "vmm/core/sandbox.h"
 
-SANDBOX_IOCTLS(THREAD_MAIN, TIOCGWINSZ, TCSETSW);
+SANDBOX_IOCTLS(THREAD_IO | THREAD_MAIN, TIOCGWINSZ, TCGETS, TCSETS);
 
 struct stdio_dev {
 	struct chardev dev;

@@ -12,6 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/core/sandbox.h"
+
+SANDBOX_CALLS(THREAD_IO, SYS_sendto);
+
 /** A pipe or terminal that is ready takes this much without waiting. */
 #define SMALL_WRITE 256
 

@@ -70,7 +70,7 @@ static int add_list(scmp_filter_ctx ctx, const struct sandbox_list *list)
 /* UNIX sockets alone. */
 static int add_socket(scmp_filter_ctx ctx)
 {
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_socket, 1, SCMP_A0(SCMP_CMP_EQ, 1 /* AF_UNIX */));
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_socket, 1, SCMP_A0(SCMP_CMP_EQ, 1 /* AF_UNIX */, 0));
 }
 
 static int load_filter(enum sandbox_class class)
