@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The BPF program beside the daemon's own code, on the same frames: lib/packet's parser must see the same key, execute.c must make the
- * same bytes of them. Frames: the captures of tests/conformance, these with bytes changed at random, and composed ones; the program runs
+ * same bytes of them, and of bonds the same member must be chosen. Frames: the captures of tests/conformance, these with bytes changed at random, and composed ones; the program runs
  * under BPF_PROG_TEST_RUN, whose device is the loopback.
  *
  * VLAN tags are only parsed here: those that the program pushes are not in the bytes that a test run gives back (the system tests
@@ -33,17 +33,29 @@
 #include "os/netdev.h"
 #include "os/tc_drop.h"
 #include "packet/packet.h"
+#include "switchd/datapath/bonds.h"
 #include "switchd/datapath/ebpf.h"
 #include "switchd/datapath/ebpf_ops.h"
 #include "switchd/datapath/execute.h"
 
-enum { LOOPBACK = 1, IN = 1, OUT = 2, TUNNEL = 3, MAX_FRAME = 3000, MUTANTS = 40, COMPOSED = 20000, ACTION_LISTS = 3 };
+enum {
+	LOOPBACK = 1,
+	IN = 1,
+	OUT = 2,
+	TUNNEL = 3,
+	BOND = 3,
+	MAX_FRAME = 3000,
+	MUTANTS = 40,
+	COMPOSED = 20000,
+	ACTION_LISTS = 3
+};
 enum { TUNNELS = 5000 };
 
 static struct ebpf_kernel kernel;
 static size_t scratch_size;
 static struct execute x;
 static struct verdict verdict;
+static struct bonds bonds;
 static uint64_t seed = 1;
 static struct {
 	unsigned long frames, actions, too_deep, tunnels;
@@ -120,6 +132,20 @@ static void prepare_kernel(void)
 	memcpy(f->key, &in, sizeof f->key);
 	memcpy(key.words, &in, sizeof key.words);
 	assert_int_equal(bpf_map_update_elem(kernel.small_fd, &key, &slot, BPF_ANY), 0);
+}
+
+/* A bond whose every bucket leaves by the same port: which one a packet was in shows in what they count. */
+static void make_bond(void)
+{
+	const struct bonds kernels = {.slots = kernel.bonds, .is_borrowed = true};
+	struct dp_bond bond = {.basis = 77};
+
+	for (int i = 0; i < DP_BOND_BUCKETS; i++)
+		bond.ports[i] = OUT;
+	bonds_new(&bonds);
+	assert_int_equal(bonds_set(&bonds, BOND, &bond), 0);
+	assert_int_equal(bonds_set(&kernels, BOND, &bond), 0);
+	x.bonds = &bonds;
 }
 
 /* Return: TC_ACT_*, or negative: not run. */
@@ -211,7 +237,10 @@ static void put_random_actions(struct dp_actions *list, const struct packet *p)
 		fill(&arp->spa, 20);
 		fill(arp->sha, 24);
 	}
-	dp_actions_put_u32(list, DP_OUTPUT, OUT);
+	if (any() & 1)
+		dp_actions_put_u32(list, DP_LB_OUTPUT, dp_lb_output_arg(BOND, any() & 1 ? -1 : (int)(any() % 256)));
+	else
+		dp_actions_put_u32(list, DP_OUTPUT, OUT);
 }
 
 static void judge_actions(const uint8_t *frame, size_t len)
@@ -236,8 +265,11 @@ static void judge_actions(const uint8_t *frame, size_t len)
 	assert_int_equal(run(frame, len, out, &out_len), TC_ACT_REDIRECT);
 	verdict = (struct verdict){0};
 	x.verdict = &verdict;
+	x.key = &key;
 	execute_actions(&x, &p, false, list.data, list.len);
 	counts.actions++;
+	/* Both have counted the same bytes for the same buckets. */
+	assert_memory_equal(bonds.slots[BOND].bytes, kernel.bonds[BOND].bytes, sizeof kernel.bonds[BOND].bytes);
 	if (out_len == output_len && !memcmp(out, output_bytes, out_len))
 		return;
 	show(frame, len, "frame");
@@ -483,6 +515,7 @@ static int open_kernel(void **state)
 	sched_setaffinity(0, sizeof one, &one);
 	execute_init(&x, &ops);
 	prepare_kernel();
+	make_bond();
 	return 0;
 }
 
@@ -491,6 +524,7 @@ static int close_kernel(void **state)
 	(void)state;
 	printf("# %lu frames, %lu with actions, %lu left to the daemon, %lu into tunnels\n", counts.frames,
 	       counts.actions, counts.too_deep, counts.tunnels);
+	bonds_free(&bonds);
 	execute_fini(&x);
 	ebpf_kernel_unload(&kernel);
 	return 0;
