@@ -130,42 +130,43 @@ bool guest_is_up(const struct iface *iface)
 	return iface->admin_up && iface->dp_port != DP_PORT_NONE;
 }
 
-static void answer_hold(struct guest_port *g, int error, const struct errtext *err)
+/*
+ * What the monitor does not know yet: the port's state, or why it is not its port any more. @iface: NULL: there is no such port. Return: 0 with
+ * @result, -EAGAIN: nothing is new, or another negative errno with @err.
+ */
+static int news(struct guest_port *g, const struct iface *iface, json_t **result, struct errtext *err)
 {
-	struct control_request *request = g->hold;
-
-	g->hold = NULL;
-	control_reply(request, error,
-		      error ? NULL
-			    : json_pack("{s:s, s:s, s:i}", "text", "", "link", g->known_up ? "up" : "down", "exit", 0),
-		      err);
+	if (!iface)
+		return errtext_set(err, ENOENT, "port %s was removed from the switch", g->port);
+	if (iface->dev->ifindex && iface->dev->ifindex != g->ifindex)
+		return errtext_set(err, ENODEV, "the TAP device of port %s was removed", g->port);
+	if (guest_is_up(iface) == g->known_up)
+		return -EAGAIN;
+	g->known_up = !g->known_up;
+	*result = json_pack("{s:s, s:s, s:i}", "text", "", "link", g->known_up ? "up" : "down", "exit", 0);
+	return 0;
 }
 
-/* Return: whether the port is still what the monitor was given; else it is told. */
-static bool check_device(struct guest_port *g, const struct iface *iface)
+/* Tell whoever waits. */
+static void tell(struct guest_port *g, const struct iface *iface)
 {
-	struct errtext err;
+	struct control_request *request = g->hold;
+	struct errtext err = {0};
+	json_t *result = NULL;
+	int error = request ? news(g, iface, &result, &err) : -EAGAIN;
 
-	if (iface && (!iface->dev->ifindex || iface->dev->ifindex == g->ifindex))
-		return true;
-	if (!g->hold)
-		return false;
-	if (iface)
-		errtext_set(&err, ENODEV, "the TAP device of port %s was removed", g->port);
-	else
-		errtext_set(&err, ENOENT, "port %s was removed from the switch", g->port);
-	answer_hold(g, iface ? -ENODEV : -ENOENT, &err);
-	return false;
+	if (error == -EAGAIN)
+		return;
+	g->hold = NULL;
+	control_reply(request, error, result, &err);
 }
 
 void guests_follow(const struct iface *iface)
 {
 	struct guest_port *g = hmap_count(&by_port) ? guest_find(iface->name) : NULL;
 
-	if (!g || !g->is_held || !check_device(g, iface) || !g->hold || guest_is_up(iface) == g->known_up)
-		return;
-	g->known_up = guest_is_up(iface);
-	answer_hold(g, 0, NULL);
+	if (g && g->is_held)
+		tell(g, iface);
 }
 
 void guests_port_removed(const char *port)
@@ -176,7 +177,7 @@ void guests_port_removed(const char *port)
 		return;
 	g->is_made = false; /* nothing is left to remove */
 	if (g->is_held)
-		check_device(g, NULL);
+		tell(g, NULL);
 	else
 		forget(g);
 }
@@ -202,17 +203,18 @@ static void client_gone(void *aux)
 	g->hold = NULL; /* guest_connection_gone() comes next */
 }
 
-void guest_hold(struct guest_port *g, struct control_request *request, bool known_up)
+int guest_hold(struct guest_port *g, struct control_request *request, bool known_up, json_t **result,
+	       struct errtext *err)
 {
-	const struct iface *iface = iface_by_name(g->port);
+	int error;
 
+	g->known_up = known_up;
+	error = news(g, iface_by_name(g->port), result, err);
+	if (error != -EAGAIN)
+		return error;
 	control_defer(request, client_gone, g);
 	g->hold = request;
-	g->known_up = known_up;
-	if (iface)
-		guests_follow(iface);
-	else
-		check_device(g, NULL);
+	return 0;
 }
 
 /* ---- after a start ---- */

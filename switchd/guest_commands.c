@@ -164,15 +164,13 @@ static int hold(struct control_request *request, const json_t *params, json_t **
 	const char *link = control_str(params, "link", "up", &error, err);
 	struct guest_port *g = control_client_aux(request);
 
-	(void)result;
 	if (!error && strcmp(link, "up") != 0 && strcmp(link, "down") != 0)
 		error = errtext_set(err, EINVAL, "\"link\" must be up or down");
 	if (error)
 		return error;
 	if (!g)
 		return errtext_set(err, ENOTCONN, "no port was attached on this connection (guest/attach)");
-	guest_hold(g, request, !strcmp(link, "up"));
-	return 0;
+	return guest_hold(g, request, !strcmp(link, "up"), result, err);
 }
 
 void guest_commands_register(void)

@@ -3,6 +3,7 @@
 #ifndef SWITCHD_GUEST_IMPL_H
 #define SWITCHD_GUEST_IMPL_H 1
 
+#include <jansson.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,8 +51,13 @@ struct guest_port *guest_find(const char *port);
 struct guest_port *guest_add(const char *port, const char *guest, const uint8_t mac[6], bool is_made);
 /** guest_check_mac() - no other guest of @bridge has the address. Return: 0 or -EEXIST with @err. */
 VSW_MUST_USE int guest_check_mac(const char *bridge, const struct guest_wish *w, struct errtext *err);
-/** guest_hold() - @request is answered when the port's state is another one than @known_up, or it is gone. */
-void guest_hold(struct guest_port *g, struct control_request *request, bool known_up);
+/**
+ * guest_hold() - @request is answered when the port's state is another one than @known_up, or it is gone
+ *
+ * Return: what a method returns: at once, when that is so now.
+ */
+VSW_MUST_USE int guest_hold(struct guest_port *g, struct control_request *request, bool known_up, json_t **result,
+			    struct errtext *err);
 /** guest_end_ports() - ports whose connection has ended go now. @aux: nothing. */
 void guest_end_ports(void *aux);
 /** guest_connection_gone() - @aux: the port; for control_follow_client(). */
