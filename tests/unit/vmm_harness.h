@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "vmm/core/bus.h"
 #include "vmm/core/machine.h"
@@ -23,6 +24,7 @@ struct harness {
 	struct machine_msi last_msi;
 	int last_irqfd;
 	bool has_irqfd;
+	void *guard;
 };
 
 static struct harness *harness_of(struct machine *m)
@@ -61,6 +63,20 @@ static void harness_event(struct machine *m, enum machine_event event)
 	harness_of(m)->n_resets += event == MACHINE_RESET;
 }
 
+/* Behind RAM nothing may be touched: a sanitizer does not see that, so it is made to fail. */
+#define HARNESS_GUARD (1u << 20)
+
+static inline void harness_guard(struct harness *h)
+{
+	uint8_t *end = h->m.memory->regions[0].host + h->m.memory->regions[0].size;
+	void *guard = mmap(end, HARNESS_GUARD, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	h->guard = guard == end ? guard : NULL;
+	if (guard != end && guard != MAP_FAILED)
+		munmap(guard, HARNESS_GUARD);
+}
+
 static inline struct harness *harness_new(uint64_t ram)
 {
 	static const struct machine_ops ops = {harness_set_line, harness_send_msi, harness_irqfd, harness_ioeventfd,
@@ -70,6 +86,7 @@ static inline struct harness *harness_new(uint64_t ram)
 
 	if (!h || memory_new(&config, &h->m.memory, NULL))
 		abort();
+	harness_guard(h);
 	h->m.ops = &ops;
 	h->m.name = "test";
 	CDS_INIT_LIST_HEAD(&h->m.hooks);
@@ -85,6 +102,8 @@ static inline void harness_free(struct harness *h)
 	bus_free(h->m.pio);
 	bus_free(h->m.mmio);
 	memory_free(h->m.memory);
+	if (h->guard)
+		munmap(h->guard, HARNESS_GUARD);
 	free(h);
 }
 
