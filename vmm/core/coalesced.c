@@ -6,12 +6,12 @@
 #include "vmm/core/coalesced.h"
 
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "vmm/core/bus.h"
 #include "vmm/core/vm_impl.h"
 
 #define ADDRESS_PORT 0xcf8
+#define PAGE_SIZE 4096u
 
 void coalesced_init(struct vm *vm)
 {
@@ -21,7 +21,7 @@ void coalesced_init(struct vm *vm)
 	if (page <= 0 || ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_PIO) <= 0)
 		return;
 	if (ioctl(vm->fd, KVM_REGISTER_COALESCED_MMIO, &zone) == 0)
-		vm->coalesced_at = (size_t)(page * sysconf(_SC_PAGESIZE));
+		vm->coalesced_at = (size_t)page * PAGE_SIZE;
 }
 
 static void take_effect(struct vm *vm, struct kvm_coalesced_mmio *entry)
@@ -35,8 +35,7 @@ void coalesced_drain(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 	struct kvm_coalesced_mmio_ring *ring = (void *)((char *)vcpu->run + vm->coalesced_at);
-	const uint32_t n_entries =
-		(uint32_t)(((size_t)sysconf(_SC_PAGESIZE) - sizeof *ring) / sizeof ring->coalesced_mmio[0]);
+	const uint32_t n_entries = (PAGE_SIZE - sizeof *ring) / sizeof ring->coalesced_mmio[0];
 	uint32_t first;
 
 	if (!vm->coalesced_at ||

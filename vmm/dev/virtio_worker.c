@@ -99,11 +99,10 @@ void virtio_worker_serve(struct virtio_worker *worker, unsigned int queue,
 	const char *why = "a queue is broken";
 	struct vq_chain chain;
 	unsigned int n = 0;
-	int result = 0;
 
 	do {
 		virtqueue_disable_kicks(vq);
-		while (n < VIRTIO_WORKER_BATCH && (result = virtqueue_pop(vq, &chain)) > 0) {
+		while (n < VIRTIO_WORKER_BATCH && virtqueue_pop(vq, &chain) > 0) {
 			int64_t len = serve(dev, &chain, &why);
 
 			if (len < 0)
