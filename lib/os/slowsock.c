@@ -39,6 +39,19 @@ static void set_options(int fd)
 	(void)!setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
 }
 
+/* A device that is not promiscuous must be asked for them. */
+static void join_group(int fd, int ifindex)
+{
+	struct packet_mreq group = {
+		.mr_ifindex = ifindex,
+		.mr_type = PACKET_MR_MULTICAST,
+		.mr_alen = 6,
+		.mr_address = {0x01, 0x80, 0xc2, 0x00, 0x00, 0x02},
+	};
+
+	(void)!setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &group, sizeof group);
+}
+
 int slowsock_open(int ifindex, bool receives)
 {
 	struct sockaddr_ll addr = {
@@ -57,6 +70,8 @@ int slowsock_open(int ifindex, bool receives)
 		close(fd);
 		return error;
 	}
+	if (receives)
+		join_group(fd, ifindex);
 	return fd;
 }
 

@@ -77,6 +77,21 @@ static void bad_files(void **state VSW_UNUSED)
 		 "1: switches.s.uplink: h1 has no interface 'eth0'"},
 		{"{'hosts': {}, 'switches': {'a': {}, 'b': {}}, 'links': [{'ends': ['a', 'b'], 'type': 'wire'}]}",
 		 "1: links[0].type: 'wire' is no kind of link, expected patch or veth"},
+		{"{'hosts': {}, 'switches': {'a': {'ports': {'b0': {'interfaces': {'x': {}}}}}}}",
+		 "1: switches.a.ports.b0.interfaces: expected an object with two names or more: {\"b0-1\": {}, "
+		 "\"b0-2\": {}}"},
+		{"{'hosts': {}, 'switches': {'a': {'ports': {'b0': {'interfaces': {'x': {}, '/y': {}}}}}}}",
+		 "1: switches.a.ports.b0.interfaces./y: '/y' cannot be the name of a port (1 to 15 letters, digits, "
+		 "'.', '-', '_')"},
+		{"{'hosts': {}, 'switches': {'a': {'ports': {'b0': {'interfaces': {'x': {}, 'y': {}}}}}, 'b': {}}, "
+		 "'links': [['a:b0', 'b']]}",
+		 "1: links[0]: 'b0' is a bond: links end at its interfaces"},
+		{"{'hosts': {}, 'switches': {'a': {'ports': {'b0': {'interfaces': {'x': {}, 'y': {}}}}}, 'b': {}}, "
+		 "'links': [{'ends': ['a:x', 'b'], 'type': 'patch'}]}",
+		 "1: links[0].type: a bond's interfaces are devices: \"veth\""},
+		{"{'hosts': {}, 'switches': {'a': {'ports': {'b0': {'interfaces': {'x': {}, 'y': {}}}}}, 'b': {}}, "
+		 "'links': [['a:x', 'b']]}",
+		 "1: switches.a.ports.y: no link ends here: add one, or a \"type\" such as internal or tap"},
 		{"{'hosts': {'h': {}}, 'switches': {'a': {}}, 'links': [{'ends': ['a', 'h'], 'type': 'patch'}]}",
 		 "1: links[0].type: patch ports link switches of one daemon only"},
 		{"{'hosts': {'h1': {}}, 'links': [{'mtu': 1500}]}",
