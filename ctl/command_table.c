@@ -81,7 +81,7 @@ const struct command commands[] = {
 	{ "iface-to-br", "IFACE", "the bridge that an interface is on", GROUP_BRIDGE, 1, 1,
 	  { WORD_IFACE }, NULL, NULL, NULL },
 	{ "set-link", "PORT none|SETTING=VALUE...", "make the link of a port worse: delay, jitter, loss, duplicate, reorder, corrupt, rate", GROUP_BRIDGE, 2, ANY_ARGS,
-	  { WORD_PORT, WORD_ANY }, NULL, NULL, cmd_set_link },
+	  { WORD_PORT, WORD_CHOICE }, "none delay= jitter= loss= duplicate= reorder= corrupt= rate= seed= direction=", NULL, cmd_set_link },
 	{ "get-link", "[PORT]", "what links are made worse by, and what that has done", GROUP_BRIDGE, 0, 1, { WORD_PORT }, NULL, NULL, cmd_get_link },
 	{ "get-controller", "BRIDGE", "print the controllers of a bridge", GROUP_BRIDGE, 1, 1,
 	  { WORD_BRIDGE }, NULL, NULL, NULL },
