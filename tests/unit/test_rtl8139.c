@@ -104,8 +104,10 @@ static void eeprom_and_link(void **state)
 	assert_true(f.h->lines[LINE]);
 	assert_false(rd(&f, RTL_BMSR, 2) & 4);
 	assert_true(rd(&f, RTL_MSR, 1) & 4);
+	assert_int_equal(rd(&f, RTL_CSCR, 2), RTL_CSCR_LINK_CHANGED);
 	wr(&f, RTL_ISR, 2, RTL_INT_LINK);
 	assert_false(f.h->lines[LINE]);
+	assert_int_equal(rd(&f, RTL_CSCR, 2), 0);
 	wr(&f, RTL_CONFIG1, 1, 0x55); /* locked */
 	assert_int_equal(rd(&f, RTL_CONFIG1, 1), 0x0c);
 	fini(&f);

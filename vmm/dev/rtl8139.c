@@ -88,7 +88,7 @@ static void show_link(struct rtl8139 *nic)
 {
 	rtl8139_set16(nic, RTL_BMSR, nic->link_up ? 0x782d : 0x7809);
 	rtl8139_set16(nic, RTL_ANLPAR, nic->link_up ? 0x45e1 : 0);
-	rtl8139_set16(nic, RTL_CSCR, nic->link_up ? 0x0400 : 0);
+	rtl8139_set16(nic, RTL_CSCR, nic->link_up ? RTL_CSCR_LINK_OK : 0);
 	nic->regs[RTL_MSR] = nic->link_up ? 0x10 : 0x14; /* LINKB is set when there is none */
 }
 
@@ -265,6 +265,8 @@ static void written(struct rtl8139 *nic, uint32_t offset, unsigned int size, uin
 
 	if (part_of(offset, size, value, RTL_ISR, 2, &part)) {
 		rtl8139_set16(nic, RTL_ISR, rtl8139_get16(nic, RTL_ISR) & (uint16_t)~part);
+		if (part & RTL_INT_LINK)
+			rtl8139_set16(nic, RTL_CSCR, rtl8139_get16(nic, RTL_CSCR) & (uint16_t)~RTL_CSCR_LINK_CHANGED);
 		rtl8139_remind(nic);
 		wake(nic);
 	}
@@ -489,6 +491,7 @@ void rtl8139_set_link(struct rtl8139 *nic, bool up)
 	if (nic->link_up != up) {
 		nic->link_up = up;
 		show_link(nic);
+		rtl8139_set16(nic, RTL_CSCR, rtl8139_get16(nic, RTL_CSCR) | RTL_CSCR_LINK_CHANGED);
 		rtl8139_interrupt(nic, RTL_INT_LINK);
 		wake(nic);
 	}

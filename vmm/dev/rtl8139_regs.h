@@ -43,6 +43,8 @@ enum rtl8139_reg {
 	RTL_REGISTERS_END = 0x100,
 };
 
+/** CSCR: the cause of LINK, which it shares with receive underrun, is told apart by these. */
+enum rtl8139_cscr { RTL_CSCR_LINK_OK = 0x0400, RTL_CSCR_LINK_CHANGED = 0x0800 };
 enum rtl8139_cr { RTL_CR_BUFE = 1, RTL_CR_TE = 4, RTL_CR_RE = 8, RTL_CR_RST = 16 };
 
 /** ISR and IMR. */
