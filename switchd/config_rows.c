@@ -34,6 +34,18 @@ int mac_parse(const char *text, uint8_t mac[6], struct errtext *err)
 	return 0;
 }
 
+/* Keys that begin with @prefix do nothing in the other_config of this row, so they are refused: @hint says where they belong. */
+static int refuse_keys(const struct db_row *row, const struct db_txn *txn, const char *prefix, const char *hint,
+		       struct errtext *err)
+{
+	const struct datum *d = db_get(row, txn, "other_config");
+
+	for (size_t i = 0; i < d->n; i++)
+		if (!strncmp(d->keys[i].string, prefix, strlen(prefix)))
+			return errtext_set(err, EINVAL, "other_config:%.40s: %s", d->keys[i].string, hint);
+	return 0;
+}
+
 /* ---- bridges ---- */
 
 static int read_number(const struct db_row *row, const struct db_txn *txn, const char *key, uint64_t max,
@@ -236,6 +248,8 @@ int port_settings_of(const struct db_row *row, const struct db_txn *txn, struct 
 		return error;
 	error = read_vlans(row, txn, "cvlans", &s->cvlans, err);
 	if (!error)
+		error = refuse_keys(row, txn, "link-", "this is the interface's: `vsw set-link PORT ...` sets it", err);
+	if (!error)
 		error = storm_settings_of(row, txn, &s->storm, err);
 	if (!error)
 		error = loop_guard_settings_of(row, txn, &s->loop_guard, err);
@@ -371,6 +385,8 @@ int iface_settings_of(const struct db_row *row, const struct db_txn *txn, const 
 	error = read_tunnel(row, txn, s, err);
 	if (!error)
 		error = read_policing(row, txn, &s->policer, err);
+	if (!error)
+		error = refuse_keys(row, txn, "storm-", "this is the port's: `vsw set port PORT ...` sets it", err);
 	if (!error)
 		error = link_settings_of(row, txn, &s->link, err);
 	if (!error)

@@ -97,6 +97,7 @@ check "everything passes again" [ "$passed" -ge 3000 ]
 
 check_fails "a rate that is none" "other_config:storm-broadcast: 'fast': expected a number of packets" vsw set port h1-p other_config:storm-broadcast=fast
 check_fails "a rate of nothing" "other_config:storm-unknown: '0': expected a number of packets" vsw set port h1-p other_config:storm-unknown=0
+check_fails "a limit in the wrong place" "other_config:storm-unknown: this is the port's" vsw set interface h1-p other_config:storm-unknown=5
 check_fails "a guard that is none" "other_config:loop-guard: 'shoot': expected off, log or block" vsw set bridge br0 other_config:loop-guard=shoot
 check_fails "a time that is none" "other_config:loop-guard-time: '0': expected 1 to 86400 seconds" vsw set port h1-p other_config:loop-guard-time=0
 finish
