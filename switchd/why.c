@@ -13,6 +13,7 @@
 #include "switchd/datapath/datapath.h"
 #include "switchd/fdb.h"
 #include "switchd/hosts.h"
+#include "switchd/iface_dev.h"
 #include "switchd/trace.h"
 
 enum { MAX_STEPS = 4, CLIENT_PORT = 40000 };
@@ -364,19 +365,23 @@ static int run_step(struct why_step *step, struct errtext *err)
 	return 0;
 }
 
-/* A device that is down stops everything, in both directions. Return: whether it does. */
+/* A device that is down, or kept closed, stops everything, in both directions. Return: whether it does. */
 static bool is_dead(const struct why_end *end, struct why_cause *cause)
 {
 	const struct iface *iface = end->iface;
 
-	if (iface->admin_up && iface->link_up && iface->dp_port != DP_PORT_NONE)
+	if (iface->admin_up && iface->link_up && iface->dp_port != DP_PORT_NONE && !iface->is_blocked)
 		return false;
-	cause->kind = "port-down";
+	cause->kind = iface->is_blocked ? "loop-guard" : "port-down";
 	if (iface->dp_port == DP_PORT_NONE) {
 		ds_printf(&cause->what, "port %s has no device; `vsw show` says why", iface->name);
 	} else if (!iface->admin_up) {
 		ds_printf(&cause->what, "port %s is down", iface->name);
 		ds_printf(&cause->change, "ip link set %s up", iface->name);
+	} else if (iface->is_blocked) {
+		ds_printf(&cause->what, "port %s is blocked by the loop guard; `vsw events` says what it saw",
+			  iface->name);
+		ds_printf(&cause->change, "vsw set port %s other_config:loop-guard=log", iface->name);
 	} else {
 		ds_printf(&cause->what, "port %s has no carrier: what is at the other end is down or unplugged",
 			  iface->name);
@@ -406,6 +411,12 @@ static void note_end(struct why *w, const struct why_end *end)
 	if (end->iface->policer)
 		note(w, "port %s polices what it receives; `vsw drops %s` says whether it drops", end->iface->name,
 		     end->iface->name);
+	if (end->iface->storm[STORM_BROADCAST] || end->iface->storm[STORM_UNKNOWN])
+		note(w, "port %s has a storm guard; `vsw drops %s` says whether it drops", end->iface->name,
+		     end->iface->name);
+	if (end->iface->dev->link_in || end->iface->dev->link_out)
+		note(w, "the link of port %s is made worse by set-link; `vsw get-link %s` says by what",
+		     end->iface->name, end->iface->name);
 }
 
 static void take_notes(struct why *w)

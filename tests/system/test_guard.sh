@@ -84,6 +84,7 @@ check "is told of" wait_for 15 said loop-suspected h2-p 'came back there: what i
 echo_back h1
 check "the other is blocked" wait_for 15 said loop-suspected h1-p 'came back there.*port h1-p is blocked for 30 s'
 check "and dead" no_ping h2 10.0.0.1
+check "which why knows" eval 'vsw why h2-p h1-p | grep -q "port h1-p is blocked by the loop guard"'
 check "until nobody guards it" vsw remove bridge br0 other_config loop-guard
 check "then it lives" wait_for 5 pings h2 10.0.0.1
 
