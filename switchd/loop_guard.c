@@ -210,6 +210,14 @@ static void note(const char *port, uint16_t from, bool is_probe)
 		loop_post(vswitch.loop, act_on_all, NULL);
 }
 
+/* What goes out of one member may come in by another: the switch at the other end need not know of the bond. */
+static bool is_of_one_bond(const struct iface *in, uint16_t from)
+{
+	const struct iface *sender = in->port->bond ? bridge_iface_by_ofp(in->bridge, from) : NULL;
+
+	return sender && sender->port == in->port && sender != in;
+}
+
 void loop_guard_saw_probe(const struct iface *in, const struct packet *packet)
 {
 	struct probe probe;
@@ -221,7 +229,7 @@ void loop_guard_saw_probe(const struct iface *in, const struct packet *packet)
 		if (!memcmp(probe.mark, probe_mark, sizeof probe_mark))
 			from = (uint16_t)(probe.port[0] << 8 | probe.port[1]);
 	}
-	if (vswitch.loop)
+	if (vswitch.loop && !is_of_one_bond(in, from))
 		note(in->name, from, true);
 }
 
