@@ -11,6 +11,7 @@ void board_init(struct board *board, struct machine *machine, struct console *co
 	serial_init(&board->com1, machine, SERIAL_COM1, SERIAL_COM1_IRQ);
 	rtc_init(&board->rtc, machine);
 	acpi_pm_init(&board->pm, machine);
+	acpi_hotplug_init(&board->hotplug, machine, &board->pm);
 }
 
 void board_fini(struct board *board)
@@ -19,6 +20,7 @@ void board_fini(struct board *board)
 		return;
 	serial_fini(&board->com1);
 	rtc_fini(&board->rtc);
+	acpi_hotplug_fini(&board->hotplug);
 	acpi_pm_fini(&board->pm);
 	board->machine = NULL;
 }

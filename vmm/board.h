@@ -3,6 +3,7 @@
 #ifndef VMM_BOARD_H
 #define VMM_BOARD_H 1
 
+#include "vmm/dev/acpi_hotplug.h"
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/serial.h"
@@ -14,6 +15,7 @@ struct board {
 	struct serial com1;
 	struct rtc rtc;
 	struct acpi_pm pm;
+	struct acpi_hotplug hotplug;
 };
 
 /** board_init() - @console: what COM1 is connected to; stays. */

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Methods of the control socket that concern network cards.
- *
- * A card that comes or goes while the guest runs is not announced to it: the guest finds it by looking again (Linux: /sys/bus/pci/rescan), and should be
- * told to let go of one (/sys/bus/pci/devices/.../remove) before that is taken away.
- */
+/* Methods of the control socket that concern network cards. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -15,6 +10,7 @@
 #include "vmm/commands_impl.h"
 #include "vmm/core/vm.h"
 #include "vmm/guest.h"
+#include "vmm/hotplug.h"
 
 static struct guest *guest;
 
@@ -116,9 +112,20 @@ static int attach(struct control_request *request, const json_t *params, json_t 
 	else
 		error = nic_new(vm_machine(guest->vm), guest->options.rundir, &config, i, &guest->nics[i], err);
 	nic_config_fini(&config);
-	if (!error)
-		*result = one_nic(guest->nics[i]);
-	return error;
+	if (error)
+		return error;
+	hotplug_came(guest, nic_pci(guest->nics[i]));
+	*result = one_nic(guest->nics[i]);
+	return 0;
+}
+
+/* @thing: where in guest.nics it is. */
+static void remove_nic(void *thing)
+{
+	struct nic **at = thing;
+
+	nic_free(*at);
+	*at = NULL;
 }
 
 static int detach(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
@@ -127,15 +134,11 @@ static int detach(struct control_request *request, const json_t *params, json_t 
 	const char *name = control_str(params, "name", "", &error, err);
 	struct nic **at;
 
-	(void)request;
 	if (!error)
 		error = find(name, &at, err);
 	if (error)
 		return error;
-	nic_free(*at);
-	*at = NULL;
-	*result = json_object();
-	return 0;
+	return hotplug_remove(guest, request, nic_pci(*at), remove_nic, at, result, err);
 }
 
 void commands_nic_register(struct guest *g)

@@ -4,8 +4,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmm/block/block.h"
+#include "vmm/core/pci.h"
 #include "vmm/dev/virtio.h"
 #include "vmm/dev/virtio_blk.h"
 #include "vmm/dev/virtio_pci.h"
@@ -18,11 +20,12 @@ void disks_init(struct disks *disks, unsigned int n_cpus)
 	disks->next_name = 0;
 }
 
-int disks_open(struct disks *disks, const struct disk_options *options, struct errtext *err)
+int disks_open(struct disks *disks, const struct disk_options *options, int fd, struct errtext *err)
 {
 	struct block_config config = {
 		.path = options->path,
 		.format = options->format,
+		.fd_plus_1 = fd + 1,
 		.read_only = options->read_only,
 		.serial = options->serial,
 	};
@@ -76,6 +79,33 @@ static void disk_free(struct disk *disk)
 	cds_list_del(&disk->node);
 	free(disk->path);
 	free(disk);
+}
+
+struct disk *disks_find(const struct disks *disks, const char *name)
+{
+	struct disk *disk;
+
+	cds_list_for_each_entry(disk, &disks->list, node)
+		if (!strcmp(disk->name, name))
+			return disk;
+	return NULL;
+}
+
+struct disk *disks_last(struct disks *disks)
+{
+	return cds_list_empty(&disks->list) ? NULL : cds_list_entry(disks->list.prev, struct disk, node);
+}
+
+struct pci_device *disk_pci(const struct disk *disk)
+{
+	return virtio_pci_device(virtio_blk_device(disk->blk));
+}
+
+void disk_remove(struct disk *disk)
+{
+	if (disk->blk)
+		pci_unplug(disk_pci(disk));
+	disk_free(disk);
 }
 
 void disks_fini(struct disks *disks)

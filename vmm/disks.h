@@ -16,6 +16,7 @@
 struct block;
 struct disk_options;
 struct machine;
+struct pci_device;
 struct virtio_blk;
 
 struct disk {
@@ -33,10 +34,21 @@ struct disks {
 
 /** disks_init() - none yet. @n_cpus: of the guest. */
 void disks_init(struct disks *disks, unsigned int n_cpus);
-/** disks_open() - open one image. Return: 0 or -errno with the sentence. */
-VSW_MUST_USE int disks_open(struct disks *disks, const struct disk_options *options, struct errtext *err);
+/**
+ * disks_open() - open one image
+ * @fd: it is open already, as this descriptor, which is taken over, also on failure; -1: by its name
+ *
+ * Return: 0 or -errno with the sentence.
+ */
+VSW_MUST_USE int disks_open(struct disks *disks, const struct disk_options *options, int fd, struct errtext *err);
 /** disks_plug() - a device for each image that has none. Return: 0 or -errno with the sentence. */
 VSW_MUST_USE int disks_plug(struct disks *disks, struct machine *machine, struct errtext *err);
+/** disks_find() - by its name; NULL: there is none. disks_last(): the one that was opened last. */
+struct disk *disks_find(const struct disks *disks, const char *name);
+struct disk *disks_last(struct disks *disks);
+struct pci_device *disk_pci(const struct disk *disk);
+/** disk_remove() - take its device away, or forget one that was never plugged. */
+void disk_remove(struct disk *disk);
 /** disks_fini() - forget them; the bus has freed the devices of those that were plugged. */
 void disks_fini(struct disks *disks);
 

@@ -23,6 +23,7 @@
 #include "vmm/core/vm.h"
 #include "vmm/extras.h"
 #include "vmm/guest.h"
+#include "vmm/hotplug.h"
 #include "vmm/isolate.h"
 
 LOG_MODULE(vmm);
@@ -96,7 +97,7 @@ static int open_files(struct guest *guest, struct errtext *err)
 	if (!error)
 		error = console_open(&guest->console, &o->console, o->name, guest->loop, typed_end, guest, err);
 	for (size_t i = 0; i < o->n_disks && !error; i++)
-		error = disks_open(&guest->disks, &o->disks[i], err);
+		error = disks_open(&guest->disks, &o->disks[i], -1, err);
 	if (!error)
 		error = channels_open(&guest->channels, o, err);
 	if (!error && o->control)
@@ -146,6 +147,7 @@ static int start(struct guest *guest, struct errtext *err)
 	if (error)
 		return error;
 	board_init(&guest->board, vm_machine(guest->vm), &guest->console);
+	hotplug_init(guest);
 	error = disks_plug(&guest->disks, vm_machine(guest->vm), err);
 	if (!error)
 		error = add_nics(guest, err);
@@ -182,6 +184,7 @@ static void finish(struct guest *guest)
 		drain(guest);
 	}
 	control_close();
+	hotplug_fini(guest);
 	console_close(&guest->console);
 	if (guest->vm) {
 		for (unsigned int i = 0; i < NIC_MAX; i++)

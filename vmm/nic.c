@@ -276,6 +276,11 @@ int nic_new(struct machine *machine, const char *rundir, const struct nic_config
 	return 0;
 }
 
+struct pci_device *nic_pci(const struct nic *nic)
+{
+	return nic->model->pci(nic);
+}
+
 void nic_free(struct nic *nic)
 {
 	if (!nic)

@@ -16,6 +16,7 @@
 
 struct machine;
 struct nic;
+struct pci_device;
 
 /** Cards of one guest. */
 #define NIC_MAX 8
@@ -44,6 +45,9 @@ VSW_MUST_USE int nic_new(struct machine *machine, const char *rundir, const stru
 			 unsigned int index, struct nic **nic, struct errtext *err);
 /** nic_free() - take it out of the machine, which runs or not; the port goes. NULL is fine. */
 void nic_free(struct nic *nic);
+
+/** nic_pci() - its PCI function. */
+struct pci_device *nic_pci(const struct nic *nic);
 
 /** nic_set_link() - plug the cable in, or pull it. */
 void nic_set_link(struct nic *nic, bool in);

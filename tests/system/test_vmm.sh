@@ -95,7 +95,7 @@ check "somebody kills the guest's process: one line says so" eval 'ended 1; grep
 # The console as a socket.
 vsw-vmm "${common[@]}" --name g --control "$T/g.ctl" --console socket,path="$T/g.tty" >"$T/out" 2>&1 &
 pid=$!
-check "a console on a socket" wait_for 10 [ -S "$T/g.tty" ]
+check "a console on a socket" wait_for 10 socat -u /dev/null "UNIX-CONNECT:$T/g.tty"
 exec 7<> >(socat - UNIX-CONNECT:"$T/g.tty" >"$T/tty")
 echo -n abc >&7
 check "who connects talks to the guest" wait_for 10 grep -q abc "$T/tty"

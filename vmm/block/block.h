@@ -36,6 +36,7 @@ struct block;
 
 struct block_config {
 	const char *path, *format; /**< format: "raw" */
+	int fd_plus_1; /**< not 0: the image is open already, as this descriptor; taken over, also on failure */
 	bool read_only;
 	const char *serial; /**< at most 20 bytes, or NULL */
 };

@@ -67,6 +67,22 @@ static int lock_image(const struct block_config *config, int fd, struct errtext 
 	return -EBUSY;
 }
 
+static int open_image(const struct block_config *config, int *fd, struct errtext *err)
+{
+	int mode;
+
+	*fd = config->fd_plus_1 ? config->fd_plus_1 - 1
+				: open(config->path, (config->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	if (*fd < 0)
+		return errtext_set(err, errno, "disk %s: %s", config->path, strerror(errno));
+	mode = fcntl(*fd, F_GETFL);
+	if (mode < 0 || mode & O_PATH || (mode & O_ACCMODE) == O_WRONLY ||
+	    (!config->read_only && (mode & O_ACCMODE) != O_RDWR))
+		return errtext_set(err, EBADF, "disk %s: its descriptor is not open for %s", config->path,
+				   config->read_only ? "reading" : "reading and writing");
+	return 0;
+}
+
 static int find_size(struct raw *raw, const char *path, struct errtext *err)
 {
 	struct stat st;
@@ -129,14 +145,12 @@ static void raw_close(struct block *block)
 static int raw_open(const struct block_config *config, unsigned int n_rings, struct block **block, struct errtext *err)
 {
 	struct raw *raw = xzalloc(sizeof *raw);
-	int error = 0;
+	int error;
 
 	raw->block.ops = &block_raw;
 	raw->block.read_only = config->read_only;
 	raw->block.can_discard = raw->block.can_write_zeroes = !config->read_only;
-	raw->fd = open(config->path, (config->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-	if (raw->fd < 0)
-		error = errtext_set(err, errno, "disk %s: %s", config->path, strerror(errno));
+	error = open_image(config, &raw->fd, err);
 	if (!error)
 		error = lock_image(config, raw->fd, err);
 	if (!error)

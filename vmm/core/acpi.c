@@ -2,6 +2,7 @@
 /* ACPI tables; acpi.h says where and why. */
 #include "vmm/core/acpi.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +165,53 @@ static void add_pci_routes(struct ds *dsdt)
 	aml_end(dsdt, all);
 }
 
+/* A device for each slot that can be ejected: this is how a guest knows that things may come and go there. */
+static void add_slots(struct ds *dsdt)
+{
+	for (unsigned int slot = 1; slot < PCI_N_SLOTS; slot++) {
+		struct aml_mark device, method;
+		char name[5];
+
+		snprintf(name, sizeof name, "S%02u_", slot);
+		device = aml_begin_device(dsdt, name);
+		aml_name(dsdt, "_ADR");
+		aml_integer(dsdt, slot << 16);
+		aml_name(dsdt, "_SUN");
+		aml_integer(dsdt, slot);
+		method = aml_begin_method(dsdt, "_EJ0", 1);
+		aml_store_integer(dsdt, 1u << slot, "HPEJ");
+		aml_end(dsdt, method);
+		aml_end(dsdt, device);
+	}
+}
+
+/* What to do about the slots in a register: tell their drivers, and acknowledge. */
+static void add_notices(struct ds *dsdt, const char *field, unsigned int what)
+{
+	aml_load(dsdt, field);
+	aml_store(dsdt, field);
+	for (unsigned int slot = 1; slot < PCI_N_SLOTS; slot++) {
+		struct aml_mark mark = aml_begin_if(dsdt, 1u << slot);
+		char path[20];
+
+		snprintf(path, sizeof path, "\\_SB_.PCI0.S%02u_", slot);
+		aml_notify(dsdt, path, what);
+		aml_end(dsdt, mark);
+	}
+}
+
+static void add_hotplug_event(struct ds *dsdt)
+{
+	enum { DEVICE_CHECK = 1, EJECT_REQUEST = 3 };
+	struct aml_mark scope = aml_begin_scope(dsdt, "\\_GPE"), method;
+
+	method = aml_begin_method(dsdt, "_E01", 0); /* ACPI_GPE_HOTPLUG, an edge */
+	add_notices(dsdt, "HPUP", DEVICE_CHECK);
+	add_notices(dsdt, "HPDN", EJECT_REQUEST);
+	aml_end(dsdt, method);
+	aml_end(dsdt, scope);
+}
+
 static void add_pci(struct ds *dsdt, const struct guest_memory *memory)
 {
 	struct aml_mark device = aml_begin_device(dsdt, "PCI0");
@@ -178,6 +226,7 @@ static void add_pci(struct ds *dsdt, const struct guest_memory *memory)
 	aml_integer(dsdt, 0);
 	add_pci_resources(dsdt, memory);
 	add_pci_routes(dsdt);
+	add_slots(dsdt);
 	aml_end(dsdt, device);
 }
 
@@ -214,6 +263,7 @@ static void add_motherboard(struct ds *dsdt)
 
 	aml_res_mem32_fixed(&res, (uint32_t)PCI_ECAM_BASE, (uint32_t)PCI_ECAM_SIZE);
 	aml_res_io(&res, ACPI_PM_BASE, 16);
+	aml_res_io(&res, ACPI_GPE_BASE, 32);
 	add_board_device(dsdt, "MB00", "PNP0C02", &res);
 }
 
@@ -236,13 +286,17 @@ static uint64_t put_dsdt(struct writer *w)
 	struct aml_mark scope;
 	uint64_t at;
 
+	static const char *const hotplug[] = {"HPUP", "HPDN", "HPEJ"};
+
 	add_sleep_state(&dsdt);
+	aml_io_fields(&dsdt, "HPIO", ACPI_HOTPLUG_BASE, hotplug, ARRAY_SIZE(hotplug));
 	scope = aml_begin_scope(&dsdt, "\\_SB_");
 	add_pci(&dsdt, w->memory);
 	add_motherboard(&dsdt);
 	add_isa(&dsdt, "COM1", "PNP0501", 0x3f8, 8, 4);
 	add_isa(&dsdt, "RTC0", "PNP0B00", 0x70, 2, 8);
 	aml_end(&dsdt, scope);
+	add_hotplug_event(&dsdt);
 	at = put_table(w, "DSDT", 2, &dsdt);
 	ds_fini(&dsdt);
 	return at;
@@ -275,6 +329,8 @@ static uint64_t put_fadt(struct writer *w, uint64_t facs, uint64_t dsdt)
 		.pm1a_evt = ACPI_PM_BASE,
 		.pm1a_cnt = ACPI_PM_BASE + 4,
 		.pm_tmr = ACPI_PM_BASE + 8,
+		.gpe0 = ACPI_GPE_BASE,
+		.gpe0_len = 2,
 		.pm1_evt_len = 4,
 		.pm1_cnt_len = 2,
 		.pm_tmr_len = 4,
@@ -291,6 +347,7 @@ static uint64_t put_fadt(struct writer *w, uint64_t facs, uint64_t dsdt)
 		.x_pm1a_evt = port(ACPI_PM_BASE, 4),
 		.x_pm1a_cnt = port(ACPI_PM_BASE + 4, 2),
 		.x_pm_tmr = port(ACPI_PM_BASE + 8, 4),
+		.x_gpe0 = port(ACPI_GPE_BASE, 2),
 	};
 
 	memcpy(&fadt.hypervisor, "VSWVMM\0", 8);

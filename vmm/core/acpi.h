@@ -20,6 +20,11 @@ struct guest_memory;
 /** Ports of the fixed hardware (dev/acpi_pm.c): PM1 event block (4 bytes), control (2), timer (4). */
 #define ACPI_PM_BASE 0x600
 #define ACPI_SCI 9
+/** General-purpose events: status (1 byte) and enable (1). */
+#define ACPI_GPE_BASE 0x620
+#define ACPI_GPE_HOTPLUG 1
+/** Slots that come and go (dev/acpi_hotplug.c): three registers of 4 bytes, a bit for each slot. */
+#define ACPI_HOTPLUG_BASE 0x630
 /** SLP_TYP of S5. */
 #define ACPI_S5 5
 

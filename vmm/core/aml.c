@@ -18,9 +18,22 @@ enum aml_op {
 	OP_SCOPE = 0x10,
 	OP_BUFFER = 0x11,
 	OP_PACKAGE = 0x12,
+	OP_METHOD = 0x14,
+	OP_MULTI_NAME = 0x2f,
 	OP_EXT = 0x5b,
+	OP_EXT_REGION = 0x80,
+	OP_EXT_FIELD = 0x81,
 	OP_EXT_DEVICE = 0x82,
+	OP_LOCAL0 = 0x60,
+	OP_STORE = 0x70,
+	OP_AND = 0x7b,
+	OP_NOTIFY = 0x86,
+	OP_IF = 0xa0,
 };
+
+#define METHOD_SERIALIZED 8
+#define REGION_IO 1
+#define FIELD_DWORD 3 /* accesses of 32 bits */
 
 /** Bytes of a package length as written here: always the longest form, so that it can be filled in afterwards. */
 #define LENGTH_BYTES 4
@@ -81,6 +94,95 @@ struct aml_mark aml_begin_package(struct ds *aml, uint8_t n)
 	mark = begin(aml);
 	put(aml, n, 1);
 	return mark;
+}
+
+struct aml_mark aml_begin_method(struct ds *aml, const char *name, unsigned int n_args)
+{
+	struct aml_mark mark;
+
+	put(aml, OP_METHOD, 1);
+	mark = begin(aml);
+	ds_put(aml, name);
+	put(aml, n_args | METHOD_SERIALIZED, 1);
+	return mark;
+}
+
+void aml_load(struct ds *aml, const char *field)
+{
+	put(aml, OP_STORE, 1);
+	ds_put(aml, field);
+	put(aml, OP_LOCAL0, 1);
+}
+
+void aml_store(struct ds *aml, const char *field)
+{
+	put(aml, OP_STORE, 1);
+	put(aml, OP_LOCAL0, 1);
+	ds_put(aml, field);
+}
+
+void aml_store_integer(struct ds *aml, uint64_t value, const char *field)
+{
+	put(aml, OP_STORE, 1);
+	aml_integer(aml, value);
+	ds_put(aml, field);
+}
+
+struct aml_mark aml_begin_if(struct ds *aml, uint64_t mask)
+{
+	struct aml_mark mark;
+
+	put(aml, OP_IF, 1);
+	mark = begin(aml);
+	put(aml, OP_AND, 1);
+	put(aml, OP_LOCAL0, 1);
+	aml_integer(aml, mask);
+	put(aml, OP_ZERO, 1); /* the result goes nowhere else */
+	return mark;
+}
+
+void aml_path(struct ds *aml, const char *path)
+{
+	size_t n = 1;
+
+	for (const char *p = path; *p; p++)
+		n += *p == '.';
+	ds_put_char(aml, *path++);
+	put(aml, OP_MULTI_NAME, 1);
+	put(aml, n, 1);
+	for (; *path; path += *path == '.') {
+		ds_put_mem(aml, path, 4);
+		path += 4;
+	}
+}
+
+void aml_notify(struct ds *aml, const char *path, uint64_t value)
+{
+	put(aml, OP_NOTIFY, 1);
+	aml_path(aml, path);
+	aml_integer(aml, value);
+}
+
+void aml_io_fields(struct ds *aml, const char *region, uint16_t base, const char *const *names, unsigned int n)
+{
+	struct aml_mark mark;
+
+	put(aml, OP_EXT, 1);
+	put(aml, OP_EXT_REGION, 1);
+	ds_put(aml, region);
+	put(aml, REGION_IO, 1);
+	aml_integer(aml, base);
+	aml_integer(aml, 4ull * n);
+	put(aml, OP_EXT, 1);
+	put(aml, OP_EXT_FIELD, 1);
+	mark = begin(aml);
+	ds_put(aml, region);
+	put(aml, FIELD_DWORD, 1);
+	for (unsigned int i = 0; i < n; i++) {
+		ds_put(aml, names[i]);
+		put(aml, 32, 1); /* bits */
+	}
+	aml_end(aml, mark);
 }
 
 void aml_name(struct ds *aml, const char *name)

@@ -20,7 +20,26 @@ struct aml_mark aml_begin_scope(struct ds *aml, const char *name);
 struct aml_mark aml_begin_device(struct ds *aml, const char *name);
 /** aml_begin_package() - of @n elements. */
 struct aml_mark aml_begin_package(struct ds *aml, uint8_t n);
+/** aml_begin_method() - with @n_args arguments, one call at a time. */
+struct aml_mark aml_begin_method(struct ds *aml, const char *name, unsigned int n_args);
 void aml_end(struct ds *aml, struct aml_mark mark);
+
+/* Code, inside of a method. */
+
+/** aml_load() - Local0 = *@field. aml_store() - *@field = Local0. @field: 4 characters. */
+void aml_load(struct ds *aml, const char *field);
+void aml_store(struct ds *aml, const char *field);
+/** aml_store_integer() - *@field = @value. */
+void aml_store_integer(struct ds *aml, uint64_t value, const char *field);
+/** aml_begin_if() - when Local0 has one of the bits in @mask. */
+struct aml_mark aml_begin_if(struct ds *aml, uint64_t mask);
+/** aml_notify() - @path: as aml_path() takes it. */
+void aml_notify(struct ds *aml, const char *path, uint64_t value);
+/** aml_path() - "\\_SB_.PCI0.S01_": from the root, names of 4 characters. */
+void aml_path(struct ds *aml, const char *path);
+
+/** aml_io_fields() - ports from @base on as fields of 32 bits each, with these @n names. */
+void aml_io_fields(struct ds *aml, const char *region, uint16_t base, const char *const *names, unsigned int n);
 
 /** aml_name() - Name (NAME, ...): the object that follows. @name: 4 characters. */
 void aml_name(struct ds *aml, const char *name);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -38,6 +39,11 @@ SANDBOX_CALLS(THREAD_MAIN, SYS_accept4, SYS_sendto, SYS_sendmsg, SYS_recvmsg, SY
 SANDBOX_CALLS(THREAD_MAIN, SYS_clone, SYS_clone3, SYS_set_robust_list, SYS_rseq, SYS_prctl, SYS_seccomp, SYS_capset,
 	      SYS_landlock_create_ruleset, SYS_landlock_restrict_self, SYS_sched_getaffinity, SYS_sigaltstack,
 	      SYS_rt_sigaction);
+
+#ifdef __SANITIZE_ADDRESS__
+/* The sanitizer's own. */
+SANDBOX_CALLS(THREAD_ALL, SYS_sigaltstack, SYS_prlimit64, SYS_getrlimit, SYS_sched_getaffinity, SYS_gettimeofday);
+#endif
 
 /* Refused in a way that libraries expect, rather than deadly: there are no files. */
 static const int refused[] = {SYS_open,	      SYS_openat,   SYS_stat,	    SYS_lstat,	SYS_access, SYS_faccessat,
@@ -70,7 +76,9 @@ static int add_list(scmp_filter_ctx ctx, const struct sandbox_list *list)
 /* UNIX sockets alone. */
 static int add_socket(scmp_filter_ctx ctx)
 {
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_socket, 1, SCMP_A0(SCMP_CMP_EQ, 1 /* AF_UNIX */, 0));
+	const struct scmp_arg_cmp domain = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX};
+
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SYS_socket, 1, &domain);
 }
 
 static int load_filter(enum sandbox_class class)

@@ -30,7 +30,7 @@ static uint32_t timer_now(void)
 
 static void update_sci(struct acpi_pm *pm)
 {
-	bool level = pm->status & pm->enable;
+	bool level = pm->status & pm->enable || pm->gpe_status & pm->gpe_enable;
 
 	if (level != pm->sci)
 		machine_set_line(pm->machine, ACPI_SCI, level);
@@ -76,12 +76,35 @@ static void pm_write(void *aux, uint64_t offset, unsigned int size, uint64_t val
 
 static const struct bus_ops pm_ops = {pm_read, pm_write};
 
+/* Status, then enable. */
+static uint64_t gpe_read(void *aux, uint64_t offset, unsigned int size)
+{
+	struct acpi_pm *pm = aux;
+	unsigned int both = pm->gpe_status | (unsigned int)pm->gpe_enable << 8;
+
+	return size == 1 ? both >> 8 * offset & 0xff : both;
+}
+
+static void gpe_write(void *aux, uint64_t offset, unsigned int size, uint64_t value)
+{
+	struct acpi_pm *pm = aux;
+
+	if (offset == 0)
+		pm->gpe_status &= (uint8_t)~value; /* a 1 clears */
+	if (offset == 1 || size == 2)
+		pm->gpe_enable = (uint8_t)(offset ? value : value >> 8);
+	update_sci(pm);
+}
+
+static const struct bus_ops gpe_ops = {gpe_read, gpe_write};
+
 static void reset(void *aux)
 {
 	struct acpi_pm *pm = aux;
 
 	pthread_mutex_lock(&pm->lock);
 	pm->status = pm->enable = pm->control = 0;
+	pm->gpe_status = pm->gpe_enable = 0;
 	update_sci(pm);
 	pthread_mutex_unlock(&pm->lock);
 }
@@ -93,7 +116,9 @@ void acpi_pm_init(struct acpi_pm *pm, struct machine *machine)
 	pm->range = (struct bus_range){
 		.base = ACPI_PM_BASE, .size = PM_SIZE, .ops = &pm_ops, .aux = pm, .lock = &pm->lock, .name = "acpi-pm"};
 	machine_add_hook(machine, &pm->hook, reset, pm);
-	if (bus_add(machine->pio, &pm->range))
+	pm->gpe_range = (struct bus_range){
+		.base = ACPI_GPE_BASE, .size = 2, .ops = &gpe_ops, .aux = pm, .lock = &pm->lock, .name = "acpi-gpe"};
+	if (bus_add(machine->pio, &pm->range) || bus_add(machine->pio, &pm->gpe_range))
 		abort(); /* the board's own ports */
 }
 
@@ -101,6 +126,7 @@ void acpi_pm_fini(struct acpi_pm *pm)
 {
 	machine_del_hook(&pm->hook);
 	bus_del(pm->machine->pio, &pm->range);
+	bus_del(pm->machine->pio, &pm->gpe_range);
 	bus_quiesce();
 	pthread_mutex_destroy(&pm->lock);
 }
@@ -112,6 +138,18 @@ bool acpi_pm_press_power(struct acpi_pm *pm)
 	pthread_mutex_lock(&pm->lock);
 	pm->status |= POWER_BUTTON;
 	is_heard = pm->enable & POWER_BUTTON;
+	update_sci(pm);
+	pthread_mutex_unlock(&pm->lock);
+	return is_heard;
+}
+
+bool acpi_pm_raise(struct acpi_pm *pm, unsigned int gpe)
+{
+	bool is_heard;
+
+	pthread_mutex_lock(&pm->lock);
+	pm->gpe_status |= (uint8_t)(1u << gpe);
+	is_heard = pm->gpe_enable >> gpe & 1;
 	update_sci(pm);
 	pthread_mutex_unlock(&pm->lock);
 	return is_heard;
