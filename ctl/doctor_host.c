@@ -2,12 +2,15 @@
 /* The host: BPF, what the kernel has for networks and guests, limits. Found out here, so that it works without a daemon. */
 #include "ctl/doctor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_xdp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +21,44 @@
 #include "os/kvm_probe.h"
 
 /* ---- BPF ---- */
+
+#define PIN_FOLDER "/sys/fs/bpf/vsw"
+
+/* Does a daemon hold the folder of its pins? */
+static bool is_held(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool held = fd < 0 || flock(fd, LOCK_EX | LOCK_NB);
+
+	if (fd >= 0)
+		close(fd);
+	return held;
+}
+
+/* Kernel parts of switches whose daemon has ended: they forward what they know, and hold memory. */
+static void find_headless(json_t *findings)
+{
+	DIR *dir = opendir(PIN_FOLDER);
+	struct dirent *entry;
+	char last[NAME_MAX + 1];
+	size_t n = 0;
+	json_t *f;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || is_held(dirfd(dir), entry->d_name))
+			continue;
+		snprintf(last, sizeof last, "%s", entry->d_name);
+		n++;
+	}
+	if (dir)
+		closedir(dir);
+	if (!n)
+		return;
+	f = doctor_find(findings, "BPF", "switches without a daemon", DOCTOR_LIMITED, "%zu, as " PIN_FOLDER "/%s", n,
+			last);
+	doctor_instead(f, "the kernel forwards what it has flows for, and drops the rest (no-daemon)");
+	doctor_mend(f, "vsw service start; or vsw-switchd --rundir FOLDER --stop --purge");
+}
 
 void doctor_bpf(json_t *findings)
 {
@@ -56,6 +97,7 @@ void doctor_bpf(json_t *findings)
 	if (!probe.has_jit)
 		doctor_mend(doctor_find(findings, "BPF", "JIT compiler", DOCTOR_LIMITED, "programs are interpreted"),
 			    "sysctl net.core.bpf_jit_enable=1");
+	find_headless(findings);
 	doctor_find(findings, "BPF", "type information (BTF)", probe.has_btf ? DOCTOR_YES : DOCTOR_LIMITED, "%s",
 		    probe.has_btf ? "" : "not needed; bpftool shows less");
 }

@@ -28,6 +28,7 @@ for i in range($2): s.sendto(b'x' * 32, ('10.0.0.2', $1 + i))"; }
 for how in KILL TERM; do
 	before=$(dropped h1-p no-daemon)
 	stop_switchd $how
+	check "$how: doctor tells of it" eval 'vsw --json doctor | jq -e "any(.findings[]; .what == \"switches without a daemon\" and (.mend | test(\"purge\")))"'
 	send 1000 20
 	check "$how: packets of known flows pass" pings h1 10.0.0.2 3
 	start_switchd
@@ -36,6 +37,7 @@ for how in KILL TERM; do
 	check "$how: and have a word for it" eval 'vsw drops h1-p | grep -q "no vsw-switchd ran"'
 	check "$how: received is what was forwarded, dropped or waits" eval \
 		'vsw -j dp-show | jq -e "[.. | objects | select(.name? == \"h1-p\" and .rx_packets?) | .rx_packets == .forwarded + ([.drops[]?] | add // 0) + (.queued // 0)] | all"'
+	check "$how: and no more" eval 'vsw --json doctor | jq -e "all(.findings[]; .what != \"switches without a daemon\")"'
 	send 3000 1
 	check "$how: new flows work again" wait_for 10 eval 'vsw dump-dp-flows | grep -q "dst=3000"'
 done
@@ -78,12 +80,14 @@ if ip link add card type ifb 2>/dev/null || ip link add card type dummy 2>/dev/n
 	ip link set card promisc off
 	vsw add-port br0 card
 	stop_switchd KILL
-	check "purged" vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge
+	rm -r "$VSW_RUNDIR"
+	check "purged, also when the run folder is gone" vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge
 	check "purged, it is not" eval '[[ $(flags_of card) != *PROMISC* ]]'
 else
 	skip "promiscuous" "no device to try it on"
 	stop_switchd KILL
-	check "purged" vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge
+	rm -r "$VSW_RUNDIR"
+	check "purged, also when the run folder is gone" vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge
 fi
 same "nothing is pinned" "" "$(pins)"
 finish
