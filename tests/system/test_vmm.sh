@@ -63,6 +63,15 @@ check "the console's last words" eval '[ "$(ctl console/dump "{\"bytes\": 3}" | 
 check "reset" eval 'ctl reset >/dev/null; wait_for 10 eval "[ \$(grep -c up \"$T/out\") = 2 ]"'
 echo -n r >"$T/keys"
 check "the guest's own reset" wait_for 10 eval '[ $(grep -c up "$T/out") = 3 ]'
+check "a disk comes: its image is a descriptor" eval '
+	truncate -s 4M "$T/more.img"
+	[ "$(ctl disk/attach "{\"file\": \"more\", \"serial\": \"s\"}" --fd "$T/more.img" | jq -c ".name, .bytes, .serial" | paste -sd" ")" = "\"disk1\" 4194304 \"s\"" ]'
+check_fails "which is locked" "more: .*has it open" ctl disk/attach '{"file": "more"}' --fd "$T/more.img"
+check "and its thread is locked up, too" eval 'for t in /proc/$guest/task/*; do [ "$(cat $t/comm)" != disk1-0 ] || grep -q "^Seccomp_filters:.2" $t/status || exit 1; done'
+check "a guest that does not listen to ACPI loses it at once" eval 'ctl disk/detach "{\"name\": \"disk1\"}" && [ "$(ctl status | jq ".disks | length")" = 1 ]'
+check_fails "a disk without its descriptor" "descriptor was expected" ctl disk/attach '{"file": "more"}'
+check_fails "a descriptor that cannot be written to" "not open for reading and writing" ctl disk/attach '{"file": "more"}' --fd "$T/more.img" --readonly
+check_fails "a disk that is none" "no disk named 'disk9'" ctl disk/detach '{"name": "disk9"}'
 check_fails "an unknown method" "unknown method 'nope'" ctl nope
 check_fails "an unknown parameter" 'unknown parameter "x"' ctl status '{"x": 1}'
 check_fails "a wrong value" '"bytes": 0: 1 to' ctl console/dump '{"bytes": 0}'
@@ -87,10 +96,20 @@ check "SIGTERM" ended 1
 start
 kill -9 $pid
 check "kill -9 takes the guest along" wait_for 10 eval '! kill -0 $guest'
-wait $pid 2>/dev/null
+{ wait $pid; } 2>/dev/null
 start
 kill -9 "$guest"
 check "somebody kills the guest's process: one line says so" eval 'ended 1; grep -q "g: killed by signal 9" "$T/err"'
+
+# Memory of other kinds; 3 GiB and more lie on both sides of the hole.
+memory()
+{
+	printf q | vsw-vmm "${common[@]}" --name m --memory "$1" >"$T/out" 2>"$T/err"
+	[ $? = 7 ] || { cat "$T/err"; return 1; }
+}
+for kind in 64M,backend=memfd,thp=off 64M,mergeable=on,numa=0 32M,locked=on 3073M; do
+	check "memory: $kind" memory $kind
+done
 
 # The console as a socket.
 vsw-vmm "${common[@]}" --name g --control "$T/g.ctl" --console socket,path="$T/g.tty" >"$T/out" 2>&1 &
