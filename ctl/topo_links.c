@@ -263,19 +263,22 @@ static void read_emulation(struct json_reader *r, const json_t *object, const ch
 	enum link_word word = link_word_find(key, strlen(key));
 	json_t *value = json_object_get(object, key);
 	struct topo_link *link = what;
+	char *text;
 	uint64_t number;
 
 	if (word == LINK_N_WORDS)
 		return;
-	if (!json_is_string(value) || !link_word_parse(word, json_string_value(value), &number)) {
+	/* A seed may be written as the number that it is. */
+	text = json_is_integer(value) ? xasprintf("%lld", (long long)json_integer_value(value))
+				      : xstrdup(json_is_string(value) ? json_string_value(value) : "");
+	if (!link_word_parse(word, text, &number))
 		json_reader_fail_at(r, key, "expected a text such as %s", link_word_expected(word));
-		return;
-	}
 	if (word == LINK_WORD_REORDER && !json_object_get(object, "delay"))
 		json_reader_fail_at(r, key, "without 'delay' there is nothing to overtake");
 	if (!link->emulation)
 		link->emulation = json_object();
-	json_object_set(link->emulation, key, value);
+	json_object_set_new(link->emulation, key, json_string(text));
+	free(text);
 }
 
 static const struct json_key link_keys[] = {

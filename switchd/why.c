@@ -183,7 +183,8 @@ static int resolve(struct why_end *end, int family, struct errtext *err)
 		return resolve_ip(end, false, ip, err);
 	if (ipv6_from_text(end->word, len, ip))
 		return resolve_ip(end, true, ip, err);
-	return errtext_set(err, ENOENT, "why: %.60s is no port, and no MAC or IP address", end->word);
+	errtext_set(err, ENOENT, "why: %.60s is no port, and no MAC or IP address", end->word);
+	return -ENOENT;
 }
 
 /* An address that nobody has: what is not known must be something. */
