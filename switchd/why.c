@@ -183,8 +183,7 @@ static int resolve(struct why_end *end, int family, struct errtext *err)
 		return resolve_ip(end, false, ip, err);
 	if (ipv6_from_text(end->word, len, ip))
 		return resolve_ip(end, true, ip, err);
-	errtext_set(err, ENOENT, "why: %.60s is no port, and no MAC or IP address", end->word);
-	return -ENOENT;
+	return errtext_set(err, ENOENT, "why: %.60s is no port, and no MAC or IP address", end->word);
 }
 
 /* An address that nobody has: what is not known must be something. */
@@ -564,6 +563,8 @@ int why_run(const char *a, const char *b, const char *proto, json_t **result, st
 		error = errtext_set(err, EINVAL, "why: '%.40s' is none of icmp, tcp/PORT, udp/PORT", proto);
 	if (!error)
 		error = resolve_both(&w, err);
+	if (!error && (!w.a.iface || !w.b.iface))
+		error = -ENOENT; /* cannot be: both were found */
 	if (!error)
 		error = run(&w, err);
 	if (!error) {
