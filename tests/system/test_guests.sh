@@ -199,6 +199,34 @@ check "and another takes what nobody has" vsw set port h1-p other_config:anti-sp
 ip -n h1 addr flush dev eth0
 ip -n h1 addr add 10.0.0.2/24 dev eth0
 drops "but not what the neighbour has" at h1 arping -c1 -w1 -I eth0 -S 10.0.0.2 10.0.0.3
+# A DHCP server's acknowledgement counts more than what was used first.
+cat >"$T/ack.py" <<'PY'
+import socket, struct, sys
+mac, ip = bytes.fromhex(sys.argv[1].replace(":", "")), socket.inet_aton(sys.argv[2])
+m = struct.pack("!BBBB", 2, 1, 6, 0) + bytes(12) + ip + bytes(8) + mac
+udp = m.ljust(236, b"\0") + bytes([99, 130, 83, 99, 53, 1, 5, 255])
+udp = struct.pack("!HHHH", 67, 68, 8 + len(udp), 0) + udp
+head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, socket.inet_aton("10.0.0.2"), ip)
+c = sum(struct.unpack("!10H", head))
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0))
+s.send(mac + b"\x02\0\0\0\0\xfe" + b"\x08\x00" + head[:10] + struct.pack("!H", ~((c & 0xffff) + (c >> 16)) & 0xffff) + head[12:] + udp)
+PY
+vsw clear port h1-p other_config -- clear port h2-p other_config
+ip -n h1 addr flush dev eth0
+ip -n h1 addr add 10.0.0.1/24 dev eth0
+check "a host with an address" wait_for 10 pings h1 10.0.0.2
+vsw set port h1-p other_config:anti-spoof="\"$m1\""
+check "that is guarded" wait_for 10 pings h1 10.0.0.2
+at h2 python3 "$T/ack.py" "$m1" 10.0.0.55
+ip -n h1 addr flush dev eth0
+ip -n h1 addr add 10.0.0.55/24 dev eth0
+check "has the one that a DHCP server gave it" wait_for 10 pings h1 10.0.0.2
+ip -n h1 addr flush dev eth0
+ip -n h1 addr add 10.0.0.1/24 dev eth0
+drops "and no longer the other" at h1 arping -c1 -w1 -I eth0 -S 10.0.0.1 10.0.0.2
+vsw set port h1-p other_config:anti-spoof="\"$m1 any\""
+check "unless any will do" wait_for 10 pings h1 10.0.0.2
 check_fails "a guard that is none" "is no IP address" vsw set port h1-p other_config:anti-spoof="\"$m1 10.0.0\""
 check_fails "or of no MAC" "is no MAC address" vsw set port h1-p other_config:anti-spoof=frob
 finish
