@@ -2,16 +2,19 @@
 /*
  * From filters to links, in the background.
  *
- * Where the kernel has tcx, a port that stays is to have a pinned link: whoever clears the device of its qdiscs does not take that away
- * (os/tcx.h). But the kernel makes each link in 10 ms and more, a grace period of its RCU, and holds the lock of all network configuration
- * meanwhile: threads that attached at once would wait for each other, and with them whoever sets up devices and addresses. 64 hosts
- * came up in a second because of that. A clsact filter is there at once and sees the same packets. So every port begins with a filter, and
- * when none has been added for QUIET_MS a thread gives those that wait their links, one after the other, with pauses so that the lock is free
- * most of the time.
+ * Where the kernel has tcx, a port that stays is to have a pinned link: whoever clears the device of its qdiscs does
+ * not take that away (os/tcx.h). But the kernel makes each link in 10 ms and more, a grace period of its RCU, and
+ * holds the lock of all network configuration meanwhile: threads that attached at once would wait for each other, and
+ * with them whoever sets up devices and addresses. 64 hosts came up in a second because of that. A clsact filter is
+ * there at once and sees the same packets. So every port begins with a filter, and when none has been added for
+ * QUIET_MS a thread gives those that wait their links, one after the other, with pauses so that the lock is free most
+ * of the time.
  *
- * Devices of our own making keep the filter: nobody else has any business with their qdiscs, and a link takes as long to end as to make.
+ * Devices of our own making keep the filter: nobody else has any business with their qdiscs, and a link takes as long
+ * to end as to make.
  *
- * Between the two steps a port has both. The link runs first and lets nothing through to the filter: each packet is seen once.
+ * Between the two steps a port has both. The link runs first and lets nothing through to the filter: each packet is
+ * seen once.
  *
  * A port that is deleted waits for the thread if it is at work on this very port. The lock is a leaf.
  */

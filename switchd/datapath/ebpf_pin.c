@@ -31,7 +31,10 @@ LOG_MODULE(ebpf_pin);
 #define SO_NETNS_COOKIE 71
 #endif
 
-enum { NAME_PART = 60 }; /* of the run folder's name, for people */
+enum {
+	NAME_PART = 60,	 /* of the run folder's name, for people */
+	HOLD_TRIES = 20, /* others sweep */
+};
 
 /* ---- the folder ---- */
 
@@ -99,13 +102,13 @@ static int make_folders(const struct ebpf_pins *pins)
 
 static int make_and_hold(struct ebpf_pins *pins)
 {
-	int error;
+	int error = -EAGAIN;
 
-	do {
+	for (int i = 0; i < HOLD_TRIES && error == -EAGAIN; i++) {
 		error = make_folders(pins);
 		if (!error)
 			error = ebpf_pins_hold(pins);
-	} while (error == -EAGAIN);
+	}
 	return error;
 }
 

@@ -2,17 +2,19 @@
 /*
  * Who needs what is pinned, and what goes when nobody does.
  *
- * A daemon that was killed and is never started again leaves its maps and programs pinned: with a full flow table, 100 MB of kernel memory.
- * While its devices are there they go on forwarding, and only `--stop --purge` may end that. When its network namespace has been deleted, or all of
- * its devices, they are of no use to anybody; but a daemon that looks into another's folder sees neither the other's namespace nor,
- * in another container, its run folder. Two things can be seen from everywhere:
+ * A daemon that was killed and is never started again leaves its maps and programs pinned: with a full flow table, 100
+ * MB of kernel memory. While its devices are there they go on forwarding, and only `--stop --purge` may end that. When
+ * its network namespace has been deleted, or all of its devices, they are of no use to anybody; but a daemon that
+ * looks into another's folder sees neither the other's namespace nor, in another container, its run folder. Two things
+ * can be seen from everywhere:
  *
  *   - A daemon that lives holds a shared lock (flock) on its folder.
- *   - `devices`, a map of type DEVMAP_HASH: an entry for each port's device, which the kernel takes out when the device is unregistered or leaves
- *     the namespace.
+ *   - `devices`, a map of type DEVMAP_HASH: an entry for each port's device, which the kernel takes out when the
+ *     device is unregistered or leaves the namespace.
  *
- * A folder without a lock and with an empty `devices` is dead, and is removed by whichever daemon starts or purges next. `promisc` is another
- * such map: devices that we have made promiscuous, so that whoever takes their programs away knows to undo that, too.
+ * A folder without a lock and with an empty `devices` is dead, and is removed by whichever daemon starts or purges
+ * next. `promisc` is another such map: devices that we have made promiscuous, so that whoever takes their programs
+ * away knows to undo that, too.
  *
  * Folders without `devices` are left alone: of an earlier version, or where the kernel has no such maps.
  */
@@ -109,22 +111,24 @@ void ebpf_pins_each(const struct ebpf_pins *pins, enum ebpf_register which, void
 /* ---- life ---- */
 
 /*
- * Another one may remove the folder, as it looks dead, between its making and our lock. Return: 0, -EAGAIN when that has happened, or another
- * negative errno.
+ * Another one may remove the folder, as it looks dead, between its making and our lock. Return: 0, -EAGAIN when that
+ * has happened, or another negative errno.
  */
 static int lock_folder(struct ebpf_pins *pins)
 {
 	int fd = open(pins->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat ours, there;
+	int error;
 
 	if (fd < 0)
 		return errno == ENOENT ? -EAGAIN : -errno;
-	if (!flock(fd, LOCK_SH) && !fstat(fd, &ours) && !stat(pins->folder, &there) && ours.st_ino == there.st_ino) {
+	error = flock(fd, LOCK_SH) ? -errno : 0;
+	if (!error && !fstat(fd, &ours) && !stat(pins->folder, &there) && ours.st_ino == there.st_ino) {
 		pins->lock_fd = fd;
 		return 0;
 	}
 	close(fd);
-	return -EAGAIN;
+	return error ? error : -EAGAIN;
 }
 
 int ebpf_pins_hold(struct ebpf_pins *pins)

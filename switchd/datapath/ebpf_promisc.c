@@ -2,12 +2,14 @@
 /*
  * Devices that receive everything.
  *
- * A network card takes in what is addressed to it, and drops what is for the hosts behind the switch, unless it is promiscuous. A packet
- * socket makes it so for as long as the process lives, and no longer: with the daemon the card would go back to its filter, and take packets of
- * known flows with it that the kernel could forward. So the device itself is set promiscuous, as by `ip link set DEVICE promisc on`, and stays so
- * until it is no port any more. A register of the pin folder (ebpf_pin_life.c) tells a successor, and whoever purges, that it was us.
+ * A network card takes in what is addressed to it, and drops what is for the hosts behind the switch, unless it is
+ * promiscuous. A packet socket makes it so for as long as the process lives, and no longer: with the daemon the card
+ * would go back to its filter, and take packets of known flows with it that the kernel could forward. So the device
+ * itself is set promiscuous, as by `ip link set DEVICE promisc on`, and stays so until it is no port any more. A
+ * register of the pin folder (ebpf_pin_life.c) tells a successor, and whoever purges, that it was us.
  *
- * Devices that somebody else has set so already stay it. veth and TAP devices, and those of our own making, have no filter.
+ * Devices that somebody else has set so already stay it. veth and TAP devices, and those of our own making, have no
+ * filter.
  */
 #include "switchd/datapath/ebpf.h"
 
