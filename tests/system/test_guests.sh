@@ -25,7 +25,10 @@ def connect():
             time.sleep(0.05)
 def ask(s, method, params): s.sendall(json.dumps({"method": method, "params": params, "id": 1}).encode() + b"\n")
 def hear(s):
-    data, control, _, _ = s.recvmsg(65536, socket.CMSG_SPACE(64))
+    try:
+        data, control, _, _ = s.recvmsg(65536, socket.CMSG_SPACE(64))
+    except ConnectionError:
+        data = b""
     if not data:
         return None, []
     fds = array.array("i")
@@ -56,9 +59,13 @@ while True:
         answer, _ = hear(s)
         if not answer:
             say("lost")
-            s = connect()
-            ask(s, "guest/attach", {k: params[k] for k in ("guest", "port", "mac")} | {"resume": True})
-            answer, _ = hear(s)
+            while not answer:
+                s = connect()
+                try: # it may be the old one's socket, which is about to go
+                    ask(s, "guest/attach", {k: params[k] for k in ("guest", "port", "mac")} | {"resume": True})
+                    answer, _ = hear(s)
+                except ConnectionError:
+                    pass
             say("resumed" if answer["result"] else "refused: " + answer["error"]["text"])
         if answer["error"]:
             say("gone:", answer["error"]["text"])
