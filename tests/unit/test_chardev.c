@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <pty.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ static void init(struct fixture *f)
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->path, sizeof f->path, "%s/socket", f->dir);
 	assert_int_equal(chardev_socket_new(f->path, &f->dev, NULL), 0);
-	f->dev->user = (struct chardev_user){input, writable, opened, NULL, f};
+	f->dev->user = (struct chardev_user){input, writable, opened, NULL, NULL, f};
 	assert_int_equal(f->dev->ops->start(f->dev, f->loop), 0);
 }
 
@@ -205,11 +206,55 @@ static void in_use(void **state)
 	assert_int_equal(chardev_socket_new("/nonexistent/x", &other, &err), -ENOENT);
 }
 
+static void typed_end(void *aux)
+{
+	struct fixture *f = aux;
+
+	f->n_closed++;
+	loop_quit(f->loop);
+}
+
+/* On a terminal Ctrl-A is an escape, also while the guest takes nothing. */
+static void keys_of_a_terminal(void **state)
+{
+	int master, slave, input_before = dup(STDIN_FILENO);
+	struct fixture f = {.quit_at = 3};
+	struct chardev *dev;
+
+	(void)state;
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	dup2(slave, STDIN_FILENO);
+	f.loop = loop_new();
+	dev = chardev_stdio_new();
+	dev->user = (struct chardev_user){input, NULL, NULL, NULL, typed_end, &f};
+	assert_int_equal(dev->ops->start(dev, f.loop), 0);
+	assert_int_equal(write(master, "ab\1\1\1cd", 7), 7);
+	loop_run(f.loop);
+	assert_int_equal(f.n_got, 0); /* no room */
+	f.room = 3;
+	dev->ops->resume(dev);
+	assert_memory_equal(f.got, "ab\1", 3);
+	assert_int_equal(write(master, "\1x", 2), 2);
+	while (!f.n_closed)
+		loop_run(f.loop);
+	f.room = 9;
+	dev->ops->resume(dev);
+	assert_memory_equal(f.got, "ab\1d", 4);
+	assert_int_equal(f.n_got, 4);
+	dev->ops->stop(dev);
+	dev->ops->free(dev);
+	dup2(input_before, STDIN_FILENO);
+	close(input_before);
+	close(master);
+	close(slave);
+	loop_free(f.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bytes_both_ways), cmocka_unit_test(input_waits), cmocka_unit_test(output_waits),
-		cmocka_unit_test(next_client),	   cmocka_unit_test(in_use),
+		cmocka_unit_test(bytes_both_ways),    cmocka_unit_test(input_waits), cmocka_unit_test(output_waits),
+		cmocka_unit_test(keys_of_a_terminal), cmocka_unit_test(next_client), cmocka_unit_test(in_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

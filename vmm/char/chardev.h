@@ -31,6 +31,8 @@ struct chardev_user {
 	void (*opened)(void *aux, bool is_open);
 	/** Size of the terminal, in characters. */
 	void (*resized)(void *aux, uint16_t cols, uint16_t rows);
+	/** Who sits at the terminal has typed what ends the guest. */
+	void (*quit)(void *aux);
 	void *aux;
 };
 
@@ -51,7 +53,10 @@ struct chardev {
 	struct chardev_user user; /**< set before start() */
 };
 
-/** chardev_stdio_new() - standard input and output; a terminal is put into raw mode from start() to stop(). */
+/**
+ * chardev_stdio_new() - standard input and output
+ * A terminal is put into raw mode from start() to stop(); there Ctrl-A x ends the guest, and Ctrl-A twice is one for it.
+ */
 struct chardev *chardev_stdio_new(void);
 /**
  * chardev_socket_new() - a UNIX stream socket at @path, listening from now on

@@ -19,12 +19,15 @@
 
 SANDBOX_IOCTLS(THREAD_IO | THREAD_MAIN, TIOCGWINSZ, TCGETS, TCSETS);
 
+#define ESCAPE 1 /* Ctrl-A */
+
 struct stdio_dev {
 	struct chardev dev;
 	struct stream stream;
 	struct termios before;
 	bool is_raw;
-	int winch_fd; /* -1: none */
+	bool has_escape; /* Ctrl-A was the last key */
+	int winch_fd;	 /* -1: none */
 	struct loop_fd winch;
 };
 
@@ -38,6 +41,26 @@ static void ended(struct stream *stream)
 	if (stream->loop)
 		loop_del_fd(stream->loop, &stream->in);
 	stream->in_fd = -1;
+}
+
+/* Keys of a terminal: Ctrl-A begins an escape. */
+static size_t filter(struct stream *stream, uint8_t *data, size_t len)
+{
+	struct stdio_dev *d = container_of(stream, struct stdio_dev, stream);
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (d->is_raw && !d->has_escape && data[i] == ESCAPE) {
+			d->has_escape = true;
+			continue;
+		}
+		if (d->has_escape && data[i] == 'x' && d->dev.user.quit)
+			d->dev.user.quit(d->dev.user.aux);
+		else if (!d->has_escape || data[i] == ESCAPE)
+			data[n++] = data[i];
+		d->has_escape = false;
+	}
+	return n;
 }
 
 static void tell_size(struct stdio_dev *d)
@@ -68,7 +91,7 @@ static void make_raw(struct stdio_dev *d)
 	raw = d->before;
 	cfmakeraw(&raw);
 	raw.c_oflag |= OPOST; /* our own messages are read on it, too */
-	d->is_raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+	d->is_raw = d->stream.is_eager = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
 static int start(struct chardev *dev, struct loop *loop)
@@ -128,6 +151,7 @@ struct chardev *chardev_stdio_new(void)
 	d->stream.dev = &d->dev;
 	d->stream.in_fd = d->stream.out_fd = -1;
 	d->stream.ended = ended;
+	d->stream.filter = filter;
 	/* Threads that come later have it blocked, too, so that it arrives here only. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGWINCH);

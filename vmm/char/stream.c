@@ -38,22 +38,32 @@ static bool is_ready(int fd, short events)
 	return poll(&p, 1, 0) > 0;
 }
 
+static bool may_read(const struct stream *s)
+{
+	return !s->len || s->is_eager;
+}
+
 /* One read and its offer. Return: whether to go on with the next. */
 static bool read_some(struct stream *s)
 {
+	uint8_t lost[64], *at = s->buffer + s->len;
+	size_t room = sizeof s->buffer - s->len;
 	ssize_t n;
 
-	if (s->in_fd < 0 || s->len || !is_ready(s->in_fd, POLLIN))
+	if (s->in_fd < 0 || !may_read(s) || !is_ready(s->in_fd, POLLIN))
 		return false;
-	n = read(s->in_fd, s->buffer, sizeof s->buffer);
+	memmove(s->buffer, s->buffer + s->start, s->len);
+	s->start = 0;
+	n = room ? read(s->in_fd, at, room) : read(s->in_fd, lost, sizeof lost);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {
 		s->ended(s);
 		return false;
 	}
-	s->start = 0;
-	s->len = (size_t)n;
+	if (s->filter)
+		n = (ssize_t)s->filter(s, room ? at : lost, (size_t)n);
+	s->len += room ? (size_t)n : 0;
 	return offer(s);
 }
 
@@ -67,12 +77,12 @@ static void in_ready(struct loop_fd *self, uint32_t events)
 }
 
 /*
- * Watch for input while none waits here. A closed end would be told over and over, so that a descriptor that is not to be read is not watched
+ * Watch for input while it may be read. A closed end would be told over and over, so that a descriptor that is not to be read is not watched
  * at all. What cannot be watched (a file) is always ready.
  */
 static void update_input(struct stream *s)
 {
-	bool wanted = s->loop && s->in_fd >= 0 && !s->len;
+	bool wanted = s->loop && s->in_fd >= 0 && may_read(s);
 
 	if (wanted && !s->in.fd_plus_1 && loop_add_fd(s->loop, &s->in, s->in_fd, EPOLLIN, in_ready)) {
 		while (read_some(s))

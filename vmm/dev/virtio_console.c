@@ -207,6 +207,13 @@ static void resized(void *aux, uint16_t cols, uint16_t rows)
 		virtio_config_changed(&port->console->dev);
 }
 
+static void quit(void *aux)
+{
+	const struct console_port *port = aux;
+
+	machine_event(port->console->dev.machine, MACHINE_POWEROFF);
+}
+
 /* ---- configuration space ---- */
 
 static void config_read(struct virtio_device *dev, uint32_t offset, void *data, uint32_t len)
@@ -319,7 +326,7 @@ static void init_port(struct virtio_console *c, unsigned int id, const struct vi
 	port->console = c;
 	port->id = id;
 	port->config = *config;
-	port->config.chardev->user = (struct chardev_user){input, writable, opened, resized, port};
+	port->config.chardev->user = (struct chardev_user){input, writable, opened, resized, quit, port};
 }
 
 struct start {
