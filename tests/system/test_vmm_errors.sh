@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What vsw-vmm says when it cannot: one line, what and where. None of this runs a guest.
 . "$(dirname "$0")/../lib.sh"
-export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
 python3 "$TOP/tests/tools/vmm_payload.py" "$T/kernel"
 vmm() { vsw-vmm --name x --kernel "$T/kernel" "$@"; }
 

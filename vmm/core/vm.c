@@ -298,6 +298,8 @@ void vm_pause(struct vm *vm)
 
 void vm_resume(struct vm *vm)
 {
+	if (vm->is_over)
+		return;
 	pthread_mutex_lock(&vm->lock);
 	vm->is_paused = false;
 	atomic_store(&vm->must_park, vm->is_ending);
@@ -334,6 +336,8 @@ void vm_reset(struct vm *vm)
 	bool was_running = vm_is_running(vm);
 	struct machine_hook *hook;
 
+	if (vm->is_over)
+		return;
 	vm_pause(vm);
 	pci_bus_reset(vm->machine.pci);
 	cds_list_for_each_entry(hook, &vm->machine.hooks, node)

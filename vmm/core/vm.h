@@ -70,7 +70,7 @@ void vm_resume(struct vm *vm);
 bool vm_is_running(const struct vm *vm);
 /** vm_reset() - as the reset button; one that was paused stays so. */
 void vm_reset(struct vm *vm);
-/** vm_end() - pause for good: what the guest still asked for is not done any more. Before vm_free(). */
+/** vm_end() - pause for good: nothing that the guest still asked for, or that commands ask for, is done any more. Before vm_free(). */
 void vm_end(struct vm *vm);
 
 /** Exits of all CPUs since the start, by reason. */
