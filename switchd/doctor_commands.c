@@ -91,6 +91,11 @@ static void find_lost(json_t *findings, const struct iface *iface)
 			       (unsigned long long)s.drops[DROP_UPCALL_QUEUE_FULL]);
 		doctor_add(f, "mend", "`vsw top` shows what comes in there");
 	}
+	if (s.drops[DROP_STORM]) {
+		f = doctor_put(findings, "switch", "limited", "port %s: %llu packets were dropped by its storm guard",
+			       iface->name, (unsigned long long)s.drops[DROP_STORM]);
+		doctor_add(f, "mend", "`vsw events` says when, and of which kind they were");
+	}
 	if (s.rx_missed) {
 		f = doctor_put(findings, "switch", "limited", "port %s: %llu frames came faster than the daemon reads",
 			       iface->name, (unsigned long long)s.rx_missed);

@@ -48,6 +48,7 @@ flood 01:00:5e:00:00:05
 check "does the same" cut
 check "the other port has none" eval '[ "$(dropped h2-p storm)" = 0 ]'
 check "an event says what came, and what was done" wait_for 5 said storm h1-p 'a storm on port h1-p: [0-9]+ broadcast packets within a second; 100 a second may pass'
+check "doctor does, too" eval 'vsw doctor | grep -q "port h1-p: [0-9]* packets were dropped by its storm guard"'
 check "drops tells of it" eval 'vsw drops | grep -q "storm"'
 check "a trace does" eval 'vsw trace br0 in_port=h1-p,dl_src=02:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff | grep -q "at most 100 broadcast packets a second of port h1-p"'
 same "whoever is known needs no meter" "" "$(vsw trace br0 "in_port=h2-p,dl_dst=$(ip -n h1 -j link show eth0 | jq -r '.[0].address')" | grep -o meter)"
