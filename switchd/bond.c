@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/util.h"
-#include "os/slowsock.h"
 #include "switchd/bridge_config.h"
 #include "switchd/datapath/datapath.h"
 #include "switchd/events.h"
@@ -18,8 +17,6 @@
 #include "switchd/revalidate.h"
 
 LOG_MODULE(bond);
-
-enum { DEFAULT_PORT_PRIORITY = 65535, ETH_HEADER = 14 };
 
 static struct bond_port *by_id[DP_MAX_BONDS]; /* changed by the main thread, under switch_wrlock() */
 static uint64_t last_serial;
@@ -135,47 +132,7 @@ void bond_pull_loads(struct bond_port *b)
 	}
 }
 
-/* ---- LACP ---- */
-
-static void send_pdu(struct bond_link *l, const uint8_t pdu[SLOW_PDU_LEN])
-{
-	uint8_t frame[ETH_HEADER + SLOW_PDU_LEN];
-
-	memcpy(frame, slow_mac, 6);
-	memcpy(frame + 6, l->mac, 6);
-	frame[12] = SLOW_ETH_TYPE >> 8;
-	frame[13] = SLOW_ETH_TYPE & 0xff;
-	memcpy(frame + ETH_HEADER, pdu, SLOW_PDU_LEN);
-	if (l->fd >= 0)
-		(void)!slowsock_send(l->fd, frame, sizeof frame);
-}
-
-static void tell_lacp(const struct bond_port *b, struct bond_link *l)
-{
-	if (l->lacp.rx == l->was_rx)
-		return;
-	l->was_rx = l->lacp.rx;
-	l->n_expired += l->lacp.rx == LACP_RX_EXPIRED;
-	l->n_defaulted += l->lacp.rx == LACP_RX_DEFAULTED;
-	event_post(EVENT_LACP, b->bridge_name, b->name, "bond %s: LACP on member %s is %s%s", b->name, l->name,
-		   lacp_rx_name(l->lacp.rx), l->lacp.is_loopback ? " (its frames come back: a loop)" : "");
-}
-
-static int64_t run_lacp(struct bond_port *b, int64_t now_ms)
-{
-	int64_t wake_ms = lacp_run(&b->lacp, now_ms);
-	uint8_t pdu[SLOW_PDU_LEN];
-
-	for (struct bond_link *l = bond_first_link(b); l; l = bond_next_link(b, l)) {
-		if (lacp_transmit(&b->lacp, &l->lacp, now_ms, pdu))
-			send_pdu(l, pdu);
-		tell_lacp(b, l);
-		bond_member_set_lacp(&l->bond, l->lacp.may_distribute);
-	}
-	/* What was sent has set timers. */
-	wake_ms = MIN(wake_ms, lacp_run(&b->lacp, now_ms));
-	return wake_ms;
-}
+/* ---- the clock ---- */
 
 void bond_run_port(struct bond_port *b, int64_t now_ms)
 {
@@ -185,7 +142,7 @@ void bond_run_port(struct bond_port *b, int64_t now_ms)
 	unsigned int changes;
 
 	if (b->bond.config.has_lacp) {
-		lacp_ms = run_lacp(b, now_ms);
+		lacp_ms = bond_run_lacp(b, now_ms);
 		bond_set_lacp(&b->bond, lacp_is_negotiated(&b->lacp));
 	}
 	/* Idle buckets may move at once: which are? */
@@ -198,23 +155,6 @@ void bond_run_port(struct bond_port *b, int64_t now_ms)
 }
 
 /* ---- members ---- */
-
-/* The port's number unless told otherwise: it is unique in the bridge, and the same after a restart. */
-static uint16_t port_id_of(const struct bond_link *l)
-{
-	return l->settings.port_id ? l->settings.port_id : l->iface->ofp_port;
-}
-
-static struct lacp_member_config lacp_config_of(const struct bond_link *l)
-{
-	const struct bond_link_settings *s = &l->settings;
-
-	return (struct lacp_member_config){
-		.port = port_id_of(l),
-		.port_priority = s->port_priority ? s->port_priority : DEFAULT_PORT_PRIORITY,
-		.key = s->key ? s->key : port_id_of(l->owner->key_link),
-	};
-}
 
 static bool has_link(const struct iface *iface)
 {
@@ -263,21 +203,6 @@ static struct bond_link *add_link(struct bond_port *b, struct iface *iface)
 	l->bond.name = l->name;
 	bond_member_add(&b->bond, &l->bond);
 	return l;
-}
-
-/* LACP may have come or gone with new settings. */
-static void follow_lacp(struct bond_port *b, struct bond_link *l, bool had_lacp)
-{
-	struct lacp_member_config config = lacp_config_of(l);
-	bool is_new = !l->in_lacp;
-
-	if (b->bond.config.has_lacp && is_new)
-		lacp_member_add(&b->lacp, &l->lacp, &config);
-	else if (b->bond.config.has_lacp)
-		lacp_member_configure(&b->lacp, &l->lacp, &config);
-	else if (had_lacp && l->in_lacp)
-		lacp_member_del(&b->lacp, &l->lacp);
-	l->in_lacp = b->bond.config.has_lacp;
 }
 
 /* Return: or'ed enum bond_change. */
@@ -386,7 +311,7 @@ static void configure(struct bond_port *b, const struct bond_settings *settings)
 	b->poll_ms = settings->miimon_ms ? 0 : BOND_NEVER;
 }
 
-static void follow_links(struct bond_port *b, const struct bond_link_settings *links, bool had_lacp, int64_t now_ms)
+static void follow_links(struct bond_port *b, const struct bond_link_settings *links, int64_t now_ms)
 {
 	struct iface *iface;
 	size_t i = 0;
@@ -402,7 +327,7 @@ static void follow_links(struct bond_port *b, const struct bond_link_settings *l
 	if (!b->key_link)
 		b->key_link = bond_first_link(b);
 	for (struct bond_link *l = bond_first_link(b); l; l = bond_next_link(b, l)) {
-		follow_lacp(b, l, had_lacp);
+		bond_follow_lacp(b, l);
 		take_device(l);
 		apply_carrier(l, now_ms);
 	}
@@ -428,7 +353,6 @@ int bond_follow(struct port *port, const struct bond_settings *settings, const s
 {
 	struct bond_port *b = port->bond;
 	int64_t now_ms = clock_now_ms();
-	bool had_lacp;
 
 	if (port->n_ifaces < 2 && !settings->bond.has_lacp) {
 		bond_end(port);
@@ -441,9 +365,8 @@ int bond_follow(struct port *port, const struct bond_settings *settings, const s
 		bonds_unlock();
 		return -ENOSPC;
 	}
-	had_lacp = b->bond.config.has_lacp;
 	configure(b, settings);
-	follow_links(b, links, had_lacp, now_ms);
+	follow_links(b, links, now_ms);
 	bond_run_port(b, now_ms);
 	publish(b, 0);
 	bonds_unlock();

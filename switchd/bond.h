@@ -44,6 +44,7 @@ struct bond_link {
 	bool dp_port_changed; /**< the datapath's table is out of date */
 	bool was_enabled;     /**< as was told last; so is: */
 	enum lacp_rx was_rx;
+	bool was_churned;
 	unsigned int n_read; /**< frames since the last tick: see bond_thread.c */
 	bool is_muted;	     /**< it had too many */
 	uint64_t n_carrier_changes, n_expired, n_defaulted;
@@ -129,6 +130,10 @@ const char *bond_member_of_bucket(const struct bond_port *bond, unsigned int buc
 unsigned int bond_source_bucket(const uint8_t mac[6], uint16_t vlan, uint32_t basis);
 /** bond_run_port() - let it decide, tell the datapath, send what LACP has to say. Sets bond->wake_ms. */
 void bond_run_port(struct bond_port *bond, int64_t now_ms);
+/** bond_run_lacp() - let LACP do what it can, send what it has to say. Return: when to call again at the latest. */
+int64_t bond_run_lacp(struct bond_port *bond, int64_t now_ms);
+/** bond_follow_lacp() - LACP may have come or gone with new settings, or its ids may be others. */
+void bond_follow_lacp(struct bond_port *bond, struct bond_link *link);
 /** bond_tell() - @changes (enum bond_change) of a person's making: to the datapath and everybody. */
 void bond_tell(struct bond_port *bond, unsigned int changes);
 /** bond_pull_loads() - what the datapath has counted. */

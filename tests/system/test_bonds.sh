@@ -110,6 +110,22 @@ check_fails "the last one stays" 'the only one' vsw del-bond-iface b0 l1
 check "it comes back" vsw add-bond-iface b0 l2
 check "... enabled" wait_for 5 member b0 l2 enabled
 
+ip link set r1 down
+ip link set r2 down
+nobody() { [ "$(active b0)" = null ]; }
+check "without links nobody carries" wait_for 5 nobody
+check "... which a trace says" eval 'vsw trace left in_port=h1-p | grep -q "bond b0 has no member that can send"'
+at h1 blast eth0 5 --count 100 --dst-mac "$(at h2 cat /sys/class/net/eth0/address)" >/dev/null
+lost() { [ "$(vsw drops h1-p | sed -n 's/^ *\([0-9]*\) bond-no-member.*/\1/p')" -ge 100 ]; }
+check "... and the drops, each" wait_for 5 lost
+ip link set r2 up
+ip link del l1
+check "a device goes: the other one carries" wait_for 5 pings h1 10.0.0.2 3
+ip link add l1 type veth peer name r1
+ip link set r1 up
+ip link set l1 up
+check "... and comes back" wait_for 10 both l1 r1
+
 # ---- balance-slb: the switch at the other end knows of no bond. What is flooded comes once, and never back.
 
 check "balance-slb" vsw set port b0 bond_mode=balance-slb -- del-port b1 -- add-port right r1 -- add-port right r2
@@ -186,7 +202,7 @@ check "a link is asked, and believed after a time" wait_for 5 eval '! member b0 
 ip link set l2 up
 wait_for 20 both l2 r2
 vsw remove port b0 other_config bond-detect-mode -- remove port b0 other_config bond-miimon-interval -- set port b0 bond_downdelay=0 bond_updelay=0
-check "a member fails and comes back: 5 ms at most, in order" failover 5 away_and_back
+check "a member fails and comes back: 5 ms at most, in order" failover 4 away_and_back
 
 # ---- only LACP tells: a link that swallows what it is given. It leads through a third bridge, which passes all or nothing.
 
@@ -229,7 +245,7 @@ while time.time() < end:
 PY
 expired() { vsw lacp show-stats b0 | sed -n '/member: l2/,/^$/ s/ *Link Expired: //p'; }
 before=$(expired)
-python3 "$T/flood.py" r1 1.5
+python3 "$T/flood.py" r1 1
 same "a liar that floods does not harm the other member" "$before true" "$(expired) $(member b0 l2 enabled && echo true)"
 check "... and when it is silent its own link comes back" wait_for 20 both l1 r1
 check "LACPDUs are not forwarded" eval '! vsw dump-dp-flows | grep 0x8809 | grep -qv actions:drop'
