@@ -107,11 +107,15 @@ static void host_model_leaves_out_what_is_the_hosts(void **state)
 
 static void baselines_are_the_same_everywhere(void **state)
 {
-	struct kvm_cpuid2 *v1 = apply("kvm64"), *v2 = apply("x86-64-v2"), *v3 = apply("x86-64-v3");
+	struct kvm_cpuid2 *v1 = apply("kvm64"), *v2 = apply("x86-64-v2"), *v3 = apply("x86-64-v3"),
+			  *qemu64 = apply("qemu64");
 
 	(void)state;
 	assert_int_equal(leaf(v1, 1, 0)->eax, 0x00000f61);
 	assert_int_equal(leaf(v1, 1, 0)->edx, 0x078bfbff);
+	assert_int_equal(leaf(qemu64, 1, 0)->edx, 0x078bfbfd);
+	assert_int_equal(leaf(qemu64, 1, 0)->eax, 0x00060fb1);
+	assert_int_equal(leaf(qemu64, 0x80000001, 0)->ecx, 1);
 	assert_int_equal(leaf(v1, 1, 0)->ecx, 0x81202001); /* sse3 cx16 x2apic deadline hypervisor */
 	assert_int_equal(leaf(v1, 0x80000001, 0)->edx & ~0x0183f3ffu, LM | 1 << 20 | 1 << 11);
 	assert_int_equal(leaf(v1, 0x80000001, 0)->ecx, 0);
@@ -125,6 +129,7 @@ static void baselines_are_the_same_everywhere(void **state)
 	assert_int_equal(leaf(v3, 0xd, 0)->eax, 7); /* x87, SSE, AVX; not PKU */
 	assert_int_equal(leaf(v3, 0xd, 0)->ecx, 832);
 	assert_int_equal(leaf(v3, 0xd, 9)->eax, 0);
+	free(qemu64);
 	free(v1);
 	free(v2);
 	free(v3);

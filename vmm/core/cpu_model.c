@@ -9,10 +9,12 @@
 
 #include "base/ds.h"
 
-/* What every 64-bit PC has had; kvm64 of QEMU. */
-#define KVM64 \
-	"fpu,vme,de,pse,tsc,msr,pae,mce,cx8,apic,sep,mtrr,pge,mca,cmov,pat,pse36,clflush,mmx,fxsr,sse,sse2,sse3,cx16," \
-	"syscall,nx,lm"
+/* What every 64-bit PC has had, as in QEMU's models of these names. */
+#define QEMU64 \
+	"fpu,de,pse,tsc,msr,pae,mce,cx8,apic,sep,mtrr,pge,mca,cmov,pat,pse36,clflush,mmx,fxsr,sse,sse2,sse3,cx16," \
+	"syscall," \
+	"nx,lm"
+#define KVM64 QEMU64 ",vme"
 #define V2 KVM64 ",lahf-lm,popcnt,sse4.1,sse4.2,ssse3"
 #define V3 V2 ",avx,avx2,bmi1,bmi2,f16c,fma,abm,movbe,xsave"
 #define V4 V3 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
@@ -37,7 +39,7 @@ static const struct baseline {
 	{"host-passthrough", "all that host and KVM have", ALL, 0, ""},
 	{"host-model", "the same without what belongs to this host alone", NAMED, 0, ""},
 	{"kvm64", "what every 64-bit PC has had", BASELINE, 0x00000f61, KVM64},
-	{"qemu64", "the same with the numbers of QEMU's CPU", BASELINE, 0x00060fb1, KVM64 ",lahf-lm"},
+	{"qemu64", "the same with the numbers of QEMU's CPU", BASELINE, 0x00060fb1, QEMU64 ",lahf-lm"},
 	{"x86-64-v2", "since 2009: SSE4.2, POPCNT", BASELINE, 0x00000f61, V2},
 	{"x86-64-v3", "since 2013: AVX2, BMI2, FMA", BASELINE, 0x00000f61, V3},
 	{"x86-64-v4", "servers: AVX-512", BASELINE, 0x00000f61, V4},
