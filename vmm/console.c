@@ -30,7 +30,6 @@ SANDBOX_IOCTLS(THREAD_MAIN, TCGETS, TCSETS);
 
 #define ESCAPE 1 /* Ctrl-A */
 #define LAST_WORDS_MS 1000
-#define DEFAULT_FOLDER "/run/vsw"
 
 static void flush(struct console *console);
 static void watch_input(struct console *console);
@@ -309,15 +308,11 @@ static bool make_raw(struct console *console)
 	return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
-static int listen_at(struct console *console, const char *path, const char *guest, struct errtext *err)
+static int listen_at(struct console *console, const char *path, struct errtext *err)
 {
-	const char *folder = getenv("VSW_RUNDIR");
 	int error;
 
-	folder = folder && *folder ? folder : DEFAULT_FOLDER;
-	console->path = path ? xstrdup(path) : xasprintf("%s/%s.console", folder, guest);
-	if (!path && mkdir(folder, 0755) < 0 && errno != EEXIST)
-		return errtext_set(err, errno, "--console: %s: %s", folder, strerror(errno));
+	console->path = xstrdup(path);
 	console->listen_fd = sock_listen_unix(console->path, 0660, "vsw", err);
 	if (console->listen_fd < 0)
 		return console->listen_fd;
@@ -326,7 +321,7 @@ static int listen_at(struct console *console, const char *path, const char *gues
 	return error ? errtext_set(err, -error, "--console: %s", strerror(-error)) : 0;
 }
 
-int console_open(struct console *console, const struct console_options *options, const char *guest, struct loop *loop,
+int console_open(struct console *console, const struct console_options *options, struct loop *loop,
 		 void (*ended)(void *aux), void *aux, struct errtext *err)
 {
 	struct console_peer *peer;
@@ -337,7 +332,7 @@ int console_open(struct console *console, const struct console_options *options,
 	pthread_mutex_init(&console->lock, NULL);
 	console->ring = xmalloc(CONSOLE_HISTORY);
 	if (options->kind == CONSOLE_SOCKET)
-		return listen_at(console, options->path, guest, err);
+		return listen_at(console, options->path, err);
 	if (options->path)
 		return errtext_set(err, EINVAL, "--console: path=%s belongs to a socket; --console socket,path=%s",
 				   options->path, options->path);

@@ -66,8 +66,8 @@ struct console {
  *
  * Return: 0 or -errno with the sentence.
  */
-VSW_MUST_USE int console_open(struct console *console, const struct console_options *options, const char *guest,
-			      struct loop *loop, void (*ended)(void *aux), void *aux, struct errtext *err);
+VSW_MUST_USE int console_open(struct console *console, const struct console_options *options, struct loop *loop,
+			      void (*ended)(void *aux), void *aux, struct errtext *err);
 /** console_attach() - set output, drained and aux of @serial, before serial_init(). */
 void console_attach(struct console *console, struct serial *serial);
 /** console_close() - what was said last still goes out, within a second. No effect when it was never opened. */

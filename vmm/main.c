@@ -95,7 +95,7 @@ static int open_files(struct guest *guest, struct errtext *err)
 	int error = boot_image_open(&guest->image, o->kernel, o->initrd, o->append, err);
 
 	if (!error)
-		error = console_open(&guest->console, &o->console, o->name, guest->loop, typed_end, guest, err);
+		error = console_open(&guest->console, &o->console, guest->loop, typed_end, guest, err);
 	for (size_t i = 0; i < o->n_disks && !error; i++)
 		error = disks_open(&guest->disks, &o->disks[i], -1, err);
 	if (!error)

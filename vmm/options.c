@@ -233,6 +233,8 @@ int options_parse(struct options *o, int argc, char *argv[], struct errtext *err
 		error = errtext_set(err, EINVAL, "--name: the guest needs a name; see --help");
 	if (!error && !o->kernel)
 		error = errtext_set(err, EINVAL, "--kernel: a file to boot was expected; see --help");
+	if (!error && o->console.kind == CONSOLE_SOCKET && !o->console.path)
+		o->console.path = xasprintf("%s/%s.console", o->rundir, o->name);
 	if (!error)
 		error = options_check_channels(o, err);
 	return error;

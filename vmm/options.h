@@ -22,7 +22,7 @@ struct disk_options {
 /** --console */
 struct console_options {
 	enum { CONSOLE_STDIO, CONSOLE_SOCKET, CONSOLE_NONE } kind;
-	char *path; /**< CONSOLE_SOCKET: the socket; NULL: in the run folder */
+	char *path; /**< CONSOLE_SOCKET: the socket */
 };
 
 /** --virtio-console, one for each port; heap strings. */

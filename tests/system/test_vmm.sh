@@ -112,13 +112,13 @@ for kind in 64M,backend=memfd,thp=off 64M,mergeable=on,numa=0 32M,locked=on 3073
 done
 
 # The console as a socket.
-vsw-vmm "${common[@]}" --name g --control "$T/g.ctl" --console socket,path="$T/g.tty" >"$T/out" 2>&1 &
+vsw-vmm "${common[@]}" --name g --control "$T/g.ctl" --rundir "$T" --console socket >"$T/out" 2>&1 &
 pid=$!
-check "a console on a socket" wait_for 10 socat -u /dev/null "UNIX-CONNECT:$T/g.tty"
-exec 7<> >(socat - UNIX-CONNECT:"$T/g.tty" >"$T/tty")
+check "a console on a socket" wait_for 10 socat -u /dev/null "UNIX-CONNECT:$T/g.console"
+exec 7<> >(socat - UNIX-CONNECT:"$T/g.console" >"$T/tty")
 echo -n abc >&7
 check "who connects talks to the guest" wait_for 10 grep -q abc "$T/tty"
 exec 7>&-
 ctl kill >/dev/null
-check "the socket goes with it" eval 'ended 1; [ ! -e "$T/g.tty" ]'
+check "the socket goes with it" eval 'ended 1; [ ! -e "$T/g.console" ]'
 finish
