@@ -177,6 +177,7 @@ struct ebpf_pending {
 	struct cds_list_head node; /* in ebpf_gate.fresh or pending */
 	uint64_t id;
 	uint32_t slot, port;
+	uint32_t n_before;    /**< packets of the port that had been announced when it became visible */
 	uint64_t grace;	      /**< the grace period that has to be over; not of a fresh one */
 	bool is_sampled;      /**< the next two are set */
 	uint32_t n_announced; /**< packets of the port with lower numbers are to be read before */

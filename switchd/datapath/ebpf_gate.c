@@ -136,8 +136,9 @@ static bool is_past_reading(struct ebpf_dp *dp, struct ebpf_pending *p, const st
 	if (!are_read(dp, p)) {
 		if (atomic_load(&queue->n_drained) == p->n_drained)
 			return false;
+		/* What was announced before the grace period came into the ring before its end, or never. */
 		if (w)
-			ebpf_window_advance(w, p->n_announced); /* the others were lost */
+			ebpf_window_advance(w, p->n_before);
 	}
 	set_read(p, port);
 	return true;
@@ -348,6 +349,7 @@ void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port
 	/* The program counts, then looks; here it is made visible, then read: either it sees the flow, or we its packet. */
 	atomic_thread_fence(memory_order_seq_cst);
 	sample(dp, p);
+	p->n_before = p->n_announced;
 	pthread_mutex_lock(&gate->lock);
 	if (is_new && atomic_load(&gate->n_fresh) < MAX_FRESH) {
 		cds_list_add_tail(&p->node, &gate->fresh);

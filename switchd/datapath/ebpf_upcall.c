@@ -211,14 +211,17 @@ static void serve(struct user_thread *t, struct user_source *source)
 {
 	struct ebpf_queue *queue = container_of(source, struct ebpf_queue, source);
 	struct bpf_queue *ring = &queue->dp->kernel.control->queues[queue->index];
+	const bool must_drain = atomic_load(&queue->dp->gates[t->index].n_pending);
 	struct batch b = {0};
 	struct upcall up;
 
 	for (int i = 0; i < PACKETS_PER_ROUND; i++) {
 		uint64_t sent = __atomic_load_n(&ring->sent, __ATOMIC_RELAXED);
 
-		/* To ask the ring whether it is empty is a system call. */
-		if ((i && ring->done + b.n == sent) || !read_one(queue, &up)) {
+		/* To be sure that the ring is empty costs a system call, and matters only to gates that are pending. */
+		if (i && !must_drain && ring->done + b.n == sent)
+			break;
+		if (!read_one(queue, &up)) {
 			run_batch(t, queue, &b);
 			/* All that was sent has been read, or was lost. */
 			__atomic_store_n(&ring->done, sent, __ATOMIC_RELAXED);
