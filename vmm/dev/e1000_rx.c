@@ -10,6 +10,7 @@
 #include "packet/csum.h"
 #include "vmm/core/memory.h"
 #include "vmm/dev/e1000_impl.h"
+#include "vmm/dev/nic_rx.h"
 
 #define BATCH 64
 #define CRC_LEN 4
@@ -140,14 +141,33 @@ static bool fill_desc(struct e1000 *nic, const uint8_t *data, size_t len, const 
 	return ok;
 }
 
-/* Packet checksum (RXCSUM.PCSS): the sum from a byte on, for software to use. The others are right: the kernel has seen to that. */
+/* Packet checksum (RXCSUM.PCSS): the sum from byte @start on, for software to use. Most of it is known when the frame ends with TCP or UDP. */
+static uint16_t packet_sum(const uint8_t *frame, size_t len, size_t start, const struct nic_rx *rx)
+{
+	uint32_t sum;
+
+	if (start >= len)
+		return 0;
+	if ((rx->is_tcp || rx->is_udp) && rx->l4_end == len && start <= rx->l4_start && !((rx->l4_start - start) & 1))
+		sum = csum_add(rx->l4_sum, frame + start, rx->l4_start - start);
+	else
+		sum = csum_add(0, frame + start, len - start);
+	return be16_to_cpu(csum_fold(sum));
+}
+
+/* Checksums that are wrong, and those that there are none of, are the driver's to judge. */
 static struct verdict judge(struct e1000 *nic, const uint8_t *frame, size_t len)
 {
-	uint32_t start = *e1000_reg(nic, RXCSUM) & 0xff;
+	uint32_t rxcsum = *e1000_reg(nic, RXCSUM);
 	struct verdict v = {.status = RX_DD | RX_EOP | RX_IXSM};
+	struct nic_rx rx;
 
-	if (start < len)
-		v.csum = (uint16_t)be16_to_cpu(csum_fold(csum_add(0, frame + start, len - start)));
+	nic_rx_check(frame, len, &rx);
+	v.csum = packet_sum(frame, len, rxcsum & 0xff, &rx);
+	if (rx.ip_ok && rxcsum & RXCSUM_IPOFL)
+		v.status = RX_DD | RX_EOP | RX_IPCS;
+	if (rx.ip_ok && rx.l4_ok && rxcsum & RXCSUM_TUOFL)
+		v.status = (uint8_t)((v.status & ~RX_IXSM) | RX_TCPCS);
 	return v;
 }
 

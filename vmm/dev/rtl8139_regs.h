@@ -94,6 +94,12 @@ enum rtl8139_desc_flags {
 	RTL_RX_MAR = 1u << 26,
 	RTL_RX_PAM = 1u << 25,
 	RTL_RX_BAR = 1u << 24,
+	RTL_RX_TCP = 1u << 16, /* what it carries: two bits */
+	RTL_RX_UDP = 2u << 16,
+	RTL_RX_IP = 3u << 16,
+	RTL_RX_IPF = 1u << 15, /* a checksum is wrong */
+	RTL_RX_UDPF = 1u << 14,
+	RTL_RX_TCPF = 1u << 13,
 };
 #define RTL_TX_TAGC (1u << 17) /* in the second word: insert the tag */
 #define RTL_RX_TAVA (1u << 16) /* there is a tag */

@@ -9,6 +9,7 @@
 
 #include "vmm/core/memory.h"
 #include "vmm/dev/rtl8139_impl.h"
+#include "vmm/dev/nic_rx.h"
 
 #define BATCH 64
 #define CRC_LEN 4
@@ -124,15 +125,23 @@ static bool deliver_classic(struct rtl8139 *nic, uint8_t *frame, uint32_t len, e
 
 /* ---- C+ ---- */
 
-/* What the frame carries, for a driver that trusts our checksums: the port has seen to them. */
+/* What the frame carries, and what of its checksums is wrong. */
 static uint32_t protocol_bits(const struct rtl8139 *nic, const uint8_t *frame, uint32_t len)
 {
-	if (!(rtl8139_get16(nic, RTL_CPCR) & RTL_CPCR_RXCSUM) || len < ETH_HEADER + 20 || frame[12] != 0x08 ||
-	    frame[13] || frame[14] >> 4 != 4)
+	struct nic_rx rx;
+	uint32_t bits;
+
+	if (!(rtl8139_get16(nic, RTL_CPCR) & RTL_CPCR_RXCSUM))
 		return 0;
-	if ((frame[20] & 0x3f) | frame[21])
-		return 3u << 16; /* a fragment: IP alone */
-	return (frame[23] == 6 ? 1u : frame[23] == 17 ? 2u : 3u) << 16;
+	nic_rx_check(frame, len, &rx);
+	if (!rx.is_ipv4)
+		return 0;
+	bits = rx.ip_ok ? 0 : RTL_RX_IPF;
+	if (rx.is_tcp)
+		return bits | RTL_RX_TCP | (rx.l4_ok ? 0 : RTL_RX_TCPF);
+	if (rx.is_udp)
+		return bits | RTL_RX_UDP | (rx.l4_ok ? 0 : RTL_RX_UDPF);
+	return bits | RTL_RX_IP; /* a fragment, or of another protocol */
 }
 
 static uint32_t strip_tag(const struct rtl8139 *nic, uint8_t *frame, uint32_t *len)
