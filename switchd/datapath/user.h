@@ -97,7 +97,7 @@ struct user_dp {
 	struct forward_dp base;
 	struct user_thread *threads[USER_MAX_THREADS];
 	unsigned int n_threads, next_thread;
-	int niceness; /* of the threads, as setpriority(2) has it; 0: as the process */
+	int niceness;		    /* of the threads, as setpriority(2) has it; 0: as the process */
 	struct user_port **ports;   /* RCU; DP_MAX_PORTS of them */
 	struct user_egress *egress; /* user_egress.c; NULL until a port gets a stage */
 	/** Where a packet for a tunnel port is to go; @place: below USER_N_PLACES, in use until the packet is sent, and its mark. Return: 0, or the positive errno why not. */
