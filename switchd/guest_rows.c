@@ -73,6 +73,7 @@ int guest_make_port(const struct guest_wish *w, struct errtext *err)
 {
 	const char *words[6 + GUEST_MAX_COLUMNS] = {"add-port", w->bridge, w->port, "type=tap"};
 	struct db_txn *txn = db_txn_begin(config_db());
+	struct db_row *port;
 	char queues[32];
 	size_t n = 4;
 	int error;
@@ -83,9 +84,10 @@ int guest_make_port(const struct guest_wish *w, struct errtext *err)
 	for (size_t i = 0; i < w->n_columns; i++)
 		words[n++] = w->columns[i];
 	error = run(txn, words, n, err);
+	port = row_of(txn, "Port", w->port);
+	if (!error && (!port || !row_of(txn, "Interface", w->port)))
+		error = errtext_set(err, EINVAL, "the port cannot be given another name");
 	if (!error) {
-		struct db_row *port = row_of(txn, "Port", w->port);
-
 		db_set_key(txn, port, "external_ids", "guest", w->guest);
 		if (w->anti_spoof)
 			db_set_key(txn, port, "other_config", "anti-spoof", w->mac_text);

@@ -128,7 +128,11 @@ check_fails "a port that another guest has" "that of guest g1, which runs" try '
 check_fails "a name that a port has" "already exists" try '{"guest": "x", "port": "h1-p", "mac": "02:00:00:00:00:99", "bridge": "br0"}'
 check_fails "a setting that is none" "has a column" try '{"guest": "x", "port": "x0", "mac": "02:00:00:00:00:99", "bridge": "br0", "columns": ["frob=1"]}'
 check_fails "a setting with a bad value" "tag" try '{"guest": "x", "port": "x0", "mac": "02:00:00:00:00:99", "bridge": "br0", "columns": ["tag=5000"]}'
-check "nothing is left of those" no_port x0
+for c in name=x1 interfaces=[] type=internal; do
+	try "{\"guest\": \"x\", \"port\": \"x0\", \"mac\": \"02:00:00:00:00:99\", \"bridge\": \"br0\", \"columns\": [\"$c\"]}" 2>"$T/said" && not_ok "$c" "taken"
+	check "a port cannot be made another thing: $c" eval '[ "$(wc -l <"$T/said")" = 1 ]'
+done
+check "nothing is left of those" eval 'no_port x0 && no_port x1'
 
 # ---- the end
 end g1
