@@ -35,6 +35,8 @@ vsw set-link h2-p delay=5ms loss=30% duplicate=20% direction=in seed=9
 at h2 ping -q -c 200 -i 0.002 -W 1 10.0.0.1 >/dev/null
 adds_up() { vsw -j dump-ports br0 h2-p | jq -e '.bridges[0].ports[0] | .drops["link-loss"] >= 30 and .queued == 0 and .forwarded + (.drops | add) >= .rx_packets + 20'; }
 check "what comes in is lost there, and doubled" wait_for 5 adds_up
+balance() { vsw -j drops | jq -e '[.ports[] | .received + .executed == .forwarded + .queued + .dropped] | all'; }
+check "each packet is counted once" balance
 vsw set-link h2-p none
 check "and is not any more" pings h2 10.0.0.1 20
 
