@@ -111,7 +111,7 @@ maps_are_gone()
 }
 check "no map is left" wait_for 10 maps_are_gone
 # The GRE module gives every namespace these three as soon as it is loaded.
-same "no device is left" "" "$(ip -o link | grep -v 'h[123]-p\|v[12]-p\|lo:\|gre0\|gretap0\|erspan0')"
+same "no device is left" "" "$(ip -o link | grep -v 'h[123]-p\|v[12]-p\|lo:\|tnl0\|gre0\|gretap0\|erspan0')"
 same "no qdisc is left where nobody else uses it" "" "$(tc qdisc show dev h2-p clsact)"
 same "nothing is pinned" "" "$(ls /sys/fs/bpf/vsw 2>/dev/null)"
 check "purging nothing" vsw-switchd --rundir "$VSW_RUNDIR" --stop --purge
