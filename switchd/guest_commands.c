@@ -122,7 +122,7 @@ static int attach_new(struct control_request *request, const struct guest_wish *
 	/* Settings may have made of it what they like. */
 	error = iface ? open_queues(request, iface, w->n_queues, err)
 		      : errtext_set(err, EINVAL, "port %s has no interface of its name", w->port);
-	if (error) {
+	if (error || !iface) {
 		if (w->bridge)
 			guest_remove_port(w->port);
 		else
