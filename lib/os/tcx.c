@@ -17,7 +17,7 @@ struct tcx_link_info {
 	uint8_t rest[sizeof(struct bpf_link_info)];
 };
 
-/* Is the link behind @fd one of this device, which is still there? */
+/* Is the link behind @fd one of this device, which is still there? 0: one whose device is not. */
 static bool is_of_device(int fd, int ifindex)
 {
 	struct tcx_link_info info = {0};
@@ -25,6 +25,16 @@ static bool is_of_device(int fd, int ifindex)
 
 	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == LINK_TYPE_TCX &&
 	       info.ifindex == (uint32_t)ifindex && info.attach_type == TCX_INGRESS;
+}
+
+bool tcx_is_dead(const char *pin)
+{
+	int fd = bpf_obj_get(pin);
+	bool is_dead = fd >= 0 && is_of_device(fd, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return is_dead;
 }
 
 int tcx_replace(int ifindex, int program, const char *pin)

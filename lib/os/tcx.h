@@ -12,6 +12,8 @@
 #ifndef OS_TCX_H
 #define OS_TCX_H 1
 
+#include <stdbool.h>
+
 #include "base/util.h"
 
 /**
@@ -29,6 +31,8 @@ VSW_MUST_USE int tcx_replace(int ifindex, int program, const char *pin);
  * Return: 0; -EOPNOTSUPP when the kernel has no tcx; or another negative errno.
  */
 VSW_MUST_USE int tcx_attach(int ifindex, int program, const char *pin);
+/** tcx_is_dead() - is this a link whose device is gone? */
+bool tcx_is_dead(const char *pin);
 /** tcx_detach() - end the link. */
 void tcx_detach(const char *pin);
 

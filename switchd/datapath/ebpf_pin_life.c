@@ -16,7 +16,8 @@
  * next. `promisc` is another such map: devices that we have made promiscuous, so that whoever takes their programs
  * away knows to undo that, too.
  *
- * Folders without `devices` are left alone: of an earlier version, or where the kernel has no such maps.
+ * A folder without `devices`, of an earlier version or where the kernel has no such maps, is dead when it has tcx links
+ * and the devices of all of them are gone.
  */
 #include "switchd/datapath/ebpf_pin.h"
 
@@ -33,6 +34,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "os/tcx.h"
 #include "vsw/bpf_abi.h"
 
 LOG_MODULE(ebpf_pin_life);
@@ -155,17 +157,42 @@ void ebpf_pins_release(struct ebpf_pins *pins)
 	pins->lock_fd = -1;
 }
 
+/* Are there links, and of none of them the device? */
+static bool has_dead_links_alone(const char *folder)
+{
+	char *path = xasprintf("%s/links", folder);
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	bool any = false, all = true;
+
+	while (dir && all && (entry = readdir(dir))) {
+		char *pin = xasprintf("%s/%s", path, entry->d_name);
+
+		if (entry->d_name[0] != '.') {
+			any = true;
+			all = tcx_is_dead(pin);
+		}
+		free(pin);
+	}
+	if (dir)
+		closedir(dir);
+	free(path);
+	return any && all;
+}
+
 /* Is there none of its devices? */
 static bool has_no_device(const char *folder)
 {
 	char *path = path_of(folder, EBPF_DEVICES);
 	int fd = bpf_obj_get(path);
 	uint32_t key;
-	bool none = fd >= 0 && bpf_map_get_next_key(fd, NULL, &key) && errno == ENOENT;
+	bool none;
 
-	if (fd >= 0)
-		close(fd);
 	free(path);
+	if (fd < 0)
+		return has_dead_links_alone(folder);
+	none = bpf_map_get_next_key(fd, NULL, &key) && errno == ENOENT;
+	close(fd);
 	return none;
 }
 

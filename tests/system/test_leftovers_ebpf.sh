@@ -60,6 +60,22 @@ same "a dead one's devices keep it" 2 "$(pins | wc -l)"
 ip netns del other
 swept() { sweep && [ "$(pins)" = "$ours" ]; }
 check "without devices it goes, and ours stays" wait_for 20 swept
+# One that has no register of devices, but links.
+if vsw --json doctor | jq -e 'any(.findings[]; .what == "attaching by tcx links" and .state == "yes")' >/dev/null; then
+	ip link add l0 type veth peer name l1
+	VSW_EBPF_HOOK=tcx vsw-switchd --rundir "$T/other" --db "$T/old.db" --datapath ebpf >>"$T/switchd.log" 2>&1 &
+	other_pid=$!
+	wait_for 30 other version
+	other add-br x0 -- add-port x0 l0
+	kill -9 $other_pid
+	wait $other_pid 2>/dev/null
+	find /sys/fs/bpf/vsw -name devices -path "*other*" -delete
+	sweep
+	same "a link to a device keeps it" 2 "$(pins | wc -l)"
+	ip link del l0
+	ip link del x0
+	check "a link to none does not" wait_for 20 swept
+fi
 check "ping" pings h1 10.0.0.2 3
 
 # ---- a device with an address filter stays promiscuous for as long as the kernel forwards ----
