@@ -85,7 +85,7 @@ monitor()
 	: >"$T/$1"
 	python3 "$T/monitor.py" "{\"guest\": \"$1\", \"port\": \"$2\", \"mac\": \"$3\"${4:+, $4}}" <"$T/$1.in" >"$T/$1" 2>&1 &
 	monitors[$1]=$!
-	wait_for 10 test -s "$T/$1"
+	wait_for 30 test -s "$T/$1"
 }
 said() { grep -qxF -- "$2" "$T/$1"; }
 has_port() { vsw list-ports br0 | grep -qx "$1"; }
@@ -102,16 +102,16 @@ same "whose it is" "{attached-mac=\"$m:01\", guest=g1, iface-status=active}" "$(
 vsw clear port g1-net0 tag
 echo "arp $m:01 10.0.0.77 10.0.0.1" >"$T/g1.in"
 knows() { vsw hosts br0 | grep -q "^g1-net0 .*$m:01 *10.0.0.77 "; }
-check "its address is heard of" wait_for 10 knows
+check "its address is heard of" wait_for 30 knows
 check "and shown" grep -qF "addresses: 10.0.0.77" <(vsw show)
 check "with its name and MAC" grep -qzE "guest: g1\s+mac: \"$m:01\"" <(vsw show)
 same "and in the port's row" '"10.0.0.77"' "$(col g1-net0 status:addresses)"
 check "down in the switch" vsw mod-port br0 g1-net0 down
-check "is told" wait_for 10 said g1 down
+check "is told" wait_for 30 said g1 down
 vsw mod-port br0 g1-net0 up
-check "and up" wait_for 10 said g1 up
+check "and up" wait_for 30 said g1 up
 ip link set g1-net0 down
-check "the device down is, too" wait_for 10 eval '[ "$(grep -c ^down "$T/g1")" = 2 ]'
+check "the device down is, too" wait_for 30 eval '[ "$(grep -c ^down "$T/g1")" = 2 ]'
 ip link set g1-net0 up
 
 check "it is in no saved configuration" eval 'vsw save >"$T/saved" && ! grep -q g1-net0 "$T/saved" && grep -q h1-p "$T/saved"'
@@ -136,38 +136,38 @@ check "nothing is left of those" eval 'no_port x0 && no_port x1'
 
 # ---- the end
 end g1
-check "a monitor that is killed takes its port with it" wait_for 10 no_port g1-net0
+check "a monitor that is killed takes its port with it" wait_for 30 no_port g1-net0
 monitor g2 g2-net0 $m:02 '"bridge": "br0", "queues": 4'
 check "several queues" said g2 "attached g2-net0 br0 $m:02 1500 up 4"
 vsw del-port br0 g2-net0
-check "a port that somebody removes" wait_for 10 grep -qF "gone: port g2-net0 was removed" "$T/g2"
+check "a port that somebody removes" wait_for 30 grep -qF "gone: port g2-net0 was removed" "$T/g2"
 end g2
 check "a port that was there" vsw add-port br0 t0 type=tap
 monitor g3 t0 $m:03
 check "is lent" said g3 "attached t0 br0 $m:03 1500 up 1"
 ip link del t0
-check "its device is removed" wait_for 10 grep -qF "gone: the TAP device of port t0 was removed" "$T/g3"
+check "its device is removed" wait_for 30 grep -qF "gone: the TAP device of port t0 was removed" "$T/g3"
 end g3
-check "the port stays afterwards" wait_for 10 eval '[ "$(col t0 external_ids)" = "{}" ]'
+check "the port stays afterwards" wait_for 30 eval '[ "$(col t0 external_ids)" = "{}" ]'
 
 # ---- the switch ends and comes
 monitor g4 g4-net0 $m:04 '"bridge": "br0"'
 monitor g5 g5-net0 $m:05 '"bridge": "br0"'
 index=$(col g4-net0 ifindex)
 stop_switchd KILL
-check "the switch goes" wait_for 10 said g4 lost
+check "the switch goes" wait_for 30 said g4 lost
 end g5
 start_switchd
-check "it comes, and the monitor has its port again" wait_for 20 said g4 resumed
+check "it comes, and the monitor has its port again" wait_for 30 said g4 resumed
 same "the same one" "$index" "$(col g4-net0 ifindex)"
 echo "arp $m:04 10.0.0.78 10.0.0.1" >"$T/g4.in"
-check "which works" wait_for 10 eval 'vsw hosts br0 | grep -q "^g4-net0 .*10.0.0.78 "'
-check "one that ended in between loses its port" wait_for 20 no_port g5-net0
+check "which works" wait_for 30 eval 'vsw hosts br0 | grep -q "^g4-net0 .*10.0.0.78 "'
+check "one that ended in between loses its port" wait_for 30 no_port g5-net0
 stop_switchd
 start_switchd
-check "an end in order is the same" wait_for 20 eval '[ "$(grep -c resumed "$T/g4")" = 2 ]'
+check "an end in order is the same" wait_for 30 eval '[ "$(grep -c resumed "$T/g4")" = 2 ]'
 end g4
-check "and its port goes with it, too" wait_for 10 no_port g4-net0
+check "and its port goes with it, too" wait_for 30 no_port g4-net0
 
 # ---- anti-spoofing
 mac_of() { ip netns exec "$1" cat /sys/class/net/eth0/address; }
@@ -181,11 +181,11 @@ drops()
 	shift
 	before=$(spoofed)
 	"$@" >/dev/null 2>&1 && not_ok "$name" "it came through"
-	wait_for 5 more_spoofed "$before" && ok "$name" || not_ok "$name" "not counted: $(vsw drops)"
+	wait_for 20 more_spoofed "$before" && ok "$name" || not_ok "$name" "not counted: $(vsw drops)"
 }
 check "a guard" vsw set port h1-p other_config:anti-spoof="\"$m1 10.0.0.1 fd00::1\""
 check "what is its own passes" pings h1 10.0.0.2
-check "by IPv6, too" wait_for 10 pings h1 fd00::2
+check "by IPv6, too" wait_for 30 pings h1 fd00::2
 ip -n h1 addr add 10.0.0.9/24 dev eth0
 drops "another IPv4 address" at h1 ping -c1 -W1 -I 10.0.0.9 10.0.0.2
 ip -n h1 addr add fd00::9/64 dev eth0 nodad
@@ -197,15 +197,15 @@ drops "another MAC address" pings h1 10.0.0.2
 ip -n h1 link set eth0 address "$m1"
 ip -n h1 addr del 10.0.0.9/24 dev eth0
 ip -n h1 addr del fd00::9/64 dev eth0
-check "its own still do" wait_for 10 pings h1 10.0.0.2
+check "its own still do" wait_for 30 pings h1 10.0.0.2
 check "it is told why" grep -q "Drop.*spoofed\|spoofed" <(vsw trace br0 "in_port=h1-p,arp,dl_src=$m1,arp_spa=10.0.0.66,arp_sha=$m1")
 check "addresses are found out" vsw set port h1-p other_config:anti-spoof="\"$m1\""
-check "the first one is its own" wait_for 10 pings h1 10.0.0.2
+check "the first one is its own" wait_for 30 pings h1 10.0.0.2
 ip -n h1 addr flush dev eth0
 ip -n h1 addr add 10.0.0.8/24 dev eth0
 drops "the next is not" pings h1 10.0.0.2
 check "anew" vsw clear port h1-p other_config -- set port h2-p other_config:anti-spoof="\"$m2\""
-check "it may be used" wait_for 10 pings h1 10.0.0.2
+check "it may be used" wait_for 30 pings h1 10.0.0.2
 check "and another takes what nobody has" vsw set port h1-p other_config:anti-spoof="\"$m1\""
 ip -n h1 addr flush dev eth0
 ip -n h1 addr add 10.0.0.2/24 dev eth0
@@ -226,18 +226,18 @@ PY
 vsw clear port h1-p other_config -- clear port h2-p other_config
 ip -n h1 addr flush dev eth0
 ip -n h1 addr add 10.0.0.1/24 dev eth0
-check "a host with an address" wait_for 10 pings h1 10.0.0.2
+check "a host with an address" wait_for 30 pings h1 10.0.0.2
 vsw set port h1-p other_config:anti-spoof="\"$m1\""
-check "that is guarded" wait_for 10 pings h1 10.0.0.2
+check "that is guarded" wait_for 30 pings h1 10.0.0.2
 at h2 python3 "$T/ack.py" "$m1" 10.0.0.55
 ip -n h1 addr flush dev eth0
 ip -n h1 addr add 10.0.0.55/24 dev eth0
-check "has the one that a DHCP server gave it" wait_for 10 pings h1 10.0.0.2
+check "has the one that a DHCP server gave it" wait_for 30 pings h1 10.0.0.2
 ip -n h1 addr flush dev eth0
 ip -n h1 addr add 10.0.0.1/24 dev eth0
 drops "and no longer the other" at h1 arping -c1 -w1 -I eth0 -S 10.0.0.1 10.0.0.2
 vsw set port h1-p other_config:anti-spoof="\"$m1 any\""
-check "unless any will do" wait_for 10 pings h1 10.0.0.2
+check "unless any will do" wait_for 30 pings h1 10.0.0.2
 check_fails "a guard that is none" "is no IP address" vsw set port h1-p other_config:anti-spoof="\"$m1 10.0.0\""
 check_fails "or of no MAC" "is no MAC address" vsw set port h1-p other_config:anti-spoof=frob
 finish
