@@ -15,7 +15,7 @@
 	"syscall," \
 	"nx,lm"
 #define KVM64 QEMU64 ",vme"
-#define V2 KVM64 ",lahf-lm,popcnt,sse4.1,sse4.2,ssse3"
+#define V2 QEMU64 ",lahf-lm,popcnt,sse4.1,sse4.2,ssse3"
 #define V3 V2 ",avx,avx2,bmi1,bmi2,f16c,fma,abm,movbe,xsave"
 #define V4 V3 ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
 

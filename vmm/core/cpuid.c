@@ -2,6 +2,7 @@
 /* CPUID leaves of a guest's CPU. */
 #include "vmm/core/cpuid.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
@@ -78,6 +79,14 @@ static void set_identity(struct kvm_cpuid_entry2 *e, unsigned int index, unsigne
 	}
 }
 
+/* The processor's name, which KVM leaves to us. */
+static void set_brand(struct kvm_cpuid_entry2 *e)
+{
+	if (e->function >= 0x80000002 && e->function <= 0x80000004 &&
+	    !__get_cpuid(e->function, &e->eax, &e->ebx, &e->ecx, &e->edx))
+		e->eax = e->ebx = e->ecx = e->edx = 0;
+}
+
 int cpuid_set(int kvm_fd, int vcpu_fd, const struct cpu_model *model, unsigned int index, unsigned int n_cpus,
 	      struct errtext *err)
 {
@@ -87,6 +96,8 @@ int cpuid_set(int kvm_fd, int vcpu_fd, const struct cpu_model *model, unsigned i
 
 	if (!leaves)
 		return -ENOTSUP;
+	for (uint32_t i = 0; i < leaves->nent; i++)
+		set_brand(&leaves->entries[i]);
 	for (uint32_t i = 0; i < leaves->nent; i++)
 		set_identity(&leaves->entries[i], index, n_cpus, has_deadline);
 	if (model)
