@@ -50,8 +50,12 @@ check "PCI by ECAM" says g1 'bridge=0x1b36 mmconfig=1'
 check "the clock of the board" says g1 'rtc=rtc_cmos'
 seconds=$(sed -n 's/.*seconds=\([0-9]*\).*/\1/p' "$T/g1")
 check "and its time" [ $(($(date +%s) - seconds)) -lt 100 ]
-check "a crash with panic=-1 is a reset, which ends it where that is wanted" guest g2 crash --no-reboot --cpu qemu64,-lahf-lm
-check "a CPU model: its name and features, and none besides" says g2 'model=vsw qemu64 pni=yes lahf_lm=no xsave=no'
+# What an emulated host has of features is not for us to say.
+cpu=qemu64,-lahf-lm
+lacks=$(vsw-vmm --name x --kernel "$kernel" --memory 8M --cpu $cpu 2>&1 | grep -o 'lacks [^;]*')
+[ -z "$lacks" ] || cpu=host-model
+check "a crash with panic=-1 is a reset, which ends it where that is wanted" guest g2 crash --no-reboot --cpu $cpu
+[ -n "$lacks" ] && skip "a CPU model" "the host $lacks" || check "a CPU model: its name and features, and none besides" says g2 'model=vsw qemu64 pni=yes lahf_lm=no xsave=no'
 sed -n 's/^model/    model/p' "$T/g1" "$T/g2"
 check "after a reset it boots again" eval '! timeout 60 vsw-vmm --name g3 --kernel "$kernel" --initrd "$T/initrd" --append "console=ttyS0 quiet do=reboot" >"$T/g3" 2>&1; [ "$(grep -c cpus= "$T/g3")" -ge 2 ]'
 
