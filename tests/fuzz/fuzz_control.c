@@ -128,6 +128,7 @@ static void init(void)
 	trace_commands_register();
 	drop_commands_register();
 	host_commands_register();
+	guest_commands_register();
 	why_commands_register();
 	begin();
 }
