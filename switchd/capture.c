@@ -40,6 +40,9 @@ enum {
 	MIN_BUDGET = 2048,
 	MAX_BUDGET = 512 << 10,
 	FIRST_BUDGET = 32 << 10,
+	/* Of a window, for each CPU. */
+	MIN_NS = WATCH_WINDOW_NS * WATCH_SHARE / 100 / 64,
+	MAX_NS = WATCH_WINDOW_NS * WATCH_SHARE / 100,
 };
 
 struct captured_port {
@@ -50,6 +53,7 @@ struct capture {
 	struct cds_list_head node;
 	int number;
 	struct capture_options options; /* names are owned */
+	unsigned int slot;		/* of its filter, see watch_set_filter() */
 	struct datapath *dp;
 	int fd;
 	struct captured_port *ports;
@@ -58,7 +62,7 @@ struct capture {
 	struct ds out; /* not yet in the pipe from `sent` on */
 	size_t sent;
 	struct capture_stats stats;
-	uint64_t unwatched_before;
+	uint64_t unwatched_before, unmatched_before;
 	bool is_done; /* no more packets; closed when its buffer is empty */
 	int64_t over_ms;
 };
@@ -68,11 +72,13 @@ static struct loop_timer follow_timer;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all captures, but for over_ms */
 static CDS_LIST_HEAD(captures);
 static size_t n_captures;
+static uint32_t slots_taken; /* of filters */
+_Static_assert(CAPTURE_MAX <= WATCH_N_FILTERS, "each has one");
 static int last_number;
 static pthread_t thread;
 static bool has_thread;
 static atomic_bool stop_thread;
-static _Atomic uint64_t n_unwatched; /* as the thread knows it */
+static _Atomic uint64_t n_unwatched, n_unmatched, spent_ns; /* as the thread knows them */
 static struct ds comment;
 
 /* ---- blocks ---- */
@@ -223,15 +229,16 @@ static void poll_datapaths(struct watch_counts *counts)
 	watch_read(take, NULL);
 }
 
-static void one_round(void)
+static void one_round(struct watch_counts *counts)
 {
-	struct watch_counts counts;
 	struct capture *c;
 
-	watch_get_counts(&counts);
+	watch_get_counts(counts);
 	pthread_mutex_lock(&lock);
-	poll_datapaths(&counts);
-	atomic_store_explicit(&n_unwatched, counts.n_unwatched + counts.n_lost, memory_order_relaxed);
+	poll_datapaths(counts);
+	atomic_store_explicit(&n_unwatched, counts->n_unwatched + counts->n_lost, memory_order_relaxed);
+	atomic_store_explicit(&n_unmatched, counts->n_unmatched, memory_order_relaxed);
+	atomic_store_explicit(&spent_ns, counts->ns, memory_order_relaxed);
 	cds_list_for_each_entry(c, &captures, node)
 		/* cppcheck-suppress uninitvar ; the macro sets it */
 		drain(c);
@@ -246,30 +253,42 @@ static int64_t ns_of(clockid_t clock)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Narrower when the last rounds took more than their share, wider when they took much less. */
-static void adapt(int64_t cpu_ns, int64_t wall_ns)
+/* Narrower when what it is for took more than its share of the time, wider when it took much less. */
+static uint32_t adapt(double budget, double ns, int64_t wall_ns, double share, double min, double max)
 {
-	double share = (double)cpu_ns * 100 / (double)MAX(wall_ns, 1), budget = watch_budget();
+	double is = ns * 100 / (double)MAX(wall_ns, 1);
 
-	if (share > CAPTURE_SHARE)
-		budget *= MAX(0.9 * CAPTURE_SHARE / share, 0.25);
-	else if (share < CAPTURE_SHARE * 0.7)
+	if (is > share)
+		budget *= MAX(0.9 * share / is, 0.25);
+	else if (is < share * 0.7)
 		budget *= 1.25;
-	watch_set_budget((uint32_t)MIN(MAX(budget, (double)MIN_BUDGET), (double)MAX_BUDGET));
+	return (uint32_t)MIN(MAX(budget, min), max);
+}
+
+/* What the last rounds took: of this thread, and where the packets are. */
+static void adapt_all(int64_t cpu_ns, int64_t wall_ns, const struct watch_counts *then, const struct watch_counts *now)
+{
+	double left = MAX(WATCH_SHARE - (double)cpu_ns * 100 / (double)MAX(wall_ns, 1), WATCH_SHARE - CAPTURE_SHARE);
+
+	watch_set_budget(adapt(watch_budget(), (double)cpu_ns, wall_ns, CAPTURE_SHARE, MIN_BUDGET, MAX_BUDGET));
+	watch_set_ns(adapt(watch_ns(), (double)(now->ns - then->ns), wall_ns, left, MIN_NS, MAX_NS));
 }
 
 static void *run(void *aux)
 {
 	int64_t cpu_ns = ns_of(CLOCK_THREAD_CPUTIME_ID), wall_ns = ns_of(CLOCK_MONOTONIC);
+	struct watch_counts then, now;
 
 	(void)aux;
 	rcu_register_thread();
+	one_round(&then);
 	for (unsigned int i = 1; !atomic_load(&stop_thread); i++) {
 		nanosleep(&(struct timespec){.tv_nsec = ROUND_MS * 1000000}, NULL);
-		one_round();
+		one_round(&now);
 		if (i % 8)
 			continue;
-		adapt(ns_of(CLOCK_THREAD_CPUTIME_ID) - cpu_ns, ns_of(CLOCK_MONOTONIC) - wall_ns);
+		adapt_all(ns_of(CLOCK_THREAD_CPUTIME_ID) - cpu_ns, ns_of(CLOCK_MONOTONIC) - wall_ns, &then, &now);
+		then = now;
 		cpu_ns = ns_of(CLOCK_THREAD_CPUTIME_ID);
 		wall_ns = ns_of(CLOCK_MONOTONIC);
 	}
@@ -288,6 +307,7 @@ static int start_thread(void)
 	if (error)
 		return error;
 	watch_set_budget(FIRST_BUDGET);
+	watch_set_ns(MAX_NS);
 	atomic_store(&stop_thread, false);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -357,16 +377,22 @@ static void drop_ports(struct capture *c)
 	c->n_ports = n;
 }
 
+/* With the filters, unless one of the captures has none. */
 static unsigned int wanted_of(const struct iface *iface)
 {
-	unsigned int what = 0;
+	unsigned int what = 0, filters = 0;
+	bool all = false;
 	struct capture *c;
 
-	cds_list_for_each_entry(c, &captures, node)
+	cds_list_for_each_entry(c, &captures, node) {
 		/* cppcheck-suppress uninitvar ; the macro sets it */
-		if (has_iface(c, iface))
-			what |= what_of(c);
-	return what;
+		unsigned int one = has_iface(c, iface) ? what_of(c) : 0;
+
+		what |= one;
+		all |= one && !c->options.filter.n;
+		filters |= one ? WATCH_FILTER(c->slot) : 0;
+	}
+	return all ? what : what | filters;
 }
 
 static void follow_ports(void)
@@ -407,6 +433,10 @@ static void drop(struct capture *c)
 	cds_list_del(&c->node);
 	n_captures--;
 	pthread_mutex_unlock(&lock);
+	/* Nobody looks at its filter any more. */
+	follow_ports();
+	watch_set_filter(c->slot, NULL);
+	slots_taken &= ~(1u << c->slot);
 	capture_free(c);
 }
 
@@ -481,12 +511,18 @@ static struct capture *capture_new(const struct capture_options *options, struct
 	struct capture *c = xzalloc(sizeof *c);
 
 	c->number = ++last_number;
+	while (slots_taken & 1u << c->slot)
+		c->slot++;
+	slots_taken |= 1u << c->slot;
 	c->options = *options;
 	c->options.bridge = options->bridge ? xstrdup(options->bridge) : NULL;
 	c->options.port = options->port ? xstrdup(options->port) : NULL;
 	c->dp = dp;
 	c->fd = fd;
 	c->unwatched_before = atomic_load(&n_unwatched);
+	c->unmatched_before = atomic_load(&n_unmatched);
+	if (c->options.filter.n)
+		watch_set_filter(c->slot, &c->options.filter);
 	put_section(c);
 	return c;
 }
@@ -525,6 +561,7 @@ int capture_start(const struct capture_options *options, int *fd, struct errtext
 int capture_stop(int number, struct capture_stats *stats)
 {
 	struct capture *c, *found = NULL;
+	struct watch_counts counts;
 
 	cds_list_for_each_entry(c, &captures, node)
 		/* cppcheck-suppress uninitvar ; the macro sets it */
@@ -533,14 +570,20 @@ int capture_stop(int number, struct capture_stats *stats)
 	if (!found)
 		return -ENOENT;
 	/* What came until now belongs to it. */
-	one_round();
+	one_round(&counts);
 	found->stats.n_unwatched = atomic_load(&n_unwatched) - found->unwatched_before;
+	if (found->options.filter.n)
+		found->stats.n_unmatched += atomic_load(&n_unmatched) - found->unmatched_before;
 	*stats = found->stats;
 	drop(found);
-	follow_ports();
 	if (!n_captures)
 		rest();
 	return 0;
+}
+
+uint64_t capture_watch_ns(void)
+{
+	return atomic_load_explicit(&spent_ns, memory_order_relaxed);
 }
 
 void capture_init(struct loop *loop)

@@ -6,8 +6,11 @@
  * (switchd/datapath/watch.h), gives each packet to the captures whose ports, direction and filter it fits, and writes what they have
  * collected to their pipes. It never waits for a reader: a capture whose reader is slow loses packets, and counts them.
  *
- * The thread watches its own processor time, and narrows what the datapaths may hand over when it comes near its share (CAPTURE_SHARE percent of
- * a core; the rest of the ten belongs to the datapath and to the client). Packets that were not looked at are counted.
+ * Filters run where the packets are, before anything is spent on them (watch_set_filter()): a packet that is rare is found among all of them.
+ *
+ * The thread watches its own processor time and what watching takes where the packets are, and narrows what may be handed over and looked at
+ * when they come near their shares (CAPTURE_SHARE and WATCH_SHARE percent of a core; the rest of the ten belongs to the client).
+ * Packets that were not looked at are counted.
  *
  * A capture ends when its reader has left, when it has as many packets as were asked for, or by capture_stop(). Main thread, all of it.
  */
@@ -26,7 +29,9 @@ struct iface;
 struct loop;
 
 /** Percent of a core that the thread may take. */
-#define CAPTURE_SHARE 4
+#define CAPTURE_SHARE 3
+/** And with what watching takes where the packets are: in the kernel, in forwarding threads. */
+#define WATCH_SHARE 7
 #define CAPTURE_MAX 16
 
 enum capture_direction { CAPTURE_BOTH, CAPTURE_IN, CAPTURE_OUT };
@@ -42,8 +47,9 @@ struct capture_options {
 };
 
 struct capture_stats {
-	uint64_t n_captured;  /**< written */
-	uint64_t n_unmatched; /**< seen, and not what the filter asks for */
+	uint64_t n_captured; /**< written */
+	uint64_t
+		n_unmatched; /**< seen, and not what the filter asks for; those that no capture's filter wanted included */
 	uint64_t n_unwatched; /**< not looked at, to spare the processor; of all captures together */
 	uint64_t n_slow;      /**< lost because the reader was slow */
 };
@@ -57,6 +63,9 @@ struct capture_stats {
 int capture_start(const struct capture_options *options, int *fd, struct errtext *err);
 /** capture_stop() - what it has collected is written as far as the pipe takes it. Return: 0 or -ENOENT: it is over. */
 int capture_stop(int number, struct capture_stats *stats);
+
+/** capture_watch_ns() - what watching has taken where the packets are, so far. From any thread. */
+uint64_t capture_watch_ns(void);
 
 void capture_init(struct loop *loop);
 /** capture_fini() - end all. */

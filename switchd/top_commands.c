@@ -14,10 +14,12 @@
 #include "base/util.h"
 #include "flow/dp_action.h"
 #include "switchd/bridge.h"
+#include "switchd/capture.h"
 #include "switchd/command_util.h"
 #include "switchd/commands.h"
 #include "switchd/control.h"
 #include "switchd/datapath/datapath.h"
+#include "switchd/datapath/watch.h"
 #include "switchd/iface_dev.h"
 #include "switchd/top_flows.h"
 #include "switchd/tunnel.h"
@@ -78,6 +80,7 @@ static json_t *cpu_by_stage(const struct upcall_stats *upcalls)
 	json_t *cpu = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}", "forwarding", 0, "translation", 0, "revalidator", 0,
 				"main", 0, "capture", 0, "other", 0);
 	DIR *dir = opendir("/proc/self/task");
+	struct watch_counts watched;
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
@@ -90,6 +93,10 @@ static json_t *cpu_by_stage(const struct upcall_stats *upcalls)
 		closedir(dir);
 	add(cpu, "translation", (json_int_t)upcalls->busy_ns);
 	add(cpu, "forwarding", -(json_int_t)upcalls->busy_ns);
+	/* Of the kernel's time, too. */
+	watch_get_counts(&watched);
+	add(cpu, "capture", (json_int_t)capture_watch_ns());
+	add(cpu, "forwarding", -(json_int_t)watched.ns);
 	return cpu;
 }
 

@@ -49,7 +49,7 @@
 #include "vsw/flow_key.h"
 #include "vsw/types.h"
 
-#define VSW_BPF_ABI 22
+#define VSW_BPF_ABI 23
 
 enum bpf_limits {
 	BPF_N_MASKS = 64,
@@ -101,8 +101,8 @@ struct bpf_port {
 	uint32_t is_down;    /* its device takes no packets; written by the daemon alone */
 	uint32_t direct_mtu; /* of the other end, see below */
 	uint32_t is_tunnel;  /* its device collects metadata */
-	uint32_t watch;	     /* enum bpf_watch: somebody captures here; written by the daemon alone */
-	uint32_t is_late;    /* all that comes in goes to the daemon, which delays it; written by the daemon alone */
+	uint32_t watch;	  /* enum bpf_watch, BPF_WATCH_FILTER(): somebody captures here; written by the daemon alone */
+	uint32_t is_late; /* all that comes in goes to the daemon, which delays it; written by the daemon alone */
 	/*
 	 * The device is a veth whose other end, in another network namespace, has this MAC address (six bytes as in the frame, two zeros):
 	 * what goes there may be put onto it right away. 0: it may not.
@@ -280,12 +280,15 @@ struct bpf_control {
 	struct bpf_queue queues[BPF_UPCALL_QUEUES];
 	uint32_t watch_len;    /* bytes of a captured packet at most */
 	uint32_t watch_budget; /* what each CPU may spend in BPF_WATCH_WINDOW; see BPF_WATCH_COST */
+	uint64_t watch_ns;     /* and so much time */
 };
 
 /** What one CPU has counted. */
 struct bpf_cpu_stats {
 	uint64_t cache_hits, mask_hits, misses, lost;
 	uint64_t n_unwatched; /* packets that were not captured to stay within the budget */
+	uint64_t n_unmatched; /* that no filter wanted */
+	uint64_t watch_ns;    /* spent on captures */
 };
 
 /** bpf_port.watch */
@@ -293,6 +296,27 @@ enum bpf_watch {
 	BPF_WATCH_IN = 1,    /* what comes in and takes the short way, and what became of it */
 	BPF_WATCH_OUT = 2,   /* what is sent */
 	BPF_WATCH_DROPS = 4, /* what came in and was dropped */
+};
+
+/** Beside them in bpf_port.watch: of the packets only those that a filter wants. Without any of these bits: all. */
+#define BPF_WATCH_FILTER(SLOT) (1u << (16 + (SLOT)))
+#define BPF_N_FILTERS 16
+/** Longer filters are the daemon's alone. */
+#define BPF_FILTER_MAX 1024
+#define BPF_FILTER_WORDS 16
+
+/** One instruction of classic BPF. */
+struct bpf_filter_insn {
+	uint16_t code;
+	uint8_t jt, jf;
+	uint32_t k;
+};
+
+/** The filter of a capture. */
+struct bpf_filter {
+	uint32_t n; /* 0: it is too long */
+	uint32_t zero;
+	struct bpf_filter_insn insns[BPF_FILTER_MAX];
 };
 
 /** Time by which the budget for captured packets is cut: nanoseconds >> this. */

@@ -135,7 +135,7 @@ static __always_inline int send_last(struct run *r, uint32_t port, uint64_t mac)
 
 	if (!out)
 		return r->sent ? TC_ACT_SHOT : drop_run(r, r->reason);
-	watch_out(r->skb, out, port);
+	watch_out(r->skb, r->s, out, port, r->edited);
 	count_sent(r, port);
 	if (mac && mac == out->direct_mac && fits_far_end(r->skb, out))
 		return send_direct(r, port, out);
@@ -152,7 +152,7 @@ static __always_inline void send_copy(struct run *r, uint32_t port)
 		note_drop(r, out, DROP_TX_ERROR);
 		return;
 	}
-	watch_out(r->skb, out, port);
+	watch_out(r->skb, r->s, out, port, r->edited);
 	count_sent(r, port);
 	r->sent++;
 }

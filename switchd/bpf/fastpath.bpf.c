@@ -17,9 +17,11 @@
  *   meter.bpf.h    token buckets
  *   tunnel.bpf.h   metadata of tunnels
  *   watch.bpf.h    packets that somebody captures
+ *   filter.bpf.h   which of them somebody wants
  *   upcall.bpf.h   the way to the daemon, and the gate
  */
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/pkt_cls.h>
 
 #include "actions.bpf.h"
@@ -68,6 +70,7 @@ int vsw_port(struct __sk_buff *skb)
 		return to_daemon(skb, s, in, 0, ctl);
 	slot = s->p.too_deep ? 0 : find_flow(s, ctl, &flow);
 	s->slot = slot;
+	s->looked_for = 0;
 	if (!slot) {
 		bad = miss(skb, s, in, ctl);
 		if (bad)

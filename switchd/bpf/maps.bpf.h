@@ -36,7 +36,14 @@ MAP(bonds, BPF_MAP_TYPE_ARRAY, uint32_t, struct dp_bond_slot, DP_MAX_BONDS, BPF_
 MAP(paths, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_path, BPF_N_PATHS, BPF_F_MMAPABLE);
 MAP(tunnels, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_tunnel, BPF_N_TUNNELS, BPF_F_MMAPABLE);
 MAP(control, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_control, 1, BPF_F_MMAPABLE);
+MAP(filters, BPF_MAP_TYPE_ARRAY, uint32_t, struct bpf_filter, BPF_N_FILTERS, BPF_F_MMAPABLE);
 MAP(sights, BPF_MAP_TYPE_PERF_EVENT_ARRAY, uint32_t, uint32_t, 0, 0);
+
+/* Of the filter under way, see filter.bpf.h. */
+struct filter_state {
+	uint32_t a, x, pc, result;
+	uint32_t mem[BPF_FILTER_WORDS];
+};
 
 /* Everything about the packet under way; one program at a time runs on a CPU's copy (tc programs do not nest, see redirect). */
 struct scratch {
@@ -54,7 +61,9 @@ struct scratch {
 	uint32_t is_announced;	  /* to the daemon, as number: */
 	uint32_t seq;
 	uint64_t watch_window; /* see watch.bpf.h */
-	uint64_t watch_spent;
+	uint64_t watch_spent, watch_ns, n_looks, look_began;
+	uint32_t looked_for, is_wanted; /* by which filters the packet, as it is, was looked at, and what they say */
+	struct filter_state filter;
 	struct bpf_sight sight;
 };
 MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, uint32_t, struct scratch, 1, 0);
@@ -66,6 +75,7 @@ static __always_inline struct bpf_port *port_of(uint32_t port)
 	return bpf_map_lookup_elem(&ports, &port);
 }
 
+#include "filter.bpf.h"
 #include "watch.bpf.h"
 
 /* Bytes of the frame as it is on the wire. */

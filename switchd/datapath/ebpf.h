@@ -87,6 +87,7 @@ struct ebpf_kernel {
 	struct bpf_tunnel *tunnels;
 	struct bpf_path *paths;
 	struct bpf_book *books;
+	struct bpf_filter *filters;
 	struct bpf_control *control;
 	uint32_t n_slots; /**< of flows and tails */
 	uint32_t n_ops;

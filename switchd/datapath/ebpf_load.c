@@ -97,9 +97,10 @@ static bool map_all(struct ebpf_kernel *k, const struct fastpath *f)
 	k->tunnels = map_memory(f->maps.tunnels);
 	k->paths = map_memory(f->maps.paths);
 	k->books = map_memory(f->maps.books);
+	k->filters = map_memory(f->maps.filters);
 	k->control = map_memory(f->maps.control);
 	return k->devs && k->ports && k->traffic && k->masks && k->flows && k->tails && k->ops && k->meters &&
-	       k->bonds && k->tunnels && k->paths && k->books && k->control;
+	       k->bonds && k->tunnels && k->paths && k->books && k->filters && k->control;
 }
 
 /*
@@ -256,6 +257,7 @@ static void unload(struct ebpf_kernel *k)
 		unmap_memory(f->maps.ops, k->ops);
 		unmap_memory(f->maps.meters, k->meters);
 		unmap_memory(f->maps.bonds, k->bonds);
+		unmap_memory(f->maps.filters, k->filters);
 		unmap_memory(f->maps.tunnels, k->tunnels);
 		unmap_memory(f->maps.paths, k->paths);
 		unmap_memory(f->maps.books, k->books);
@@ -349,6 +351,8 @@ void ebpf_kernel_stats(const struct ebpf_kernel *k, struct bpf_cpu_stats *sum)
 			sum->misses += s->misses;
 			sum->lost += s->lost;
 			sum->n_unwatched += s->n_unwatched;
+			sum->n_unmatched += s->n_unmatched;
+			sum->watch_ns += s->watch_ns;
 		}
 	}
 	free(values);

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "os/pcap_filter.h"
 #include "switchd/datapath/watch.h"
 
 LOG_MODULE(ebpf_watch);
@@ -25,6 +26,10 @@ _Static_assert(WATCH_WINDOW_NS == 1ull << BPF_WATCH_WINDOW, "one window for all"
 _Static_assert(WATCH_MAX_LEN == BPF_WATCH_MAX, "one limit for all");
 _Static_assert(WATCH_IN == (int)BPF_WATCH_IN && WATCH_OUT == (int)BPF_WATCH_OUT && WATCH_DROPS == (int)BPF_WATCH_DROPS,
 	       "handed through");
+_Static_assert(WATCH_FILTER(0) == BPF_WATCH_FILTER(0) && WATCH_N_FILTERS == BPF_N_FILTERS, "and these");
+_Static_assert(sizeof(struct pcap_filter_insn) == sizeof(struct bpf_filter_insn) &&
+		       offsetof(struct pcap_filter_insn, k) == offsetof(struct bpf_filter_insn, k),
+	       "libpcap's instructions are the program's");
 
 enum {
 	TAG_LEN = 4,
@@ -45,6 +50,7 @@ struct ebpf_watch {
 		struct sight *s; /* with room for the longest */
 	} * slots;		 /* by CPU; one more is for the packet at hand */
 	uint64_t n_lost;
+	uint64_t filters[BPF_N_FILTERS]; /* which ones the kernel has, by watch_filter()'s serial */
 	void (*fn)(void *aux, const struct sight *sight);
 	void *aux;
 };
@@ -196,6 +202,23 @@ void ebpf_watch_fini(struct ebpf_dp *dp)
 	pthread_mutex_destroy(&dp->watch_lock);
 }
 
+/* Those of a port that is to be watched, where they are not there yet. No port of the kernel's has the bit of a slot that changes. */
+static void put_filters(struct ebpf_dp *dp, unsigned int what)
+{
+	for (unsigned int slot = 0; slot < BPF_N_FILTERS; slot++) {
+		struct bpf_filter *f = &dp->kernel.filters[slot];
+		const struct pcap_filter *filter;
+		uint64_t serial;
+
+		filter = what & WATCH_FILTER(slot) ? watch_filter(slot, &serial) : NULL;
+		if (!filter || dp->watch->filters[slot] == serial)
+			continue;
+		dp->watch->filters[slot] = serial;
+		f->n = filter->n <= BPF_FILTER_MAX ? (uint32_t)filter->n : 0;
+		memcpy(f->insns, filter->insns, f->n * sizeof f->insns[0]);
+	}
+}
+
 int ebpf_port_watch(struct datapath *datapath, uint32_t port_no, unsigned int what)
 {
 	struct ebpf_dp *dp = ebpf_dp_of(datapath);
@@ -209,6 +232,8 @@ int ebpf_port_watch(struct datapath *datapath, uint32_t port_no, unsigned int wh
 		if (error)
 			log_warn("packets that the kernel forwards cannot be captured: %s", strerror(-error));
 	}
+	if (dp->watch)
+		put_filters(dp, what);
 	__atomic_store_n(&dp->kernel.ports[port_no].watch, dp->watch ? what : 0, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&dp->watch_lock);
 	return 0;
@@ -237,6 +262,7 @@ void ebpf_watch_poll(struct datapath *datapath, void (*fn)(void *aux, const stru
 	}
 	control->watch_len = watch_len();
 	control->watch_budget = watch_budget();
+	control->watch_ns = watch_ns();
 	pthread_mutex_lock(&dp->watch_lock);
 	if (dp->watch) {
 		dp->watch->fn = fn;
@@ -248,4 +274,6 @@ void ebpf_watch_poll(struct datapath *datapath, void (*fn)(void *aux, const stru
 	pthread_mutex_unlock(&dp->watch_lock);
 	ebpf_kernel_stats(&dp->kernel, &stats);
 	counts->n_unwatched += stats.n_unwatched;
+	counts->n_unmatched += stats.n_unmatched;
+	counts->ns += stats.watch_ns;
 }

@@ -198,6 +198,14 @@ int forward_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_st
 size_t forward_flow_dump(struct datapath *datapath, uint64_t *cursor, struct dp_flow *flows, size_t n);
 bool forward_flow_active(struct datapath *datapath, uint64_t *cursor, struct dp_flow_activity *flows, size_t *n);
 void forward_flow_invalidate_all(struct datapath *datapath);
+
+/** The rows of a table of operations (struct datapath_ops) that are the engine's. */
+#define FORWARD_FLOW_OPS \
+	.flow_put = forward_flow_put, .flow_del = forward_flow_del, .flow_stats = forward_flow_stats, \
+	.flow_dump = forward_flow_dump, .flow_active = forward_flow_active, \
+	.flow_invalidate_all = forward_flow_invalidate_all, .max_meters = FORWARD_MAX_METERS, \
+	.meter_set = forward_meter_set, .meter_del = forward_meter_del, .meter_stats = forward_meter_stats, \
+	.bond_set = forward_bond_set, .bond_del = forward_bond_del, .bond_stats = forward_bond_stats
 /** forward_stats() - of the table and of the threads' engines. */
 void forward_stats(const struct forward_dp *dp, const struct forwarder *const forwarders[], size_t n,
 		   struct dp_stats *stats);

@@ -20,11 +20,11 @@ static const struct datapath *dp_of(const struct forwarder *f)
 	return &container_of((struct forward_shared *)f->shared, struct forward_dp, shared)->dp;
 }
 
-/* Keep the bytes. Return: NULL: it is not looked at. */
+/* Keep the bytes. Return: NULL: nobody wants it, or it is not looked at. */
 static struct sight *keep(const struct forwarder *f, const struct forward_port *port, const uint8_t *data, uint32_t len,
 			  uint32_t gso_size)
 {
-	struct sight *s = watch_reserve(len);
+	struct sight *s = watch_wants(port->watch, data, len) ? watch_reserve(len) : NULL;
 
 	if (!s)
 		return NULL;
@@ -101,5 +101,6 @@ void forward_watch_output(const struct forwarder *f, const struct forward_port *
 		.flow_id = of_batch ? id_of(f->flows[v - f->verdicts]) : f->served_id,
 	};
 
-	watch_put(&head, bytes);
+	if (watch_wants(out->watch, bytes, len))
+		watch_put(&head, bytes);
 }

@@ -13,11 +13,22 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include <urcu.h>
+
 #include "base/util.h"
+#include "os/pcap_filter.h"
 
 #define RING_SIZE ((size_t)4 << 20)
 
 enum { PIECE_FILLING, PIECE_READY, PIECE_NOTHING };
+
+enum {
+	/* What a copy takes, lock and clock included; no more is known than its order. */
+	COPY_NS = 300,
+	COPY_BYTES_PER_NS = 8,
+	/* To read the clock takes as long as to look: one look is timed and stands for some. */
+	LOOKS_PER_SAMPLE = 16,
+};
 
 struct piece {
 	_Atomic uint32_t state;
@@ -29,9 +40,15 @@ static struct {
 	pthread_mutex_t lock; /* guards head, and tail against reservations */
 	uint8_t *memory;      /* stays for good once it was needed */
 	uint64_t head, tail;  /* bytes since the start; tail is moved by the reader */
-	_Atomic uint64_t window, spent, n_unwatched, n_lost;
-	_Atomic uint32_t budget, len;
-} ring = {.lock = PTHREAD_MUTEX_INITIALIZER, .budget = 1 << 17, .len = WATCH_MAX_LEN};
+	_Atomic uint64_t window, spent, spent_ns, all_ns, n_unwatched, n_unmatched, n_lost;
+	_Atomic uint32_t budget, ns, len;
+} ring = {.lock = PTHREAD_MUTEX_INITIALIZER, .budget = 1 << 17, .ns = UINT32_MAX, .len = WATCH_MAX_LEN};
+
+static struct {
+	struct pcap_filter *filter; /* RCU; never written */
+	uint64_t serial;
+} slots[WATCH_N_FILTERS];
+static uint64_t last_serial;
 
 static uint64_t ns_of(clockid_t clock)
 {
@@ -85,21 +102,87 @@ uint32_t watch_budget(void)
 	return atomic_load_explicit(&ring.budget, memory_order_relaxed);
 }
 
-/* Threads that race here spend a packet too many at worst. */
-static bool can_afford(uint32_t n_bytes)
+void watch_set_ns(uint32_t ns)
 {
-	uint64_t window = ns_of(CLOCK_MONOTONIC) / WATCH_WINDOW_NS;
+	atomic_store_explicit(&ring.ns, ns, memory_order_relaxed);
+}
+
+uint32_t watch_ns(void)
+{
+	return atomic_load_explicit(&ring.ns, memory_order_relaxed);
+}
+
+static void charge(uint64_t ns)
+{
+	atomic_fetch_add_explicit(&ring.spent_ns, ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&ring.all_ns, ns, memory_order_relaxed);
+}
+
+/* Threads that race here spend a packet too many at worst. */
+static bool can_afford(void)
+{
+	uint64_t window = ns_of(CLOCK_MONOTONIC_COARSE) / WATCH_WINDOW_NS;
 
 	if (atomic_load_explicit(&ring.window, memory_order_relaxed) != window) {
 		atomic_store_explicit(&ring.window, window, memory_order_relaxed);
 		atomic_store_explicit(&ring.spent, 0, memory_order_relaxed);
+		atomic_store_explicit(&ring.spent_ns, 0, memory_order_relaxed);
 	}
-	if (atomic_load_explicit(&ring.spent, memory_order_relaxed) >= watch_budget()) {
-		atomic_fetch_add_explicit(&ring.n_unwatched, 1, memory_order_relaxed);
+	if (atomic_load_explicit(&ring.spent, memory_order_relaxed) < watch_budget() &&
+	    atomic_load_explicit(&ring.spent_ns, memory_order_relaxed) < watch_ns())
+		return true;
+	atomic_fetch_add_explicit(&ring.n_unwatched, 1, memory_order_relaxed);
+	return false;
+}
+
+/* ---- filters ---- */
+
+void watch_set_filter(unsigned int slot, const struct pcap_filter *filter)
+{
+	rcu_set_pointer(&slots[slot].filter, (struct pcap_filter *)filter);
+	slots[slot].serial = ++last_serial;
+	synchronize_rcu();
+}
+
+const struct pcap_filter *watch_filter(unsigned int slot, uint64_t *serial)
+{
+	*serial = slots[slot].serial;
+	return slots[slot].filter;
+}
+
+static bool matches_one(unsigned int mask, const void *bytes, uint32_t len)
+{
+	bool wanted = false;
+
+	rcu_read_lock();
+	for (unsigned int i = 0; mask && !wanted; i++, mask /= 2) {
+		const struct pcap_filter *filter = mask & 1 ? rcu_dereference(slots[i].filter) : NULL;
+
+		wanted = filter && pcap_filter_matches(filter, bytes, len, len);
+	}
+	rcu_read_unlock();
+	return wanted;
+}
+
+bool watch_wants(unsigned int what, const void *bytes, uint32_t len)
+{
+	static _Thread_local unsigned int n_looks;
+	unsigned int mask = what / WATCH_FILTER(0);
+	uint64_t began_ns;
+	bool is_sample, wanted;
+
+	if (!mask)
+		return true;
+	if (!can_afford())
 		return false;
-	}
-	atomic_fetch_add_explicit(&ring.spent, WATCH_COST(n_bytes), memory_order_relaxed);
-	return true;
+	is_sample = n_looks++ % LOOKS_PER_SAMPLE == 0;
+	began_ns = is_sample ? ns_of(CLOCK_MONOTONIC) : 0;
+	wanted = matches_one(mask, bytes, len);
+	if (is_sample)
+		charge((ns_of(CLOCK_MONOTONIC) - began_ns) * LOOKS_PER_SAMPLE);
+	if (!wanted)
+		atomic_fetch_add_explicit(&ring.n_unmatched, 1, memory_order_relaxed);
+	return wanted;
 }
 
 /* ---- pieces ---- */
@@ -137,8 +220,10 @@ struct sight *watch_reserve(uint32_t len)
 	uint32_t size = (uint32_t)ROUND_UP(sizeof(struct piece) + n_bytes, 16);
 	struct piece *p;
 
-	if (!can_afford(n_bytes))
+	if (!can_afford())
 		return NULL;
+	atomic_fetch_add_explicit(&ring.spent, WATCH_COST(n_bytes), memory_order_relaxed);
+	charge(COPY_NS + n_bytes / COPY_BYTES_PER_NS);
 	pthread_mutex_lock(&ring.lock);
 	p = reserve(size);
 	pthread_mutex_unlock(&ring.lock);
@@ -197,6 +282,9 @@ void watch_read(void (*fn)(void *aux, const struct sight *sight), void *aux)
 
 void watch_get_counts(struct watch_counts *counts)
 {
+	*counts = (struct watch_counts){0};
+	counts->ns = atomic_load_explicit(&ring.all_ns, memory_order_relaxed);
+	counts->n_unmatched = atomic_load_explicit(&ring.n_unmatched, memory_order_relaxed);
 	counts->n_unwatched = atomic_load_explicit(&ring.n_unwatched, memory_order_relaxed);
 	counts->n_lost = atomic_load_explicit(&ring.n_lost, memory_order_relaxed);
 }

@@ -130,6 +130,47 @@ same "TCP under capture" 300000 "$(cat "$T/tcp.n")"
 check "and captured, whole GSO packets" wait_for 10 has_packets tcp 'tcp.len > 1500' 1
 end_capture tcp
 
+# ---- each filter as tcpdump has it ----
+cat >"$T/frames.py" <<'EOP'
+import socket, struct, sys
+def ip(proto, payload, src=1, frag=0):
+    h = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, frag, 64, proto, 0, bytes([10, 0, 0, src]), bytes([10, 0, 0, 2]))
+    c = sum(struct.unpack("!10H", h)); c = ~((c & 0xffff) + (c >> 16)) & 0xffff
+    return b"\x08\x00" + h[:10] + struct.pack("!H", c) + h[12:] + payload
+def udp(sport, dport, data): return struct.pack("!HHHH", sport, dport, 8 + len(data), 0) + data
+def tcp(dport, flags): return struct.pack("!HHIIBBHHH", 999, dport, 1, 1, 0x50, flags, 100, 0, 0)
+ip6 = b"\x86\xdd\x60" + bytes(3) + struct.pack("!HBB", 8, 17, 64) + bytes(15) + b"\1" + bytes(15) + b"\2" + udp(5, 53, b"")
+arp = b"\x08\x06" + struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + bytes(20)
+tag = lambda v: b"\x81\0" + struct.pack("!H", v)
+rest = [ip(17, udp(1500, 53, b"abcdefgh")), ip(17, udp(9, 9, bytes(700))), ip(6, tcp(80, 2)), ip(6, tcp(443, 16), 3), arp, ip6, ip(17, udp(1, 2, b"x" * 9), 1, 5),
+        tag(5) + ip(17, udp(7, 53, b"")), tag(5) + arp, tag(7) + tag(9) + ip(6, tcp(80, 2)), tag(6) + ip6, b"\x88\xb5" + bytes(3), b"\x99\x99" + bytes(50)]
+frames = [(b"\xff" * 6 if i % 3 == 0 else b"\2\0\0\0\0\x22") + b"\2\0\0\0\0\x11" + r for i, r in enumerate(rest)]
+if len(sys.argv) > 1:
+    out = open(sys.argv[1], "wb")
+    out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    for f in frames: out.write(struct.pack("<IIII", 1, 0, len(f), len(f)) + f)
+else:
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0))
+    for f in frames: s.send(f)
+EOP
+python3 "$T/frames.py" "$T/frames.pcap"
+# Lengths of the frames, sorted: those that went through the daemon come by another way than those of the kernel. (tcpdump, for it is quick.)
+lengths() { tcpdump -enr "$1" 2>/dev/null | sed -nE 's/^[^,]*,[^,]*length ([0-9]+).*/\1/p' | sort -n | xargs; }
+marked() { [ "$(tcpdump -nr "$T/each.pcapng" 'ether proto 0x9999' 2>/dev/null | wc -l)" = 2 ]; }
+cat "$T/frames.pcap" >"$T/twice.pcap"
+tail -c +25 "$T/frames.pcap" >>"$T/twice.pcap"
+for filter in 'udp port 53' 'tcp[tcpflags] & tcp-syn != 0' 'vlan 5 and udp' 'vlan and vlan and tcp' ip6 'host 10.0.0.1 and not port 53' 'greater 500' 'ip[6:2] & 0x1fff != 0' \
+	'ether[0] & 1 = 1' 'udp[8:4] = 0x61626364' 'portrange 1000-2000' 'len / 3 = 20' 'ether[14:4] = 0x00050800' 'ip[8] << 2 = 256' 'not ip and not vlan'; do
+	whole="ether src 02:00:00:00:00:11 and (ether proto 0x9999 or ($filter))"
+	tcpdump -r "$T/twice.pcap" -w "$T/wanted.pcap" "$whole" 2>/dev/null
+	capture each h1-p --direction=in "$whole"
+	at h1 python3 "$T/frames.py" # then once more, by the flows that are there now
+	at h1 python3 "$T/frames.py"
+	wait_for 10 marked
+	end_capture each
+	same "as tcpdump: $filter" "$(lengths "$T/wanted.pcap")" "$(lengths "$T/each.pcapng")"
+done
+
 # ---- what is refused ----
 check_fails "no such port" 'no port named nosuch' vsw capture nosuch -w /dev/null
 check_fails "no filter" 'syntax error' vsw capture h1-p 'host and and' -w /dev/null
@@ -163,25 +204,37 @@ kill -KILL $capture_killed
 idle() { ! ls "/proc/$switchd_pid/task"/*/comm | xargs cat | grep -q vsw-capture; }
 check "when nobody captures, no thread is left" wait_for 20 idle
 
-# ---- the price ----
-at h2 iperf3 -s -1 -D -I "$T/iperf.pid" >/dev/null
-wait_for 5 at h2 sh -c 'ss -Hltn sport = :5201 | grep -q .'
-capture load br0 -s 200
-cpu() { jq -r '.cpu.capture' <(vsw --json top --interval 2); }
+# ---- what is rare among many, and the price ----
 client() { awk '{ print $14 + $15 }' "/proc/$capture_load/stat"; }
-at h1 iperf3 -c 10.0.0.2 -t 6 >/dev/null &
-iperf=$!
-best=1000
-sleepless() { kill -0 $iperf; }
-for _ in 1 2; do
-	before=$(client)
-	thread=$(cpu)
-	sum=$(awk -v a="$thread" -v b=$((($(client) - before))) -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%d", a + b * 100 / hz / 2 }')
-	[ "$sum" -lt "$best" ] && best=$sum
-done
-wait $iperf
-if [ "$best" -le 10 ]; then ok "under load at most 10 % of a core ($best %)"; else not_ok "under load at most 10 % of a core" "$best %"; fi
+# whole: percent of a core that the daemon, the kernel's share included, and the client take; the better of two looks
+whole()
+{
+	local before used sum best=1000
+	for _ in 1 2; do
+		before=$(client)
+		used=$(vsw --json top --interval 1.5 | jq .cpu.capture)
+		sum=$(awk -v a="$used" -v b=$(($(client) - before)) -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%d", a + b * 100 / hz / 1.5 }')
+		[ "$sum" -lt "$best" ] && best=$sum
+	done
+	echo "$best"
+}
+price() { local best; best=$(whole); if [ "$best" -le 10 ]; then ok "$1 at most 10 % of a core ($best %)"; else not_ok "$1 at most 10 % of a core" "$best %"; fi; }
+vsw del-flows br0 icmp
+at h1 blast eth0 60 --flows 10 --rate 30000 --dst-mac "$(at h2 cat /sys/class/net/eth0/address)" >/dev/null &
+blaster=$!
+wait_for 10 eval '[ "$(vsw -j drops h1-p | jq ".ports[0].received")" -gt 20000 ]'
+capture load br0 icmp
+answered=$(at h1 ping -q -c 40 -i 0.02 -W 5 10.0.0.2 | sed -nE 's/.* ([0-9]+) received.*/\1/p')
+# The flood keeps some from arriving; those that were answered passed four times.
+check "a filter finds each of the few among many ($answered answered)" wait_for 10 has_packets load icmp $((4 * answered))
+price "looking for them takes"
 end_capture load
+check "the many did not match" eval '[ "$(sed -nE "s/.*; ([0-9]+) did not match.*/\1/p" "$T/load.err")" -gt 20000 ]'
+capture load br0 -s 200
+price "taking all takes"
+end_capture load
+kill $blaster
+wait $blaster 2>/dev/null
 check "and says what it left out" grep -qE '^captured [1-9][0-9]* of [0-9]+ packets' "$T/load.err"
 
 capture over h1-p
