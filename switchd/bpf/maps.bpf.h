@@ -61,6 +61,7 @@ struct scratch {
 	uint32_t is_announced;	  /* to the daemon, as number: */
 	uint32_t seq;
 	uint64_t watch_window; /* see watch.bpf.h */
+	uint64_t watch_full;   /* the last window that was used up */
 	uint64_t watch_spent, watch_ns, n_looks, look_began;
 	uint32_t looked_for, is_wanted; /* by which filters the packet, as it is, was looked at, and what they say */
 	struct filter_state filter;

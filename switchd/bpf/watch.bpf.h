@@ -13,7 +13,11 @@
 
 /* included by maps.bpf.h, behind the maps */
 
-enum { LOOKS_PER_SAMPLE = 16 };
+enum {
+	LOOKS_PER_SAMPLE = 16,
+	LOOK_NS = 50,	  /* what is around a look and is not timed */
+	SAMPLE_NS = 2000, /* what took longer was interrupted */
+};
 
 static __always_inline void watch_charge(struct scratch *s, uint64_t ns)
 {
@@ -32,6 +36,7 @@ static __always_inline int watch_may(struct scratch *s, const struct bpf_control
 	}
 	if (s->watch_spent < ctl->watch_budget && s->watch_ns < ctl->watch_ns)
 		return 1;
+	s->watch_full = window;
 	s->stats.n_unwatched++;
 	return 0;
 }
@@ -47,8 +52,11 @@ static __always_inline int watch_wanted(struct __sk_buff *skb, struct scratch *s
 		s->looked_for = mask;
 		s->is_wanted = filter_wants(skb, s);
 	}
-	if (s->look_began)
-		watch_charge(s, (bpf_ktime_get_ns() - s->look_began) * LOOKS_PER_SAMPLE);
+	if (s->look_began) {
+		uint64_t ns = bpf_ktime_get_ns() - s->look_began;
+
+		watch_charge(s, ((ns < SAMPLE_NS ? ns : SAMPLE_NS) + LOOK_NS) * LOOKS_PER_SAMPLE);
+	}
 	s->stats.n_unmatched += !s->is_wanted;
 	return s->is_wanted;
 }
@@ -98,9 +106,16 @@ __attribute__((noinline)) int watch_copy(struct __sk_buff *skb, uint64_t what)
 	return !error;
 }
 
-/* (Side by side, and not one within the other: each takes half of the stack that is left.) */
-static __always_inline int watch_packet(struct __sk_buff *skb, uint64_t what)
+/*
+ * The two stand side by side, and not one within the other: each takes half of the stack that is left. Where a window's room is used up, a
+ * packet costs no more than to see that.
+ */
+static __always_inline int watch_packet(struct __sk_buff *skb, struct scratch *s, uint64_t what)
 {
+	if (s->watch_full == bpf_ktime_get_coarse_ns() >> BPF_WATCH_WINDOW) {
+		s->stats.n_unwatched++;
+		return 0;
+	}
 	return watch_look(skb, what) && watch_copy(skb, what);
 }
 
@@ -130,7 +145,7 @@ static __always_inline uint64_t watch_what(uint32_t watch, uint32_t port, uint32
 static __always_inline void watch_in(struct __sk_buff *skb, struct scratch *s, const struct bpf_port *in)
 {
 	if (in->watch & BPF_WATCH_IN)
-		s->is_watched = watch_packet(skb, watch_what(in->watch, s->key.in_port, BPF_SIGHT_IN, 0));
+		s->is_watched = watch_packet(skb, s, watch_what(in->watch, s->key.in_port, BPF_SIGHT_IN, 0));
 }
 
 /* Behind them, when nothing was said about a drop. */
@@ -151,7 +166,7 @@ __attribute__((noinline)) int watch_drop(struct __sk_buff *skb, uint64_t what)
 	if (s->is_watched)
 		watch_fate(skb, reason);
 	else if (what >> 32 & (BPF_WATCH_IN | BPF_WATCH_DROPS))
-		watch_packet(skb, watch_what(what >> 32, s->key.in_port, BPF_SIGHT_DROPPED, reason));
+		watch_packet(skb, s, watch_what(what >> 32, s->key.in_port, BPF_SIGHT_DROPPED, reason));
 	return 0;
 }
 
@@ -162,7 +177,7 @@ static __always_inline void watch_out(struct __sk_buff *skb, struct scratch *s, 
 		return;
 	if (is_edited)
 		s->looked_for = 0;
-	watch_packet(skb, watch_what(out->watch, port, BPF_SIGHT_OUT, 0));
+	watch_packet(skb, s, watch_what(out->watch, port, BPF_SIGHT_OUT, 0));
 }
 
 #endif

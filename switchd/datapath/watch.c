@@ -28,6 +28,7 @@ enum {
 	COPY_BYTES_PER_NS = 8,
 	/* To read the clock takes as long as to look: one look is timed and stands for some. */
 	LOOKS_PER_SAMPLE = 16,
+	SAMPLE_NS = 2000, /* what took longer was interrupted */
 };
 
 struct piece {
@@ -179,7 +180,7 @@ bool watch_wants(unsigned int what, const void *bytes, uint32_t len)
 	began_ns = is_sample ? ns_of(CLOCK_MONOTONIC) : 0;
 	wanted = matches_one(mask, bytes, len);
 	if (is_sample)
-		charge((ns_of(CLOCK_MONOTONIC) - began_ns) * LOOKS_PER_SAMPLE);
+		charge(MIN(ns_of(CLOCK_MONOTONIC) - began_ns, (uint64_t)SAMPLE_NS) * LOOKS_PER_SAMPLE);
 	if (!wanted)
 		atomic_fetch_add_explicit(&ring.n_unmatched, 1, memory_order_relaxed);
 	return wanted;
