@@ -156,7 +156,7 @@ EOP
 python3 "$T/frames.py" "$T/frames.pcap"
 # Lengths of the frames, sorted: those that went through the daemon come by another way than those of the kernel. (tcpdump, for it is quick.)
 lengths() { tcpdump -enr "$1" 2>/dev/null | sed -nE 's/^[^,]*,[^,]*length ([0-9]+).*/\1/p' | sort -n | xargs; }
-marked() { [ "$(tcpdump -nr "$T/each.pcapng" 'ether proto 0x9999' 2>/dev/null | wc -l)" = 2 ]; }
+marked() { [ "$(tcpdump -nr "$T/each.pcapng" 2>/dev/null | grep -c 0x9999)" = 2 ]; }
 cat "$T/frames.pcap" >"$T/twice.pcap"
 tail -c +25 "$T/frames.pcap" >>"$T/twice.pcap"
 for filter in 'udp port 53' 'tcp[tcpflags] & tcp-syn != 0' 'vlan 5 and udp' 'vlan and vlan and tcp' ip6 'host 10.0.0.1 and not port 53' 'greater 500' 'ip[6:2] & 0x1fff != 0' \
