@@ -159,8 +159,8 @@ lengths() { tcpdump -enr "$1" 2>/dev/null | sed -nE 's/^[^,]*,[^,]*length ([0-9]
 marked() { [ "$(tcpdump -nr "$T/each.pcapng" 2>/dev/null | grep -c 0x9999)" = 2 ]; }
 cat "$T/frames.pcap" >"$T/twice.pcap"
 tail -c +25 "$T/frames.pcap" >>"$T/twice.pcap"
-for filter in 'udp port 53' 'tcp[tcpflags] & tcp-syn != 0' 'vlan 5 and udp' 'vlan and vlan and tcp' ip6 'host 10.0.0.1 and not port 53' 'greater 500' 'ip[6:2] & 0x1fff != 0' \
-	'ether[0] & 1 = 1' 'udp[8:4] = 0x61626364' 'portrange 1000-2000' 'len / 3 = 20' 'ether[14:4] = 0x00050800' 'ip[8] << 2 = 256' 'not ip and not vlan'; do
+for filter in 'tcp[tcpflags] & tcp-syn != 0' 'vlan 5 and udp' 'vlan and vlan and tcp' ip6 'ip[6:2] & 0x1fff != 0' 'udp[8:4] = 0x61626364' 'portrange 1000-2000' \
+	'ether[14:4] = 0x00050800' 'len / 3 = 20'; do
 	whole="ether src 02:00:00:00:00:11 and (ether proto 0x9999 or ($filter))"
 	tcpdump -r "$T/twice.pcap" -w "$T/wanted.pcap" "$whole" 2>/dev/null
 	capture each h1-p --direction=in "$whole"
