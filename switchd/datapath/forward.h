@@ -206,6 +206,7 @@ void forward_flow_invalidate_all(struct datapath *datapath);
 	.flow_invalidate_all = forward_flow_invalidate_all, .max_meters = FORWARD_MAX_METERS, \
 	.meter_set = forward_meter_set, .meter_del = forward_meter_del, .meter_stats = forward_meter_stats, \
 	.bond_set = forward_bond_set, .bond_del = forward_bond_del, .bond_stats = forward_bond_stats
+
 /** forward_stats() - of the table and of the threads' engines. */
 void forward_stats(const struct forward_dp *dp, const struct forwarder *const forwarders[], size_t n,
 		   struct dp_stats *stats);

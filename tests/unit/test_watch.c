@@ -10,7 +10,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include <urcu.h>
+
 #include "base/util.h"
+#include "os/pcap_filter.h"
 #include "switchd/datapath/watch.h"
 
 #define PLENTY UINT32_MAX
@@ -143,6 +146,39 @@ static void test_budget(void **state)
 	assert_int_equal(after.n_unwatched - before.n_unwatched, n_put - n);
 }
 
+/* A frame passes when one of the filters of its port wants it, or when the port has none; the others are counted. */
+static void test_filters(void **state)
+{
+	static const uint8_t frame[100] = {[12] = 0x08};
+	struct pcap_filter small, ip;
+	struct watch_counts before, after;
+	struct errtext err;
+
+	(void)state;
+	assert_int_equal(pcap_filter_compile(&small, "less 60", &err), 0);
+	assert_int_equal(pcap_filter_compile(&ip, "ip", &err), 0);
+	watch_set_filter(3, &small);
+	watch_set_filter(15, &ip);
+	watch_get_counts(&before);
+	assert_true(watch_wants(WATCH_IN, frame, 100));
+	assert_true(watch_wants(WATCH_IN | WATCH_FILTER(3), frame, 60));
+	assert_false(watch_wants(WATCH_IN | WATCH_FILTER(3), frame, 100));
+	assert_true(watch_wants(WATCH_IN | WATCH_FILTER(3) | WATCH_FILTER(15), frame, 100));
+	assert_false(watch_wants(WATCH_IN | WATCH_FILTER(7), frame, 100));
+	watch_get_counts(&after);
+	assert_int_equal(after.n_unmatched - before.n_unmatched, 2);
+	/* What may take no time is not looked at. */
+	watch_set_ns(0);
+	assert_false(watch_wants(WATCH_IN | WATCH_FILTER(15), frame, 100));
+	watch_set_ns(UINT32_MAX);
+	watch_get_counts(&after);
+	assert_int_equal(after.n_unwatched - before.n_unwatched, 1);
+	watch_set_filter(3, NULL);
+	watch_set_filter(15, NULL);
+	pcap_filter_fini(&small);
+	pcap_filter_fini(&ip);
+}
+
 static atomic_bool stop;
 
 static void *writer(void *aux)
@@ -177,12 +213,18 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_around), cmocka_unit_test(test_commit), cmocka_unit_test(test_full),
-		cmocka_unit_test(test_cut),    cmocka_unit_test(test_budget), cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_around),	cmocka_unit_test(test_commit), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_cut),	cmocka_unit_test(test_budget), cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_filters),
 	};
+
+	int failed;
 
 	if (watch_start())
 		return 1;
+	rcu_register_thread();
 	watch_set_budget(PLENTY);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	rcu_unregister_thread();
+	return failed;
 }
