@@ -25,7 +25,7 @@ for card in "g1 0 virtio" "g1 1 virtio,vhost=off" "g1 2 e1000" "g2 1 8139cp" "g2
 	check "$what: works again, under another address" wait_for 20 ping -q -c 1 -W 1 "$(address $g $i)"
 done
 
-# ---- what is counted: a few packets, seen from both sides
+# ---- what is counted, seen from both sides; of what the switch sends, a card leaves out groups that its guest is not in
 counts() { in_guest "$1" "at $2 cat /proc/net/dev" | awk -v d="eth$2:" '$1 == d { print $3, $11 }'; vsw get interface "$1-net$2" statistics:tx_packets statistics:rx_packets | tr '\n' ' '; }
 same_counts()
 {
@@ -34,7 +34,7 @@ same_counts()
 	ping -q -c 5 -i 0.2 "$(address "$1" "$2")" >/dev/null
 	after=$(counts "$1" "$2" | tr '\n' ' ')
 	echo "$before: $after"
-	awk -v a="$before" -v b="$after" 'BEGIN { split(a, x, " "); split(b, y, " "); exit !(y[1] - x[1] == y[3] - x[3] && y[2] - x[2] == y[4] - x[4] && y[1] - x[1] >= 5) }'
+	awk -v a="$before" -v b="$after" 'BEGIN { split(a, x, " "); split(b, y, " "); exit !(y[2] - x[2] == y[4] - x[4] && y[1] - x[1] >= 5 && y[1] - x[1] <= y[3] - x[3]) }'
 }
 check "guest and switch count the same: virtio" wait_for 30 same_counts g1 1
 check "guest and switch count the same: e1000" wait_for 30 same_counts g1 2
