@@ -137,10 +137,10 @@ asks()
 	for n in "$1" "$2"; do
 		ip netns exec "$n" tcpdump --immediate-mode -l -Q in -n -i eth0 "ether broadcast and arp[6:2] = 1 and ether src $mac" >"$T/heard-$n" 2>"$T/dump-$n" &
 		pids+=($!)
-		wait_for 5 grep -q listening "$T/dump-$n"
+		wait_for 15 grep -q listening "$T/dump-$n"
 	done
 	n=$(at "$1" arping -c 3 -W 0.05 -I eth0 "$3" | grep -c 'bytes from')
-	wait_for 2 eval "[ \"\$(wc -l <$T/heard-$2)\" -ge 3 ]"
+	wait_for 10 eval "[ \"\$(wc -l <$T/heard-$2)\" -ge 3 ]"
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null
 	[ "$n" -ge 3 ] || echo "answers: $n"
