@@ -28,7 +28,8 @@ flood()
 	echo "# of 3,000 to $1: $passed passed, $stopped dropped, in $((took / 1000)) ms"
 }
 # Those at once, those of the time that it took, and a few of the hosts' own.
-cut() { [ $passed -ge 100 ] && [ $passed -le $((100 + took / 10000 + 30)) ] && [ $stopped -ge $((3000 - passed)) ]; }
+limited() { [ $passed -le $((100 + took / 10000 + 30)) ] && [ $stopped -ge $((3000 - passed)) ]; }
+cut() { [ $passed -ge 100 ] && limited; }
 
 check "a limit" vsw set port h1-p other_config:storm-broadcast=100 other_config:storm-unknown=100
 flood ff:ff:ff:ff:ff:ff
@@ -37,7 +38,8 @@ stop_switchd
 start_switchd
 wait_for 5 pings h1 10.0.0.2
 flood ff:ff:ff:ff:ff:ff
-check "the limit is there after a restart" cut
+# The kernel's bucket lives on, and may not be full again yet.
+check "the limit is there after a restart" limited
 flood 02:00:00:00:00:77
 check "and packets to nobody knows whom" cut
 flood 01:00:5e:00:00:05
