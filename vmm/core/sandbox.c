@@ -28,8 +28,8 @@ static _Thread_local bool is_locked;
 /* What the C library, liburcu and lib/os need. */
 SANDBOX_CALLS(THREAD_ALL, SYS_read, SYS_write, SYS_writev, SYS_close, SYS_futex, SYS_mmap, SYS_munmap, SYS_mremap,
 	      SYS_mprotect, SYS_madvise, SYS_brk, SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_clock_gettime,
-	      SYS_gettimeofday, SYS_clock_nanosleep, SYS_nanosleep, SYS_restart_syscall, SYS_sched_yield, SYS_getpid,
-	      SYS_gettid, SYS_tgkill, SYS_exit, SYS_exit_group, SYS_membarrier, SYS_getrandom, SYS_fstat,
+	      SYS_gettimeofday, SYS_time, SYS_clock_nanosleep, SYS_nanosleep, SYS_restart_syscall, SYS_sched_yield,
+	      SYS_getpid, SYS_gettid, SYS_tgkill, SYS_exit, SYS_exit_group, SYS_membarrier, SYS_getrandom, SYS_fstat,
 	      SYS_newfstatat, SYS_lseek, SYS_epoll_ctl, SYS_poll, SYS_ppoll, SYS_eventfd2, SYS_getcpu, SYS_sysinfo);
 SANDBOX_CALLS(THREAD_IO, SYS_epoll_wait, SYS_epoll_pwait);
 /* Connections: of the control socket, the console, the switch. */
