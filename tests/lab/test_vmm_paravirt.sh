@@ -133,8 +133,10 @@ check "and the host gets it back (from $full KiB)" wait_for 60 less
 echo >"$T/keys"
 check "it ends" wait $pid
 
-timeout 100 vsw-vmm --name g2 --kernel "$kernel" --initrd "$T/initrd" --append "console=hvc0 quiet panic=-1 do=console" --memory 192M --console none \
-	--virtio-console stdio <<<"typed" >"$T/g2" 2>"$T/g2.err"
+# What is typed before a terminal is raw is the terminal's to echo and to keep or lose.
+types_when_asked() { wait_for 90 says g2 'hvc0 is here' && echo typed; }
+types_when_asked | timeout 100 vsw-vmm --name g2 --kernel "$kernel" --initrd "$T/initrd" --append "console=hvc0 quiet panic=-1 do=console" --memory 192M \
+	--console none --virtio-console stdio >"$T/g2" 2>"$T/g2.err"
 same "a console on standard input and output: it ends by itself" 0 $?
 check "what it says" says g2 'hvc0 is here'
 check "what it heard" says g2 'heard typed'
