@@ -83,11 +83,13 @@ idle_share()
 idle_share
 check "keeping them costs less than 20 % of a core" [ "$share" -lt 20 ]
 
+between() { echo "$3"; [ "$3" -ge "$1" ] && [ "$3" -le "$2" ]; }
 kill -STOP "$switchd_pid"
 rx() { ip -n h2 -j -s link show eth0 | jq '.[0].stats64.rx.packets'; }
 before=$(rx)
 ip netns exec h1 blast eth0 60 --flows "$n_flows" --count "$n_flows" --rate 100000 >/dev/null
-same "the kernel forwards all of them by itself" "$n_flows" $(($(rx) - before))
+# ... and a few of the hosts' own
+check "the kernel forwards all of them by itself" between "$n_flows" $((n_flows + 20)) $(($(rx) - before))
 kill -CONT "$switchd_pid"
 idle_share
 check "counting what all of them had costs no more" [ "$share" -lt 40 ]
