@@ -56,6 +56,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,build/san/tests/fuzz/%,$(FUZZ_SRC))
 # With sanitizers a test's twin on `ebpf` runs where it runs code of vsw that the first does not.
 EBPF_SAN := $(patsubst %,tests/system/test_%_ebpf.sh,bonds drop_reasons fate forwarding guests leftovers restart tunnels)
 SYSTEM := $(filter-out $(if $(SAN),$(filter-out $(EBPF_SAN),$(wildcard tests/system/test_*_ebpf.sh))),$(wildcard tests/system/test_*))
+LAB := $(wildcard tests/lab/test_*)
 CONFORMANCE := $(filter-out %.txt %.py %.md,$(wildcard tests/conformance/*_vs_* tests/conformance/*_oracle tests/conformance/*_judge))
 PROGRAMS := $(if $(wildcard switchd/main.c),$(BIN)/vsw-switchd) $(if $(CTL_SRC),$(BIN)/vsw) $(if $(wildcard vmm/main.c),$(BIN)/vsw-vmm)
 
@@ -141,7 +142,7 @@ conformance: all tools ## compare with Open vSwitch, tshark and the kernel
 	@tests/run --jobs 1 --timeout 900 --env VSW_BIN=$(CURDIR)/$(BIN) --env VSW_TOOLS=$(CURDIR)/$(O)/tests/tools $(SUM) $(CONFORMANCE)
 
 check-lab: all tools ## run the tests that need Debian's own kernel, in the lab (tests/lab/run)
-	@tests/run --jobs 1 --timeout 900 --label lab $(SUM) $(wildcard tests/lab/test_*)
+	@tests/run --jobs 1 --timeout 900 --label lab $(SUM) $(LAB)
 
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-build
