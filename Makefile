@@ -56,7 +56,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,build/san/tests/fuzz/%,$(FUZZ_SRC))
 # With sanitizers a test's twin on `ebpf` runs where it runs code of vsw that the first does not.
 EBPF_SAN := $(patsubst %,tests/system/test_%_ebpf.sh,bonds drop_reasons fate forwarding guests leftovers restart tunnels)
 SYSTEM := $(filter-out $(if $(SAN),$(filter-out $(EBPF_SAN),$(wildcard tests/system/test_*_ebpf.sh))),$(wildcard tests/system/test_*))
-LAB := $(wildcard tests/lab/test_*)
+LAB_TESTS := $(wildcard tests/lab/test_*)
 CONFORMANCE := $(filter-out %.txt %.py %.md,$(wildcard tests/conformance/*_vs_* tests/conformance/*_oracle tests/conformance/*_judge))
 PROGRAMS := $(if $(wildcard switchd/main.c),$(BIN)/vsw-switchd) $(if $(CTL_SRC),$(BIN)/vsw) $(if $(wildcard vmm/main.c),$(BIN)/vsw-vmm)
 
@@ -142,7 +142,7 @@ conformance: all tools ## compare with Open vSwitch, tshark and the kernel
 	@tests/run --jobs 1 --timeout 900 --env VSW_BIN=$(CURDIR)/$(BIN) --env VSW_TOOLS=$(CURDIR)/$(O)/tests/tools $(SUM) $(CONFORMANCE)
 
 check-lab: all tools ## run the tests that need Debian's own kernel, in the lab (tests/lab/run)
-	@tests/run --jobs 1 --timeout 900 --label lab $(SUM) $(LAB)
+	@tests/run --jobs 1 --timeout 900 --label lab $(SUM) $(LAB_TESTS)
 
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-build
@@ -168,11 +168,12 @@ check: ## everything; the last line counts the tests
 	-@$(MAKE) -s -j2 $(UNIT) && $(MAKE) -s unit SUM='--append build/test-sum'
 	-@$(MAKE) -s system SUM='--append build/test-sum'
 	-@$(MAKE) -s conformance SUM='--append build/test-sum'
-	# The lab's emulated machine leaves a core idle most of the time: what has sanitizers, and what analyses, runs beside it.
+	# The lab's emulated machine leaves a core idle most of the time: what builds and analyses has that, and gives way.
 	-@$(MAKE) -s check-lab SUM='--append build/test-sum' >build/lab.log 2>&1 & \
-	$(MAKE) -s -j2 SAN=address,undefined all tools unit-build fuzz-build; \
-	$(MAKE) -s static SUM='--append build/test-sum'; $(MAKE) -s fuzz FUZZ_SECONDS=15 SUM='--append build/test-sum'; \
-	$(MAKE) -s SAN=address,undefined unit system SUM='--append build/test-sum'; wait; cat build/lab.log
+	nice -n 19 $(MAKE) -s -j2 SAN=address,undefined all tools unit-build; nice -n 19 $(MAKE) -s -j2 fuzz-build; \
+	nice -n 19 $(MAKE) -s static SUM='--append build/test-sum'; nice -n 19 $(MAKE) -s fuzz FUZZ_SECONDS=15 SUM='--append build/test-sum'; \
+	wait; cat build/lab.log
+	-@$(MAKE) -s SAN=address,undefined unit system SUM='--append build/test-sum'
 	@tests/run --sum build/test-sum
 
 .PHONY: unit-build
