@@ -43,6 +43,17 @@ struct nic {
 	};
 };
 
+static void put_stats(struct nic_status *s, const struct nic_stats *stats)
+{
+	s->rx_packets = stats->rx_packets;
+	s->rx_bytes = stats->rx_bytes;
+	s->tx_packets = stats->tx_packets;
+	s->tx_bytes = stats->tx_bytes;
+	s->rx_filtered = stats->rx_filtered;
+	s->rx_no_buffer = stats->rx_no_buffer;
+	s->tx_errors = stats->tx_errors;
+}
+
 /* ---- virtio ---- */
 
 static int virtio_plug(struct nic *nic, struct net_backend *be, struct errtext *err)
@@ -76,17 +87,11 @@ static void virtio_set_link(struct nic *nic, bool up)
 
 static void virtio_get_stats(const struct nic *nic, struct nic_status *s)
 {
-	struct virtio_net_stats stats;
+	struct nic_stats stats;
 
 	virtio_net_get_stats(nic->virtio, &stats);
 	s->uses_vhost = virtio_net_uses_vhost(nic->virtio);
-	s->rx_packets = stats.rx_packets;
-	s->rx_bytes = stats.rx_bytes;
-	s->tx_packets = stats.tx_packets;
-	s->tx_bytes = stats.tx_bytes;
-	s->rx_filtered = stats.rx_filtered;
-	s->rx_no_buffer = stats.rx_no_buffer;
-	s->tx_errors = stats.tx_errors;
+	put_stats(s, &stats);
 }
 
 /* ---- e1000 ---- */
@@ -108,16 +113,10 @@ static void set_link_of_e1000(struct nic *nic, bool up)
 
 static void get_stats_of_e1000(const struct nic *nic, struct nic_status *s)
 {
-	struct e1000_stats stats;
+	struct nic_stats stats;
 
 	e1000_get_stats(nic->e1000, &stats);
-	s->rx_packets = stats.rx_packets;
-	s->rx_bytes = stats.rx_bytes;
-	s->tx_packets = stats.tx_packets;
-	s->tx_bytes = stats.tx_bytes;
-	s->rx_filtered = stats.rx_filtered;
-	s->rx_no_buffer = stats.rx_no_buffer;
-	s->tx_errors = stats.tx_errors;
+	put_stats(s, &stats);
 }
 
 /* ---- rtl8139 ---- */
@@ -141,16 +140,10 @@ static void set_link_of_rtl8139(struct nic *nic, bool up)
 
 static void get_stats_of_rtl8139(const struct nic *nic, struct nic_status *s)
 {
-	struct rtl8139_stats stats;
+	struct nic_stats stats;
 
 	rtl8139_get_stats(nic->rtl8139, &stats);
-	s->rx_packets = stats.rx_packets;
-	s->rx_bytes = stats.rx_bytes;
-	s->tx_packets = stats.tx_packets;
-	s->tx_bytes = stats.tx_bytes;
-	s->rx_filtered = stats.rx_filtered;
-	s->rx_no_buffer = stats.rx_no_buffer;
-	s->tx_errors = stats.tx_errors;
+	put_stats(s, &stats);
 }
 
 static const struct model models[] = {

@@ -112,7 +112,7 @@ static void packets_both_ways(void **state)
 	make_packet(frame, sizeof frame);
 	for (int variant = 0; variant < 4; variant++) {
 		uint64_t ring = (variant & 1 ? F(VIRTIO_F_RING_PACKED) : 0) | (variant & 2 ? F(VIRTIO_F_EVENT_IDX) : 0);
-		struct virtio_net_stats stats;
+		struct nic_stats stats;
 
 		init(&f);
 		assert_true(vpci_start(&f.v, COMMON | ring, 3));
@@ -159,7 +159,7 @@ static void packets_both_ways(void **state)
 static void transmit_waits_for_room(void **state)
 {
 	struct buffer tx = {VPCI_DATA, 100, false}, runt = {VPCI_DATA, 20, false};
-	struct virtio_net_stats stats;
+	struct nic_stats stats;
 	struct fixture f;
 	uint32_t len;
 	uint16_t id;

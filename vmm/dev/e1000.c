@@ -425,7 +425,7 @@ void e1000_set_link(struct e1000 *nic, bool up)
 	pthread_mutex_unlock(&nic->lock);
 }
 
-void e1000_get_stats(struct e1000 *nic, struct e1000_stats *stats)
+void e1000_get_stats(struct e1000 *nic, struct nic_stats *stats)
 {
 	pthread_mutex_lock(&nic->lock);
 	*stats = nic->stats;

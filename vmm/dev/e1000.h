@@ -20,15 +20,12 @@
 
 #include "base/errtext.h"
 #include "base/util.h"
+#include "vmm/dev/nic_stats.h"
 
 struct e1000;
 struct machine;
 struct net_backend;
 struct pci_device;
-
-struct e1000_stats {
-	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_filtered, rx_no_buffer, tx_errors, n_interrupts;
-};
 
 /**
  * e1000_plug() - make one and put it onto the machine's bus
@@ -43,6 +40,6 @@ struct pci_device *e1000_pci(struct e1000 *nic);
 void e1000_set_link(struct e1000 *nic, bool up);
 /** e1000_run() - move what can be moved now: for a harness, which has no I/O thread. */
 void e1000_run(struct e1000 *nic);
-void e1000_get_stats(struct e1000 *nic, struct e1000_stats *stats);
+void e1000_get_stats(struct e1000 *nic, struct nic_stats *stats);
 
 #endif

@@ -52,7 +52,7 @@ struct e1000 {
 	int kick_fd, itr_fd;
 	struct loop_fd tap, kick, itr;
 	bool rx_starved;
-	struct e1000_stats stats;
+	struct nic_stats stats;
 };
 
 static inline uint32_t *e1000_reg(struct e1000 *nic, enum e1000_reg reg)

@@ -498,7 +498,7 @@ void rtl8139_set_link(struct rtl8139 *nic, bool up)
 	pthread_mutex_unlock(&nic->lock);
 }
 
-void rtl8139_get_stats(struct rtl8139 *nic, struct rtl8139_stats *stats)
+void rtl8139_get_stats(struct rtl8139 *nic, struct nic_stats *stats)
 {
 	pthread_mutex_lock(&nic->lock);
 	*stats = nic->stats;

@@ -20,6 +20,7 @@
 
 #include "base/errtext.h"
 #include "base/util.h"
+#include "vmm/dev/nic_stats.h"
 
 struct machine;
 struct net_backend;
@@ -28,10 +29,6 @@ struct rtl8139;
 
 #define RTL8139_REVISION_CLASSIC 0x10
 #define RTL8139_REVISION_CPLUS 0x20
-
-struct rtl8139_stats {
-	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_filtered, rx_no_buffer, tx_errors, n_interrupts;
-};
 
 /**
  * rtl8139_plug() - make one and put it onto the machine's bus
@@ -46,6 +43,6 @@ struct pci_device *rtl8139_pci(struct rtl8139 *nic);
 void rtl8139_set_link(struct rtl8139 *nic, bool up);
 /** rtl8139_run() - move what can be moved now: for a harness, which has no I/O thread. */
 void rtl8139_run(struct rtl8139 *nic);
-void rtl8139_get_stats(struct rtl8139 *nic, struct rtl8139_stats *stats);
+void rtl8139_get_stats(struct rtl8139 *nic, struct nic_stats *stats);
 
 #endif

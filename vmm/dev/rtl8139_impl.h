@@ -57,7 +57,7 @@ struct rtl8139 {
 	int kick_fd;
 	struct loop_fd tap, kick;
 	bool rx_starved;
-	struct rtl8139_stats stats;
+	struct nic_stats stats;
 };
 
 static inline uint16_t rtl8139_get16(const struct rtl8139 *nic, enum rtl8139_reg reg)

@@ -370,11 +370,11 @@ void virtio_net_announce(struct virtio_net *net)
 	virtio_config_changed(&net->dev);
 }
 
-void virtio_net_get_stats(const struct virtio_net *net, struct virtio_net_stats *sum)
+void virtio_net_get_stats(const struct virtio_net *net, struct nic_stats *sum)
 {
 	memset(sum, 0, sizeof *sum);
 	for (unsigned int i = 0; i < net->config.n_pairs; i++) {
-		const struct virtio_net_stats *s = &net->pairs[i].stats;
+		const struct nic_stats *s = &net->pairs[i].stats;
 
 		sum->rx_packets += s->rx_packets;
 		sum->rx_bytes += s->rx_bytes;

@@ -14,6 +14,7 @@
 
 #include "base/errtext.h"
 #include "base/util.h"
+#include "vmm/dev/nic_stats.h"
 
 struct machine;
 struct net_backend;
@@ -28,11 +29,6 @@ struct virtio_net_config {
 	bool no_packed; /**< for guests that get packed rings wrong */
 };
 
-struct virtio_net_stats {
-	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-	uint64_t rx_filtered, tx_errors, rx_no_buffer; /**< in-process only */
-};
-
 /** virtio_net_new() - @be: taken over, also on failure. Return: 0 or -errno with the sentence. */
 VSW_MUST_USE int virtio_net_new(struct machine *machine, const struct virtio_net_config *config, struct net_backend *be,
 				struct virtio_net **net, struct errtext *err);
@@ -43,6 +39,7 @@ void virtio_net_set_link(struct virtio_net *net, bool up);
 /** virtio_net_announce() - ask the guest to say where it is (after a move); main thread. */
 void virtio_net_announce(struct virtio_net *net);
 bool virtio_net_uses_vhost(const struct virtio_net *net);
-void virtio_net_get_stats(const struct virtio_net *net, struct virtio_net_stats *stats);
+/** virtio_net_get_stats() - of all pairs. rx_filtered, tx_errors and rx_no_buffer: in-process only; n_interrupts: 0. */
+void virtio_net_get_stats(const struct virtio_net *net, struct nic_stats *stats);
 
 #endif

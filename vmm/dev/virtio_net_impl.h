@@ -75,7 +75,7 @@ struct net_pair {
 	bool has_chain;	 /* tx_chain could not be sent yet */
 	struct vq_chain tx_chain;
 	struct vq_chain rx_chains[64];
-	struct virtio_net_stats stats; /* relaxed */
+	struct nic_stats stats; /* relaxed */
 };
 
 struct virtio_net {
