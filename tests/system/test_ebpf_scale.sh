@@ -160,16 +160,25 @@ vsw $(for i in $(seq 80); do echo "-- add-port br1 f$i"; done)
 echo 'priority=1,actions=FLOOD' >"$T/flood"
 vsw replace-flows br1 "$T/flood"
 sent=100
-copies() { ip -j -s link show "$1" | jq '.[0].stats64.rx.packets'; }
-declare -A seen
-for i in $(seq 80); do seen[$i]=$(copies "g$i"); done
-blast g1 60 --count $sent --rate 100 >/dev/null
-all_have() { for i in $(seq 2 80); do [ "$(($(copies "g$i") - seen[$i]))" -ge $sent ] || return 1; done; }
-check "a flood to 80 ports reaches all" wait_for 20 all_have
-wrong=0
-for i in $(seq 2 80); do [ "$(($(copies "g$i") - seen[$i]))" = $sent ] || wrong=$((wrong + 1)); done
-same "each exactly once" 0 "$wrong"
-same "and the sender not at all" "${seen[1]}" "$(copies g1)"
+# PORT PACKETS of every host's end, the sender's first.
+received() { ip -j -s link show | jq -r '.[] | select(.ifname | test("^g[0-9]+$")) | "\(.ifname) \(.stats64.rx.packets)"'; }
+received >"$T/before"
+# In bursts that fit the kernel's queue of received packets (1,000 a CPU), which all on this machine share.
+wrong_ports() { received | awk -v want="$1" 'NR == FNR { was[$1] = $2; next } $1 != "g1" && $2 - was[$1] != want { print $1, $2 - was[$1] }' "$T/before" -; }
+all_have() { [ -z "$(wrong_ports "$1")" ]; }
+reach_all() {
+	local n
+	for n in $(seq 5 5 $sent); do
+		blast g1 60 --count 5 >/dev/null
+		wait_for 20 all_have "$n" || return 1
+	done
+}
+reach_all && ok "a flood to 80 ports reaches all" || {
+	vsw drops
+	not_ok "a flood to 80 ports reaches all" "$(wrong_ports $sent | head -5 | xargs) of $sent"
+}
+same "each exactly once" "" "$(wrong_ports $sent)"
+same "and the sender not at all" "$(grep "^g1 " "$T/before")" "$(received | grep "^g1 ")"
 check "it is shown as the daemon's" eval 'vsw -j dp-show | jq -e ".datapaths[0].daemon[] | select(.reason == \"too-many-operations\" and .packets >= 90)"'
 
 # A bridge with hundreds of internal ports goes in one step.

@@ -51,6 +51,7 @@ def enter(name):
 enter("h2")
 listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131072)
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 listener.bind(("10.0.0.2", 5301)); listener.listen()
 if not os.fork():
     s = listener.accept()[0]
@@ -80,7 +81,7 @@ print(int(100 * rate * rtt / 1000 / window) if last[3] < 11 else 0)
 PY
 }
 vsw set-link h2-p delay=10ms
-for _ in 1 2 3 4 5; do
+for _ in $(seq 8); do
 	share_of_window >"$T/share"
 	head -1 "$T/share"
 	[ "$(tail -1 "$T/share")" -lt 90 ] || break
