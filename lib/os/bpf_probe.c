@@ -21,6 +21,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/util.h"
+#include "os/late.h"
 
 #define PIN_FOLDER "/sys/fs/bpf"
 
@@ -42,6 +43,35 @@ static const char *const names[BPF_N_ABILITIES] = {
 	[BPF_CAN_NO_KEY] = "GRE without a key",
 	[BPF_CAN_PERF] = "perf events",
 };
+
+/* libbpf: the command loads it when it is asked what the host can do. */
+static struct {
+	typeof(bpf_prog_load) *bpf_prog_load;
+	typeof(bpf_map_create) *bpf_map_create;
+	typeof(bpf_link_create) *bpf_link_create;
+	typeof(bpf_prog_test_run_opts) *bpf_prog_test_run_opts;
+	typeof(bpf_tc_hook_create) *bpf_tc_hook_create;
+	typeof(bpf_tc_attach) *bpf_tc_attach;
+	typeof(libbpf_probe_bpf_helper) *libbpf_probe_bpf_helper;
+	typeof(libbpf_set_print) *libbpf_set_print;
+} lib;
+
+static int load_lib(struct errtext *err)
+{
+	static const char *const lib_names[] = {"libbpf.so.1", NULL};
+	static const struct late_function functions[] = {
+		{"bpf_prog_load", &lib.bpf_prog_load},
+		{"bpf_map_create", &lib.bpf_map_create},
+		{"bpf_link_create", &lib.bpf_link_create},
+		{"bpf_prog_test_run_opts", &lib.bpf_prog_test_run_opts},
+		{"bpf_tc_hook_create", &lib.bpf_tc_hook_create},
+		{"bpf_tc_attach", &lib.bpf_tc_attach},
+		{"libbpf_probe_bpf_helper", &lib.libbpf_probe_bpf_helper},
+		{"libbpf_set_print", &lib.libbpf_set_print},
+	};
+
+	return lib.bpf_prog_load ? 0 : late_load(lib_names, functions, ARRAY_SIZE(functions), err);
+}
 
 const char *bpf_ability_name(enum bpf_ability ability)
 {
@@ -81,7 +111,7 @@ static int load_program(void)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vsw_probe", "GPL", code, ARRAY_SIZE(code), NULL);
+	int fd = lib.bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vsw_probe", "GPL", code, ARRAY_SIZE(code), NULL);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -103,7 +133,7 @@ static void say_why_no_program(struct bpf_probe *probe, int error)
 static void probe_mmap(struct bpf_probe *probe)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "vsw_probe", 4, 4096, 1, &opts);
+	int fd = lib.bpf_map_create(BPF_MAP_TYPE_ARRAY, "vsw_probe", 4, 4096, 1, &opts);
 	void *memory;
 
 	if (fd < 0) {
@@ -120,7 +150,7 @@ static void probe_mmap(struct bpf_probe *probe)
 
 static void probe_loop(struct bpf_probe *probe)
 {
-	int can = libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_loop, NULL);
+	int can = lib.libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_loop, NULL);
 
 	if (can < 0)
 		answer(probe, BPF_CAN_LOOP, -can, "cannot be tried: %s", strerror(-can));
@@ -131,7 +161,7 @@ static void probe_loop(struct bpf_probe *probe)
 /* The kernel looks for the device last: which error comes says how far it got. */
 static void probe_tcx(struct bpf_probe *probe, int program)
 {
-	int fd = bpf_link_create(program, NO_SUCH_DEVICE, (enum bpf_attach_type)TCX_INGRESS, NULL);
+	int fd = lib.bpf_link_create(program, NO_SUCH_DEVICE, (enum bpf_attach_type)TCX_INGRESS, NULL);
 	int error = errno;
 
 	if (fd >= 0)
@@ -161,18 +191,20 @@ static int set_tunnel_without_key(void)
 	};
 	uint8_t frame[64] = {0};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof frame, .repeat = 1);
-	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vsw_probe", "GPL", code, ARRAY_SIZE(code), NULL), error;
+	int fd = lib.bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vsw_probe", "GPL", code, ARRAY_SIZE(code), NULL), error;
 
 	if (fd < 0)
 		return -errno;
-	error = bpf_prog_test_run_opts(fd, &run) ? -errno : (int)run.retval;
+	error = lib.bpf_prog_test_run_opts(fd, &run) ? -errno : (int)run.retval;
 	close(fd);
 	return error;
 }
 
 bool bpf_probe_tunnel_without_key(void)
 {
-	return !set_tunnel_without_key();
+	struct errtext err;
+
+	return !load_lib(&err) && !set_tunnel_without_key();
 }
 
 static void probe_no_key(struct bpf_probe *probe)
@@ -225,14 +257,14 @@ static void attach_to_loopback(const struct attach *a)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = LOOPBACK, .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = a->program);
-	int error = -bpf_tc_hook_create(&hook);
+	int error = -lib.bpf_tc_hook_create(&hook);
 
 	if (error) {
 		answer(a->probe, BPF_CAN_CLSACT, error, "no clsact qdisc: %s%s", strerror(error),
 		       error == ENOENT ? "; `modprobe sch_ingress`" : "");
 		return;
 	}
-	error = -bpf_tc_attach(&hook, &opts);
+	error = -lib.bpf_tc_attach(&hook, &opts);
 	if (error)
 		answer(a->probe, BPF_CAN_CLSACT, error, "tc takes no BPF program: %s%s", strerror(error),
 		       error == ENOENT ? "; `modprobe cls_bpf`" : "");
@@ -286,30 +318,49 @@ static void look_around(struct bpf_probe *probe)
 	probe->has_btf = !access("/sys/kernel/btf/vmlinux", R_OK);
 }
 
+/* What all of it needs, and what needs it in vain. */
+static void answer_no_program(struct bpf_probe *probe, int error)
+{
+	for (int i = 0; i < BPF_N_ABILITIES; i++)
+		if (i != BPF_CAN_LOAD && i != BPF_CAN_PIN && i != BPF_CAN_PERF)
+			answer(probe, (enum bpf_ability)i, error, "cannot be tried without tc programs");
+}
+
+static void probe_programs(struct bpf_probe *probe)
+{
+	int program = load_program();
+
+	if (program < 0) {
+		say_why_no_program(probe, -program);
+		answer_no_program(probe, -program);
+		return;
+	}
+	probe_mmap(probe);
+	probe_loop(probe);
+	probe_tcx(probe, program);
+	probe_no_key(probe);
+	probe_clsact(probe, program);
+	close(program);
+}
+
 void bpf_probe_run(struct bpf_probe *probe)
 {
-	libbpf_print_fn_t print = libbpf_set_print(say_nothing);
-	int program;
+	struct errtext err;
+	int error = load_lib(&err);
 
 	*probe = (struct bpf_probe){0};
 	look_around(probe);
-	program = load_program();
-	if (program < 0) {
-		say_why_no_program(probe, -program);
-		for (int i = 0; i < BPF_N_ABILITIES; i++)
-			if (i != BPF_CAN_LOAD && i != BPF_CAN_PIN && i != BPF_CAN_PERF)
-				answer(probe, (enum bpf_ability)i, -program, "cannot be tried without tc programs");
+	if (error) {
+		answer(probe, BPF_CAN_LOAD, -error, "%s", err.text);
+		answer_no_program(probe, -error);
 	} else {
-		probe_mmap(probe);
-		probe_loop(probe);
-		probe_tcx(probe, program);
-		probe_no_key(probe);
-		probe_clsact(probe, program);
-		close(program);
+		libbpf_print_fn_t print = lib.libbpf_set_print(say_nothing);
+
+		probe_programs(probe);
+		lib.libbpf_set_print(print);
 	}
 	probe_pin(probe);
 	probe_perf(probe);
-	libbpf_set_print(print);
 }
 
 int bpf_probe_obstacle(const struct bpf_probe *probe, struct errtext *err)

@@ -118,6 +118,8 @@ else
 	not_ok "a command answers in under 10 ms" "median $best us"
 fi
 
+same "the loader brings in no library that the questions need not" "" "$(readelf -d "$VSW_BIN/vsw" | grep -oE 'lib(pcap|bpf)\.so[^]]*')"
+
 check "service restart keeps the database" vsw service restart
 same "the bridges are there" $'br0\nbr1' "$(vsw list-br)"
 check "service stop" vsw service stop
