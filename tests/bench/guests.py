@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests under vsw-vmm and under QEMU, in the lab (real KVM): the same kernel, the same RAM, NICs on ports of the same switch.
+"""Guests under vsw-vmm and under QEMU, in the lab (real KVM): how soon they begin, what they weigh, how fast their network cards are.
 
-    python3 tests/bench/guests.py [--rounds N] [--only LINE,...]      within tests/lab/run; the table goes to $LAB_OUT/bench.{json,md}
+    python3 tests/bench/guests.py [--rounds N] [--only LINE,...] [--models MODEL,...]      within tests/lab/run; the table goes to $LAB_OUT/bench.{json,md}
 
 Peers take turns. Times are the host's, from exec to what the guest's first process says on its serial port.
 """
@@ -16,157 +16,79 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from guest import Guest, make_initrd, sh
 from table import Table
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LAB = os.path.join(TOP, "build/lab")
-MEMORY_MB = 256
-SECONDS = 3
-TITLES = {"vsw-vmm": "vsw-vmm", "qemu": "QEMU `-M pc`"}
-
-INIT = """#!/bin/busybox sh
-/bin/busybox --install -s /bin
-mount -t proc p /proc
-mount -t devtmpfs d /dev
-echo READY $(cut -d' ' -f1 /proc/uptime)
-for m in /modules/*; do insmod $m 2>/dev/null; done
-ip link set lo up
-while read -r line; do
-	eval "$line"
-	echo DONE $?
-done
-poweroff -f
-"""
-
-
-def sh(*cmd, **kw):
-    return subprocess.run(cmd, check=True, text=True, capture_output=True, **kw).stdout
-
-
-def make_initrd(tmp, modules=(), programs=()):
-    """busybox and INIT; @modules by name, in the order of loading; @programs with the libraries that they need."""
-    root = os.path.join(tmp, "root")
-    os.makedirs(f"{root}/bin")
-    os.makedirs(f"{root}/modules")
-    for d in ("proc", "sys", "dev", "tmp"):
-        os.makedirs(f"{root}/{d}")
-    busybox = shutil.which("busybox")
-    if not busybox or subprocess.run(["ldd", busybox], capture_output=True).returncode == 0:
-        busybox = f"{LAB}/busybox/bin/busybox"
-    shutil.copy(busybox, f"{root}/bin/busybox")
-    files = []
-    for m in modules:
-        with open(f"{LAB}/version") as f:
-            said = sh("modprobe", "-d", f"{LAB}/package", "-S", f.read().strip(), "--show-depends", m)
-        files += [x for x in re.findall(r"^insmod (\S+)", said, re.M) if x not in files]
-    for i, m in enumerate(files):
-        shutil.copy(m, f"{root}/modules/{i:02d}-{os.path.basename(m)}")
-    for p in programs:
-        path = shutil.which(p)
-        for lib in re.findall(r"(/\S+) \(0x", sh("ldd", path)):
-            os.makedirs(root + os.path.dirname(lib), exist_ok=True)
-            shutil.copy(lib, root + lib)
-        shutil.copy(path, f"{root}/bin/{p}")
-    with open(f"{root}/init", "w") as f:
-        f.write(INIT)
-    os.chmod(f"{root}/init", 0o755)
-    out = f"{tmp}/initrd"
-    subprocess.run(f"cd {root} && find . | cpio -o -H newc --quiet | gzip -1 >{out}", shell=True, check=True)
-    return out
-
-
-class Guest:
-    """One that runs; the peer's command line is what differs."""
-
-    def __init__(self, peer, initrd, nic=None):
-        self.peer = peer
-        append = "console=ttyS0 quiet panic=-1"
-        if peer == "qemu":
-            cmd = ["qemu-system-x86_64", "-M", "pc", "-accel", "kvm", "-cpu", "host", "-m", str(MEMORY_MB), "-smp", "1", "-nodefaults", "-no-user-config",
-                   "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", f"{LAB}/vmlinuz", "-initrd", initrd, "-append", append]
-        else:
-            cmd = ["vsw-vmm", "--name", "bench", "--memory", f"{MEMORY_MB}M", "--no-reboot", "--kernel", f"{LAB}/vmlinuz", "--initrd", initrd, "--append", append]
-        begin = time.monotonic()
-        self.proc = subprocess.Popen(cmd + (nic or []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.said = b""
-        self.uptime = float(self.wait_for(rb"READY ([\d.]+)")[1])
-        self.boot_s = time.monotonic() - begin
-
-    def wait_for(self, pattern):
-        while True:
-            m = re.search(pattern, self.said)
-            if m:
-                self.said = self.said[m.end():]
-                return m
-            more = os.read(self.proc.stdout.fileno(), 65536)
-            if not more:
-                sys.exit(f"{self.peer}: it ended: {self.said.decode(errors='replace')[-500:]}")
-            self.said += more
-
-    def run(self, line):
-        """What the guest's shell says."""
-        self.proc.stdin.write(line.encode() + b"\n")
-        self.proc.stdin.flush()
-        return self.wait_for(rb"(?s)(.*?)DONE \d+")[1].decode(errors="replace")
-
-    def own_kb(self):
-        """Resident memory, of vsw-vmm's launcher too, beside the guest's RAM, which is the mapping (or the pieces of one) of that size."""
-        total, start, end = 0, None, None
-        with open(f"/proc/{self.proc.pid}/task/{self.proc.pid}/children") as f:
-            pids = [str(self.proc.pid), *f.read().split()]
-        for pid in pids:
-            with open(f"/proc/{pid}/smaps") as f:
-                for line in f:
-                    m = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
-                    if m:
-                        start, end = int(m[1], 16), int(m[2], 16)
-                    elif line.startswith("Rss:") and end - start < MEMORY_MB << 19:
-                        total += int(line.split()[1])
-        return total
-
-    def stop(self):
-        self.proc.kill()
-        self.proc.wait()
+SECONDS = 2
+PINGS = 1000
+TITLES = {"vsw-vmm": "vsw-vmm", "qemu": "QEMU 7.2 `-M pc`", "qemu-vsw": "... on vsw's bridge"}
+# Of vsw-vmm and of QEMU; what of the latter's speed is asked. 8139cp is the driver of either's rtl8139.
+MODELS = {
+    "vhost": ("model=virtio", "on", "virtio-net-pci", 1.0),
+    "virtio": ("model=virtio,vhost=off", "off", "virtio-net-pci", 1.0),
+    "e1000": ("model=e1000", "off", "e1000", 1.2),
+    "rtl8139": ("model=rtl8139", "off", "rtl8139", 1.2),
+}
 
 
 class Switch:
-    """One bridge; the host is 10.0.0.1 on it."""
+    """br0 of vsw-switchd and lbr, a Linux bridge. The host is 10.0.N.1 on br0 and 10.1.N.1 on lbr, N: a model's number."""
 
     def __init__(self, tmp):
         self.rundir = os.path.join(tmp, "run")
         self.env = dict(os.environ, VSW_RUNDIR=self.rundir)
+        self.taps = []
         os.mkdir(self.rundir)
         self.proc = subprocess.Popen(["vsw-switchd", "--rundir", self.rundir, "--db", f"{self.rundir}/conf.db", "--datapath", "ebpf"])
         while subprocess.run(["vsw", "version"], env=self.env, capture_output=True).returncode:
             time.sleep(0.1)
         self.vsw("add-br", "br0")
-        sh("ip", "addr", "add", "10.0.0.1/24", "dev", "br0")
+        sh("ip", "link", "add", "lbr", "type", "bridge")
+        for i in range(len(MODELS)):
+            sh("ip", "addr", "add", f"10.0.{i}.1/24", "dev", "br0")
+            sh("ip", "addr", "add", f"10.1.{i}.1/24", "dev", "lbr")
         sh("ip", "link", "set", "br0", "up")
+        sh("ip", "link", "set", "lbr", "up")
 
     def vsw(self, *cmd):
         return sh("vsw", *cmd, env=self.env)
 
-    def nic(self, peer, model):
-        """Options of the peer's; QEMU's TAP is made here, as a port like the other's."""
-        if peer != "qemu":
-            return ["--rundir", self.rundir, "--nic", f"br0,model={model}"]
-        if subprocess.run(["ip", "link", "show", "qtap"], capture_output=True).returncode:
-            sh("ip", "tuntap", "add", "qtap", "mode", "tap", "vnet_hdr")
-            sh("ip", "link", "set", "qtap", "up")
-            self.vsw("add-port", "br0", "qtap")
-        device = {"virtio": "virtio-net-pci"}.get(model, model)
-        vhost = "on" if model == "virtio" else "off"
-        return ["-netdev", f"tap,id=n0,ifname=qtap,script=no,downscript=no,vhost={vhost}", "-device", f"{device},netdev=n0,romfile="]
+    def nics(self, peer, models):
+        """Options of the peer's, one card for each model."""
+        options = [] if peer != "vsw-vmm" else ["--rundir", self.rundir]
+        for m in models:
+            ours, vhost, device, _ = MODELS[m]
+            mac = address(peer, m)[1]
+            if peer == "vsw-vmm":
+                options += ["--nic", f"br0,{ours},mac={mac}"]
+            else:
+                tap = self.make_tap(peer, m)
+                options += ["-netdev", f"tap,id={m},ifname={tap},script=no,downscript=no,vhost={vhost}", "-device", f"{device},netdev={m},mac={mac},romfile="]
+        return options
+
+    def make_tap(self, peer, model):
+        tap = f"{'v' if peer == 'qemu-vsw' else 'q'}{model}"
+        sh("ip", "tuntap", "add", tap, "mode", "tap", "vnet_hdr")
+        self.taps.append(tap)
+        sh("ip", "link", "set", tap, "up")
+        if peer == "qemu-vsw":
+            self.vsw("add-port", "br0", tap)
+        else:
+            sh("ip", "link", "set", tap, "master", "lbr")
+        return tap
 
     def stop(self):
         self.proc.terminate()
         self.proc.wait()
-        subprocess.run(["ip", "link", "del", "qtap"], capture_output=True)
+        for link in (*self.taps, "lbr"):
+            subprocess.run(["ip", "link", "del", link], capture_output=True)
 
 
-def exits():
-    with open("/sys/kernel/debug/kvm/exits") as f:
-        return int(f.read())
+def address(peer, model):
+    """A card's IP address, its MAC address, and the host's IP address."""
+    p, m = list(TITLES).index(peer), list(MODELS).index(model)
+    net = 1 if peer == "qemu" else 0
+    return f"10.{net}.{m}.{10 + p}", f"52:54:00:00:{p:02x}:{m:02x}", f"10.{net}.{m}.1"
 
 
 class Bench:
@@ -174,87 +96,123 @@ class Bench:
         self.args, self.tmp = args, tmp
         self.table = Table(TITLES)
 
-    def rounds(self, f, n=None):
-        values = {p: [] for p in TITLES}
-        for _ in range(n or self.args.rounds):
-            for p in TITLES:
+    def rounds(self, f, peers):
+        values = {p: [] for p in peers}
+        for _ in range(self.args.rounds):
+            for p in peers:
                 values[p].append(f(p))
         return values
+
+    def judge(self, name, med, **goal):
+        """Of both of QEMU's places."""
+        for peer in ("qemu", "qemu-vsw"):
+            if peer in med:
+                self.table.goal(name, med, "vsw-vmm", peer, **goal)
 
 
 def boot(b):
     initrd = make_initrd(tempfile.mkdtemp(dir=b.tmp))
 
     def one(peer):
-        g = Guest(peer, initrd)
+        g = Guest(peer, peer != "vsw-vmm", initrd)
         try:
+            g.boot()
             return g.boot_s, g.uptime, g.own_kb() / 1024
         finally:
             g.stop()
 
-    values = b.rounds(one)
+    values = b.rounds(one, ("vsw-vmm", "qemu"))
     med = b.table.add("exec to /init", "s", "less", {p: [x[0] for x in v] for p, v in values.items()})
-    b.table.goal("exec to /init", med, "vsw-vmm", "qemu", less=0.7)
+    b.judge("exec to /init", med, less=0.7)
     b.table.add("... of it by the guest's own clock", "s", "less", {p: [x[1] for x in v] for p, v in values.items()})
     med = b.table.add("memory beside the guest's RAM", "MiB", "less", {p: [x[2] for x in v] for p, v in values.items()})
-    b.table.goal("memory beside the guest's RAM", med, "vsw-vmm", "qemu", less=0.2)
+    b.judge("memory beside the guest's RAM", med, less=0.2)
 
 
-def stream(guest, reverse):
+def stream(guest, host, reverse):
     """One TCP stream between guest and host: Mbit/s, and exits for each MB."""
-    before = exits()
-    said = guest.run(f"iperf3 -c 10.0.0.1 -t {SECONDS} -f m {'-R' if reverse else ''}")
+    before = guest.exits()
+    said = guest.run(f"iperf3 -c {host} -t {SECONDS} -f m {'-R' if reverse else ''}")
     m = re.search(r"([\d.]+) MBytes +([\d.]+) Mbits/sec +receiver", said)
     if not m:
-        sys.exit(f"{guest.peer}: iperf3: {said[-500:]}")
-    return float(m[2]), (exits() - before) / max(float(m[1]), 1)
+        sys.exit(f"{guest.name}: iperf3: {said[-500:]}")
+    return float(m[2]), (guest.exits() - before) / max(float(m[1]), 1)
 
 
-def tcp(b):
+def flood(guest, ip):
+    """ping -f: round trips in milliseconds, and exits for each."""
+    before = guest.exits()
+    said = sh("ping", "-q", "-f", "-c", str(PINGS), "-w", "20", ip)
+    return float(re.search(r"= [\d.]+/([\d.]+)/", said)[1]), (guest.exits() - before) / PINGS
+
+
+def nic(b):
+    """A guest of each peer, with a card of each model; the idle ones sleep."""
     switch = Switch(b.tmp)
-    server = subprocess.Popen(["iperf3", "-s", "-B", "10.0.0.1"], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(["iperf3", "-s"], stdout=subprocess.DEVNULL)
     initrd = make_initrd(tempfile.mkdtemp(dir=b.tmp), ("virtio_pci", "virtio_net", "e1000", "8139cp"), ("iperf3",))
+    guests = {}
     try:
-        for model in b.args.models.split(","):
-            tcp_model(b, switch, initrd, model)
+        for peer in b.args.peers:
+            guests[peer] = Guest(peer, peer != "vsw-vmm", initrd, switch.nics(peer, b.args.models))
+        for guest in guests.values():
+            guest.boot()
+        for model in b.args.models:
+            nic_model(b, guests, model)
     finally:
+        for guest in guests.values():
+            guest.stop()
         server.kill()
         switch.stop()
 
 
-def tcp_model(b, switch, initrd, model):
-    """A guest for each peer and model; directions in turn."""
-    values = {p: [] for p in TITLES}
-    for _ in range(b.args.guests):
-        for peer in TITLES:
-            guest = Guest(peer, initrd, switch.nic(peer, model))
-            try:
-                guest.run("ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up; ping -c 1 -W 5 10.0.0.1 >/dev/null || ping -c 5 10.0.0.1 >/dev/null")
-                for _ in range(b.args.rounds):
-                    values[peer].append((stream(guest, False), stream(guest, True)))
-            finally:
-                guest.stop()
+def nic_model(b, guests, model):
+    for peer, guest in guests.items():
+        ip, mac, host = address(peer, model)
+        guest.run(f"c=$(card {mac}); ip addr add {ip}/24 dev $c; ip link set $c up; ping -c 1 -W 5 {host} >/dev/null || ping -c 5 {host} >/dev/null")
+
+    def one(peer):
+        ip, _, host = address(peer, model)
+        return stream(guests[peer], host, False), stream(guests[peer], host, True), flood(guests[peer], ip)
+
+    values = b.rounds(one, guests)
+
+    def add(name, unit, better, i, k):
+        return b.table.add(f"{model}: {name}", unit, better, {p: [x[i][k] for x in v] for p, v in values.items()})
+
     for i, way in enumerate(("from the guest", "to the guest")):
-        med = b.table.add(f"TCP {way}, {model}", "Mbit/s", "more", {p: [x[i][0] for x in v] for p, v in values.items()})
-        b.table.goal(f"TCP {way}, {model}", med, "vsw-vmm", "qemu", more=1.0 if model == "virtio" else 1.2)
-        med = b.table.add(f"... exits for each MB, {model}", "1/MB", "less", {p: [x[i][1] for x in v] for p, v in values.items()})
-        b.table.goal(f"exits for each MB {way}, {model}", med, "vsw-vmm", "qemu", less=1.0)
+        b.judge(f"{model}: TCP {way}", add(f"TCP {way}", "Mbit/s", "more", i, 0), more=MODELS[model][3])
+        b.judge(f"{model}: exits for each MB {way}", add(f"... exits for each MB {way}", "1/MB", "less", i, 1), less=1.0)
+    add("ping -f", "ms", "less", 2, 0)
+    b.judge(f"{model}: exits for each ping", add("... exits for each", "1", "less", 2, 1), less=1.0)
+    for peer, guest in guests.items():
+        guest.run(f"ip link set $(card {address(peer, model)[1]}) down")
 
 
-LINES = {f.__name__: f for f in (boot, tcp)}
+LINES = {f.__name__: f for f in (boot, nic)}
+
+
+def names(allowed):
+    def parse(text):
+        chosen = text.split(",")
+        for x in chosen:
+            if x not in allowed:
+                raise argparse.ArgumentTypeError(f"'{x}' is none of {', '.join(allowed)}")
+        return chosen
+    return parse
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--rounds", type=int, default=3)
-    ap.add_argument("--only", default=",".join(LINES))
-    ap.add_argument("--models", default="virtio,e1000,rtl8139")
-    ap.add_argument("--guests", type=int, default=1, help="of each peer and model")
+    ap.add_argument("--only", type=names(LINES), default=list(LINES))
+    ap.add_argument("--models", type=names(MODELS), default=list(MODELS))
+    ap.add_argument("--peers", type=names(TITLES), default=list(TITLES), help="of line nic")
     args = ap.parse_args()
     tmp = tempfile.mkdtemp(prefix="vsw-guests.")
     b = Bench(args, tmp)
     try:
-        for name in args.only.split(","):
+        for name in args.only:
             LINES[name](b)
     finally:
         b.table.write(os.path.join(os.environ["LAB_OUT"], "bench"))
