@@ -287,6 +287,16 @@ static inline struct user_thread *ebpf_thread_of(struct ebpf_dp *dp, uint32_t po
 /** ebpf_monotonic_ms() - real time, also when the switch's clock is stopped. */
 int64_t ebpf_monotonic_ms(void);
 
+/* ---- ebpf_ports.c; the main thread's ---- */
+
+/* As the functions of struct datapath_ops. */
+int ebpf_port_add(struct datapath *datapath, const struct dp_port_spec *spec, uint32_t *port_no, struct errtext *err);
+int ebpf_port_del(struct datapath *datapath, uint32_t port_no);
+int ebpf_port_set_egress(struct datapath *datapath, uint32_t port_no, unsigned int slot, struct egress_stage *stage);
+int ebpf_port_set_ingress(struct datapath *datapath, uint32_t port_no, unsigned int slot, struct egress_stage *stage);
+void ebpf_port_link(struct datapath *datapath, uint32_t port_no, bool is_up, uint32_t mtu);
+void ebpf_port_refresh(struct datapath *datapath, uint32_t port_no, bool may_go_direct);
+int ebpf_port_stats(struct datapath *datapath, uint32_t port_no, struct dp_port_stats *stats);
 /** ebpf_port_leave_kernel() - the program does not know the port any more. */
 void ebpf_port_leave_kernel(struct ebpf_dp *dp, uint32_t number);
 
