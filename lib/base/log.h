@@ -54,6 +54,11 @@ void log_write(const struct log_module *m, enum log_level level, struct log_rate
 		static struct log_rate rate__; \
 		log_at__(LOG_LEVEL_WARN, &rate__, __VA_ARGS__); \
 	} while (0)
+#define log_info_rl(...) \
+	do { \
+		static struct log_rate rate__; \
+		log_at__(LOG_LEVEL_INFO, &rate__, __VA_ARGS__); \
+	} while (0)
 
 /** log_level_from_name() - "off" "err" "warn" "info" "dbg". Return: the level or -EINVAL. */
 int log_level_from_name(const char *name);

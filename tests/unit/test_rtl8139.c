@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "vmm/dev/rtl8139.h"
 #include "vmm/dev/rtl8139_regs.h"
 #include "vmm_backend.h"
@@ -230,13 +231,65 @@ static void cplus_mode(void **state)
 	fini(&f);
 }
 
+/* Send 60 bytes, in either mode. @addr: of the buffer; @ring: of C+. */
+static void send_60(struct fixture *f, bool is_cplus, uint32_t addr, uint32_t ring)
+{
+	put_desc(f, TX_RING, RTL_DESC_OWN | RTL_DESC_FS | RTL_DESC_LS | RTL_DESC_EOR | 60, 0, addr);
+	if (is_cplus) {
+		wr(f, RTL_TNPDS, 4, ring);
+		wr(f, RTL_TPPOLL, 1, RTL_TPPOLL_NPQ);
+	} else {
+		wr(f, RTL_TSAD, 4, addr);
+		wr(f, RTL_TSD, 4, 60);
+	}
+	rtl8139_run(f->nic);
+}
+
+/* What leads out of RAM stops the card until it is reset. */
+static void lies_stop_the_card(void **state)
+{
+	enum { TX_BUFFER, RX_BUFFER, TX_RING_BASE, N };
+	const uint32_t lie = 0xe0000000u;
+	uint8_t frame[100];
+	struct fixture f;
+
+	(void)state;
+	make_frame(frame, sizeof frame);
+	for (int i = 0; i < 2 * N; i++) {
+		bool is_cplus = i >= N - 1;
+		int what = i % N;
+
+		init(&f, is_cplus ? RTL8139_REVISION_CPLUS : RTL8139_REVISION_CLASSIC);
+		wr(&f, RTL_CPCR, 2, RTL_CPCR_TX | RTL_CPCR_RX);
+		put_desc(&f, RX_RING, RTL_DESC_OWN | RTL_DESC_EOR | 1536, 0, what == RX_BUFFER ? lie : RX_DATA);
+		wr(&f, RTL_RDSAR, 4, RX_RING);
+		wr(&f, RTL_RBSTART, 4, what == RX_BUFFER ? lie : (uint32_t)RX_DATA);
+		wr(&f, RTL_CR, 1, RTL_CR_TE | RTL_CR_RE);
+		wr(&f, RTL_RCR, 4, RTL_RCR_APM);
+		if (what == RX_BUFFER)
+			mem_queue(&f.backend, frame, sizeof frame);
+		rtl8139_run(f.nic);
+		send_60(&f, is_cplus, what == TX_BUFFER ? lie : TX_DATA, what == TX_RING_BASE ? lie : TX_RING);
+		send_60(&f, is_cplus, TX_DATA, TX_RING);
+		assert_int_equal(f.backend.n_sent, 0);
+		wr(&f, RTL_CR, 1, RTL_CR_RST);
+		wr(&f, RTL_CPCR, 2, RTL_CPCR_TX);
+		wr(&f, RTL_CR, 1, RTL_CR_TE);
+		send_60(&f, is_cplus, TX_DATA, TX_RING);
+		assert_int_equal(f.backend.n_sent, 1);
+		fini(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(eeprom_and_link),
 		cmocka_unit_test(classic_mode),
 		cmocka_unit_test(cplus_mode),
+		cmocka_unit_test(lies_stop_the_card),
 	};
 
+	log_set_level(NULL, LOG_LEVEL_OFF);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -304,6 +305,32 @@ static void lies_stop_the_device(void **state)
 	}
 }
 
+/* A driver that never stops commanding must not keep the thread from a reset: it is served in batches. */
+static void commands_come_in_batches(void **state)
+{
+	const struct buffer answer = {VPCI_DATA, 1, true};
+	unsigned int n_taken = 0, n_rounds = 0;
+	struct fixture f;
+	uint64_t n;
+
+	(void)state;
+	init(&f);
+	assert_true(vpci_negotiate(&f.v, (COMMON) | F(VIRTIO_F_VERSION_1)));
+	vpci_queue(&f.v, 2, 256, false);
+	vpci_driver_ok(&f.v);
+	for (int i = 0; i < 200; i++)
+		driver_add(&f.v.queues[2], &answer, 1);
+	do {
+		kick(&f, 2);
+		n_rounds++;
+	} while (read(f.v.dev->kick_fds[2], &n, sizeof n) == sizeof n);
+	while (vpci_take(&f.v, 2) >= 0)
+		n_taken++;
+	assert_int_equal(n_taken, 200);
+	assert_true(n_rounds > 2);
+	fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +340,7 @@ int main(void)
 		cmocka_unit_test(control_queue),
 		cmocka_unit_test(queue_pairs),
 		cmocka_unit_test(lies_stop_the_device),
+		cmocka_unit_test(commands_come_in_batches),
 	};
 
 	log_set_level(NULL, LOG_LEVEL_OFF);

@@ -128,7 +128,7 @@ static void on_reset(void *aux)
 
 	if (vm->is_over)
 		return;
-	log_info("%s: the guest asks for a reset", vm->machine.name);
+	log_info_rl("%s: the guest asks for a reset", vm->machine.name);
 	if (vm->config.no_reboot)
 		vm_stop(vm, VM_STOP_POWEROFF);
 	else

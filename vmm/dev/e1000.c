@@ -76,6 +76,13 @@ static void itr_ready(struct loop_fd *self, uint32_t events)
 	pthread_mutex_unlock(&nic->lock);
 }
 
+void e1000_break(struct e1000 *nic, const char *what)
+{
+	if (!nic->is_broken)
+		log_warn_rl("%s: %s is not in RAM: the card stops until its driver resets it", nic->pci.name, what);
+	nic->is_broken = true;
+}
+
 /* ---- statistics ---- */
 
 void e1000_count(struct e1000 *nic, enum e1000_reg reg, uint32_t n)
@@ -124,7 +131,7 @@ static void reset_registers(struct e1000 *nic)
 	*e1000_reg(nic, RXCSUM) = RXCSUM_IPOFL | RXCSUM_TUOFL;
 	memcpy(e1000_reg(nic, RAL), nic->mac, 4);
 	*e1000_reg(nic, RAH) = nic->mac[4] | (uint32_t)nic->mac[5] << 8 | RAH_AV;
-	nic->itr_running = false;
+	nic->itr_running = nic->is_broken = false;
 	e1000_tx_reset(nic);
 	e1000_phy_reset(nic);
 	update_pin(nic);

@@ -52,6 +52,7 @@ struct e1000 {
 	int kick_fd, itr_fd;
 	struct loop_fd tap, kick, itr;
 	bool rx_starved;
+	bool is_broken; /* a descriptor led out of memory: nothing moves until the next reset */
 	struct nic_stats stats;
 };
 
@@ -64,6 +65,8 @@ static inline uint32_t *e1000_reg(struct e1000 *nic, enum e1000_reg reg)
 
 /** e1000_interrupt() - set causes; the pin follows, throttled. Lock held, as for all below. */
 void e1000_interrupt(struct e1000 *nic, uint32_t causes);
+/** e1000_break() - @what of the driver's is not in memory: the card stops, as after a master abort on its bus, and says so once. */
+void e1000_break(struct e1000 *nic, const char *what);
 /** e1000_count() - into a statistics register, which sticks at its end (13.7). */
 void e1000_count(struct e1000 *nic, enum e1000_reg reg, uint32_t n);
 /** e1000_count64() - into a pair of them. */

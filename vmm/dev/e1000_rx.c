@@ -57,7 +57,7 @@ static uint32_t longest_frame(struct e1000 *nic)
 
 bool e1000_can_receive(struct e1000 *nic)
 {
-	return *e1000_reg(nic, RCTL) & RCTL_EN && pci_dma_enabled(&nic->pci) && nic->link_up &&
+	return *e1000_reg(nic, RCTL) & RCTL_EN && pci_dma_enabled(&nic->pci) && nic->link_up && !nic->is_broken &&
 	       (uint64_t)n_available(nic) * buffer_size(nic) >= longest_frame(nic) + CRC_LEN;
 }
 
@@ -122,7 +122,7 @@ struct verdict {
 	uint16_t csum, vlan;
 };
 
-static bool fill_desc(struct e1000 *nic, const uint8_t *data, size_t len, const struct verdict *v)
+static void fill_desc(struct e1000 *nic, const uint8_t *data, size_t len, const struct verdict *v)
 {
 	const struct guest_memory *memory = nic->pci.machine->memory;
 	uint32_t *head = e1000_reg(nic, RDH);
@@ -138,7 +138,8 @@ static bool fill_desc(struct e1000 *nic, const uint8_t *data, size_t len, const 
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	ok = ok && memory_write(memory, at + 12, rest + 4, 1);
 	*head = *head + 1 == ring_size(nic) ? 0 : *head + 1;
-	return ok;
+	if (!ok)
+		e1000_break(nic, "its receive ring, or a buffer in it,");
 }
 
 /* Packet checksum (RXCSUM.PCSS): the sum from byte @start on, for software to use. Most of it is known when the frame ends with TCP or UDP. */
@@ -210,7 +211,7 @@ static void deliver(struct e1000 *nic, uint8_t *frame, size_t len)
 		memset(frame + len, 0, CRC_LEN); /* nobody looks at it: it was right */
 		len += CRC_LEN;
 	}
-	while (done < len) {
+	while (done < len && !nic->is_broken) {
 		size_t part = MIN(len - done, size);
 		bool is_last = done + part == len;
 

@@ -54,6 +54,8 @@ static void write_back(struct e1000 *nic, uint32_t index, const struct desc *d)
 		return;
 	if (memory_write(nic->pci.machine->memory, ring_base(nic) + 16ull * index + 12, &status, 1))
 		e1000_interrupt(nic, INT_TXDW);
+	else
+		e1000_break(nic, "its transmit ring");
 }
 
 static void set_context(struct e1000 *nic, const struct desc *d)
@@ -193,11 +195,14 @@ static void add_bytes(struct e1000 *nic, const struct desc *d, uint32_t len)
 {
 	struct e1000_tx *tx = &nic->tx;
 
-	if (len > sizeof tx->frame - 4 - tx->len ||
-	    (len && !memory_read(nic->pci.machine->memory, d->addr, tx->frame + tx->len, len)))
+	if (len > sizeof tx->frame - 4 - tx->len) {
 		tx->too_long = true;
-	else
+	} else if (!memory_read(nic->pci.machine->memory, d->addr, tx->frame + tx->len, len)) {
+		tx->too_long = true;
+		e1000_break(nic, "a buffer to send");
+	} else {
 		tx->len += len;
+	}
 }
 
 /* Return: false: the frame is complete, but waits. */
@@ -227,9 +232,11 @@ bool e1000_transmit(struct e1000 *nic)
 
 	if (!(*e1000_reg(nic, TCTL) & TCTL_EN) || !pci_dma_enabled(&nic->pci) || !size || *head >= size)
 		return false;
-	while (*head != *e1000_reg(nic, TDT) && n++ < BATCH) {
-		if (!read_desc(nic, *head, &d))
-			return false; /* a ring that is nowhere: nothing to send */
+	while (!nic->is_broken && *head != *e1000_reg(nic, TDT) && n++ < BATCH) {
+		if (!read_desc(nic, *head, &d)) {
+			e1000_break(nic, "its transmit ring");
+			return false;
+		}
 		if (nic->tx.is_blocked ? !send_ready(nic) : !run_desc(nic, &d))
 			return false; /* goes on when there is room */
 		write_back(nic, *head, &d);
@@ -237,5 +244,5 @@ bool e1000_transmit(struct e1000 *nic)
 	}
 	if (n && *head == *e1000_reg(nic, TDT))
 		e1000_interrupt(nic, INT_TXQE);
-	return *head != *e1000_reg(nic, TDT) && *e1000_reg(nic, TDT) < size;
+	return !nic->is_broken && *head != *e1000_reg(nic, TDT) && *e1000_reg(nic, TDT) < size;
 }

@@ -37,14 +37,23 @@ void rtl8139_interrupt(struct rtl8139 *nic, uint16_t causes)
 	update_pin(nic);
 }
 
+void rtl8139_break(struct rtl8139 *nic, const char *what)
+{
+	if (!nic->is_broken)
+		log_warn_rl("%s: %s is not in RAM: the card stops until its driver resets it", nic->pci.name, what);
+	nic->is_broken = true;
+}
+
 /* ---- descriptors ---- */
 
 bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, struct rtl8139_desc *d)
 {
 	le32 words[4];
 
-	if (!memory_read(nic->pci.machine->memory, ring->base + 16ull * ring->next, words, sizeof words))
+	if (!memory_read(nic->pci.machine->memory, ring->base + 16ull * ring->next, words, sizeof words)) {
+		rtl8139_break(nic, "a ring of descriptors");
 		return false;
+	}
 	d->flags = le32_to_cpu(words[0]);
 	d->vlan = le32_to_cpu(words[1]);
 	d->addr = le32_to_cpu(words[2]) | (uint64_t)le32_to_cpu(words[3]) << 32;
@@ -63,7 +72,9 @@ void rtl8139_write_desc(struct rtl8139 *nic, struct rtl8139_ring *ring, const st
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	ok = ok && memory_write(memory, at, &words[0], 4);
 	/* A ring has 64 places at most (6.3), with a mark at its end or without. */
-	ring->next = !ok || d->flags & RTL_DESC_EOR ? 0 : (ring->next + 1) % 64;
+	ring->next = d->flags & RTL_DESC_EOR ? 0 : (ring->next + 1) % 64;
+	if (!ok)
+		rtl8139_break(nic, "a ring of descriptors");
 }
 
 /* ---- EEPROM and MII ---- */
@@ -101,6 +112,7 @@ static void reset_registers(struct rtl8139 *nic)
 	nic->regs[RTL_CONFIG1] = 0x0c; /* memory and ports are mapped */
 	rtl8139_set32(nic, RTL_TCR, nic->has_cplus ? RTL_TCR_VERSION_CPLUS : RTL_TCR_VERSION_C);
 	nic->tx_ring = nic->high_ring = nic->rx_ring = (struct rtl8139_ring){0};
+	nic->is_broken = false;
 	reset_mii(nic);
 	show_link(nic);
 	rtl8139_tx_reset(nic);

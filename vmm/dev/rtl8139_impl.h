@@ -57,6 +57,7 @@ struct rtl8139 {
 	int kick_fd;
 	struct loop_fd tap, kick;
 	bool rx_starved;
+	bool is_broken; /* a descriptor led out of memory: nothing moves until the next reset */
 	struct nic_stats stats;
 };
 
@@ -106,6 +107,8 @@ struct rtl8139_desc {
 
 /** rtl8139_interrupt() - set causes; the pin follows. */
 void rtl8139_interrupt(struct rtl8139 *nic, uint16_t causes);
+/** rtl8139_break() - @what of the driver's is not in memory: the card stops, as after a master abort on its bus, and says so once. */
+void rtl8139_break(struct rtl8139 *nic, const char *what);
 /** rtl8139_read_desc() - the next of @ring. Return: whether it is ours; one that is in no RAM is not. */
 bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, struct rtl8139_desc *d);
 /** rtl8139_write_desc() - give it back with @flags and @vlan, and go on to the next. */

@@ -117,8 +117,10 @@ static bool deliver_classic(struct rtl8139 *nic, uint8_t *frame, uint32_t len, e
 	uint32_t at = rtl8139_get16(nic, RTL_CBR) % ring_size(nic), total = HEADER_LEN + len + CRC_LEN;
 
 	memcpy(frame - HEADER_LEN, header, sizeof header);
-	if (!put_ring(nic, at, frame - HEADER_LEN, total))
+	if (!put_ring(nic, at, frame - HEADER_LEN, total)) {
+		rtl8139_break(nic, "its receive ring");
 		return false;
+	}
 	rtl8139_set16(nic, RTL_CBR, (uint16_t)((at + ROUND_UP(total, 4u)) % ring_size(nic)));
 	return true;
 }
@@ -172,8 +174,12 @@ static bool deliver_cplus(struct rtl8139 *nic, uint8_t *frame, uint32_t len, enu
 		len = ETH_MIN;
 	}
 	/* One that does not fit is dropped; the descriptor stays for the next. */
-	if (len + CRC_LEN > (d.flags & 0x1fff) || !memory_write(nic->pci.machine->memory, d.addr, frame, len + CRC_LEN))
+	if (len + CRC_LEN > (d.flags & 0x1fff))
 		return false;
+	if (!memory_write(nic->pci.machine->memory, d.addr, frame, len + CRC_LEN)) {
+		rtl8139_break(nic, "a buffer of its receive ring");
+		return false;
+	}
 	flags = (d.flags & RTL_DESC_EOR) | RTL_DESC_FS | RTL_DESC_LS | bits[verdict] | protocol_bits(nic, frame, len) |
 		(len + CRC_LEN);
 	rtl8139_write_desc(nic, &nic->rx_ring, &d, flags, tag);
@@ -186,7 +192,7 @@ static bool can_receive(struct rtl8139 *nic)
 {
 	struct rtl8139_desc d;
 
-	if (!(nic->regs[RTL_CR] & RTL_CR_RE) || !pci_dma_enabled(&nic->pci) || !nic->link_up)
+	if (!(nic->regs[RTL_CR] & RTL_CR_RE) || !pci_dma_enabled(&nic->pci) || !nic->link_up || nic->is_broken)
 		return false;
 	return rtl8139_is_cplus(nic, RTL_CPCR_RX) ? rtl8139_read_desc(nic, &nic->rx_ring, &d) : ring_has_room(nic);
 }

@@ -66,9 +66,12 @@ static bool read_slot(struct rtl8139 *nic, unsigned int slot)
 	struct rtl8139_tx *tx = &nic->tx;
 	uint32_t len = rtl8139_get32(nic, RTL_TSD + 4 * slot) & RTL_TSD_SIZE;
 
-	if (len > CLASSIC_MAX ||
-	    !memory_read(nic->pci.machine->memory, rtl8139_get32(nic, RTL_TSAD + 4 * slot), tx->frame, len))
+	if (len > CLASSIC_MAX)
 		return false;
+	if (!memory_read(nic->pci.machine->memory, rtl8139_get32(nic, RTL_TSAD + 4 * slot), tx->frame, len)) {
+		rtl8139_break(nic, "a buffer to send");
+		return false;
+	}
 	tx->ready = (struct nic_tx){.frame = tx->frame, .len = len};
 	return true;
 }
@@ -175,11 +178,14 @@ static void add_bytes(struct rtl8139 *nic, const struct rtl8139_desc *d)
 	struct rtl8139_tx *tx = &nic->tx;
 	uint32_t len = d->flags & 0xffff;
 
-	if (len > sizeof tx->frame - 4 - tx->len ||
-	    (len && !memory_read(nic->pci.machine->memory, d->addr, tx->frame + tx->len, len)))
+	if (len > sizeof tx->frame - 4 - tx->len) {
 		tx->too_long = true;
-	else
+	} else if (!memory_read(nic->pci.machine->memory, d->addr, tx->frame + tx->len, len)) {
+		tx->too_long = true;
+		rtl8139_break(nic, "a buffer to send");
+	} else {
 		tx->len += len;
+	}
 }
 
 /* The last descriptor of a frame. Return: false: the frame waits. */
@@ -224,6 +230,8 @@ static bool run_ring(struct rtl8139 *nic, struct rtl8139_ring *ring, bool *poll)
 	struct rtl8139_desc d;
 
 	for (unsigned int n = 0; n < BATCH; n++) {
+		if (nic->is_broken)
+			return false;
 		if (!rtl8139_read_desc(nic, ring, &d)) {
 			*poll = false;
 			rtl8139_interrupt(nic, RTL_INT_TDU);
@@ -240,10 +248,10 @@ static bool run_ring(struct rtl8139 *nic, struct rtl8139_ring *ring, bool *poll)
 
 bool rtl8139_transmit(struct rtl8139 *nic)
 {
-	if (!(nic->regs[RTL_CR] & RTL_CR_TE) || !pci_dma_enabled(&nic->pci))
+	if (!(nic->regs[RTL_CR] & RTL_CR_TE) || !pci_dma_enabled(&nic->pci) || nic->is_broken)
 		return false;
 	if (!rtl8139_is_cplus(nic, RTL_CPCR_TX)) {
-		while (nic->is_started[nic->next_slot] && send_slot(nic))
+		while (nic->is_started[nic->next_slot] && !nic->is_broken && send_slot(nic))
 			continue;
 		return false;
 	}

@@ -140,6 +140,28 @@ static int open_vhosts(struct virtio_net *net)
 	return 0;
 }
 
+/* The kernel tells that a ring is broken, not which one, nor how. */
+static void vhost_failed(struct loop_fd *self, uint32_t events)
+{
+	struct net_pair *pair = container_of(self, struct net_pair, tap);
+	uint64_t n;
+
+	(void)events;
+	if (read(vhost_net_error_fd(pair->net->vhosts[pair->index]), &n, sizeof n) == sizeof n &&
+	    pair->net->dev.is_active)
+		virtio_broken(&pair->net->dev, "vhost finds a queue broken");
+}
+
+static void watch_vhosts(void *aux)
+{
+	struct virtio_net *net = aux;
+
+	for (unsigned int i = 0; i < net->config.n_pairs; i++)
+		if (loop_add_fd(iothread_loop(net->ctrl_thread), &net->pairs[i].tap, vhost_net_error_fd(net->vhosts[i]),
+				EPOLLIN, vhost_failed))
+			log_warn("%s: no descriptor is left for what vhost says of its queues", net->config.name);
+}
+
 static int start_vhost(struct virtio_net *net, unsigned int pair)
 {
 	struct vhost_ring rings[2];
@@ -234,7 +256,7 @@ static int activate(struct virtio_device *dev)
 	if (!error && virtio_has(dev, NET_F_CTRL_VQ) && net->ctrl_thread)
 		iothread_run(net->ctrl_thread, watch_ctrl, net);
 	if (error) {
-		log_warn("%s: %s", net->config.name, strerror(-error));
+		log_warn_rl("%s: %s", net->config.name, strerror(-error));
 		stop(net); /* the pairs that did begin */
 		return error;
 	}
@@ -266,11 +288,11 @@ static void net_free(struct virtio_device *dev)
 {
 	struct virtio_net *net = virtio_net_of(dev);
 
+	iothread_free(net->ctrl_thread);
 	for (unsigned int i = 0; i < net->config.n_pairs; i++) {
 		iothread_free(net->pairs[i].thread);
 		vhost_net_free(net->vhosts[i]);
 	}
-	iothread_free(net->ctrl_thread);
 	net->be->ops->free(net->be);
 	net_filter_fini(&net->filter);
 	virtio_device_fini(dev);
@@ -302,7 +324,11 @@ static int start_threads(struct virtio_net *net, struct errtext *err)
 		error = iothread_new(name, &net->pairs[i].thread, err);
 	}
 	snprintf(name, sizeof name, "%.10s-ctl", net->config.name);
-	return error ? error : iothread_new(name, &net->ctrl_thread, err);
+	if (!error)
+		error = iothread_new(name, &net->ctrl_thread, err);
+	if (!error && net->uses_vhost)
+		iothread_run(net->ctrl_thread, watch_vhosts, net);
+	return error;
 }
 
 int virtio_net_new(struct machine *machine, const struct virtio_net_config *config, struct net_backend *be,

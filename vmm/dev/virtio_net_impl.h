@@ -69,10 +69,10 @@ struct net_pair {
 	struct virtio_net *net;
 	unsigned int index;
 	struct iothread *thread;
-	struct loop_fd tap, rx_kick, tx_kick;
-	bool rx_starved; /* no buffers: the TAP is not read until the guest kicks */
-	bool tx_blocked; /* the TAP is full: the ring is not read until it has room */
-	bool has_chain;	 /* tx_chain could not be sent yet */
+	struct loop_fd tap, rx_kick, tx_kick; /* with vhost `tap` is what that says of broken queues */
+	bool rx_starved;		      /* no buffers: the TAP is not read until the guest kicks */
+	bool tx_blocked;		      /* the TAP is full: the ring is not read until it has room */
+	bool has_chain;			      /* tx_chain could not be sent yet */
 	struct vq_chain tx_chain;
 	struct vq_chain rx_chains[64];
 	struct nic_stats stats; /* relaxed */

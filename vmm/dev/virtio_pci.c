@@ -78,7 +78,7 @@ struct virtio_transport {
 	uint8_t isr; /* atomic */
 	uint8_t generation;
 	uint8_t window; /* the capability through which configuration accesses reach the BAR */
-	bool has_ioeventfds;
+	unsigned int n_ioeventfds;
 };
 
 static struct virtio_transport *transport_of(struct pci_device *pci)
@@ -138,7 +138,7 @@ void virtio_broken(struct virtio_device *dev, const char *why)
 	for (unsigned int i = 0; i < dev->n_queues; i++)
 		if (dev->queues[i].broken)
 			why = dev->queues[i].broken;
-	log_warn("%s: %s: the device stops until its driver resets it", dev->name, why);
+	log_warn_rl("%s: %s: the device stops until its driver resets it", dev->name, why);
 	virtio_config_changed(dev);
 }
 
@@ -445,21 +445,29 @@ static void bar_write(void *aux, uint64_t offset, unsigned int size, uint64_t va
 
 static const struct bus_ops bar_ops = {bar_read, bar_write};
 
-/* The BAR came or went: with it the addresses that kick. */
+static int set_ioeventfd(struct virtio_transport *t, uint64_t base, unsigned int queue, bool add)
+{
+	struct machine *m = t->pci.machine;
+
+	return m->ops->ioeventfd(m, false, base + NOTIFY + 4ull * queue, 0, t->dev->kick_fds[queue], add);
+}
+
+/* The BAR came or went: with it the addresses that kick. Where one cannot be had (there are only so many), the others do without as well. */
 static void bar_moved(struct pci_device *pci, unsigned int bar, bool is_mapped)
 {
 	struct virtio_transport *t = transport_of(pci);
-	struct machine *m = pci->machine;
+	uint64_t base = pci->bars[bar].range.base;
+	unsigned int n = is_mapped ? 0 : t->n_ioeventfds;
 
-	if (!is_mapped && !t->has_ioeventfds)
+	while (is_mapped && n < t->dev->n_queues && !set_ioeventfd(t, base, n, true))
+		n++;
+	t->n_ioeventfds = n;
+	if (is_mapped && n == t->dev->n_queues)
 		return;
-	t->has_ioeventfds = is_mapped;
-	for (unsigned int i = 0; i < t->dev->n_queues; i++) {
-		uint64_t addr = pci->bars[bar].range.base + NOTIFY + 4ull * i;
-
-		if (m->ops->ioeventfd(m, false, addr, 0, t->dev->kick_fds[i], is_mapped))
-			t->has_ioeventfds = false;
-	}
+	while (n--)
+		if (set_ioeventfd(t, base, n, false))
+			log_warn_rl("%s: a kick stays tied to where its BAR was", t->dev->name);
+	t->n_ioeventfds = 0;
 }
 
 /* ---- capabilities ---- */

@@ -7,6 +7,7 @@
 #include <linux/vhost.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -15,12 +16,13 @@
 
 /* A driver begins and ends in a vCPU, a reset in the main thread. */
 SANDBOX_IOCTLS(THREAD_VCPU | THREAD_MAIN, VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR,
-	       VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_GET_VRING_BASE, VHOST_NET_SET_BACKEND,
-	       VHOST_SET_FEATURES);
+	       VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR, VHOST_GET_VRING_BASE,
+	       VHOST_NET_SET_BACKEND, VHOST_SET_FEATURES);
 SANDBOX_IOCTLS(THREAD_MAIN, VHOST_SET_OWNER, VHOST_GET_FEATURES, VHOST_SET_MEM_TABLE);
 
 struct vhost_net {
 	int fd;
+	int error_fd; /* eventfd: a ring makes no sense */
 	uint64_t features;
 	bool is_running;
 };
@@ -48,8 +50,11 @@ int vhost_net_new(const struct guest_memory *memory, struct vhost_net **result, 
 	struct vhost_net *vhost = xzalloc(sizeof *vhost);
 	int error = 0;
 
+	vhost->error_fd = -1;
 	vhost->fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
-	if (vhost->fd < 0)
+	if (vhost->fd >= 0)
+		vhost->error_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (vhost->error_fd < 0)
 		error = errtext_set(err, errno, "/dev/vhost-net: %s", strerror(errno));
 	else if (ioctl(vhost->fd, VHOST_SET_OWNER, 0) < 0 || ioctl(vhost->fd, VHOST_GET_FEATURES, &vhost->features) < 0)
 		error = errtext_set(err, errno, "vhost-net: %s", strerror(errno));
@@ -69,7 +74,14 @@ void vhost_net_free(struct vhost_net *vhost)
 		return;
 	if (vhost->fd >= 0)
 		close(vhost->fd);
+	if (vhost->error_fd >= 0)
+		close(vhost->error_fd);
 	free(vhost);
+}
+
+int vhost_net_error_fd(const struct vhost_net *vhost)
+{
+	return vhost->error_fd;
 }
 
 uint64_t vhost_net_features(const struct vhost_net *vhost)
@@ -80,7 +92,8 @@ uint64_t vhost_net_features(const struct vhost_net *vhost)
 static int set_ring(struct vhost_net *vhost, unsigned int index, const struct vhost_ring *ring)
 {
 	struct vhost_vring_state num = {index, ring->size}, base = {index, ring->base};
-	struct vhost_vring_file kick = {index, ring->kick_fd}, call = {index, ring->call_fd};
+	struct vhost_vring_file kick = {index, ring->kick_fd}, call = {index, ring->call_fd},
+				broken = {index, vhost->error_fd};
 	struct vhost_vring_addr addr = {
 		.index = index,
 		.desc_user_addr = (uintptr_t)ring->desc,
@@ -90,7 +103,7 @@ static int set_ring(struct vhost_net *vhost, unsigned int index, const struct vh
 
 	if (ioctl(vhost->fd, VHOST_SET_VRING_NUM, &num) < 0 || ioctl(vhost->fd, VHOST_SET_VRING_BASE, &base) < 0 ||
 	    ioctl(vhost->fd, VHOST_SET_VRING_ADDR, &addr) < 0 || ioctl(vhost->fd, VHOST_SET_VRING_KICK, &kick) < 0 ||
-	    ioctl(vhost->fd, VHOST_SET_VRING_CALL, &call) < 0)
+	    ioctl(vhost->fd, VHOST_SET_VRING_CALL, &call) < 0 || ioctl(vhost->fd, VHOST_SET_VRING_ERR, &broken) < 0)
 		return -errno;
 	return 0;
 }
@@ -104,9 +117,11 @@ static int set_backend(struct vhost_net *vhost, unsigned int index, int fd)
 
 int vhost_net_start(struct vhost_net *vhost, uint64_t features, const struct vhost_ring rings[2], int tap_fd)
 {
-	uint64_t wanted = features & vhost->features;
+	uint64_t wanted = features & vhost->features, n;
 	int error = ioctl(vhost->fd, VHOST_SET_FEATURES, &wanted) < 0 ? -errno : 0;
 
+	while (read(vhost->error_fd, &n, sizeof n) == sizeof n)
+		continue; /* what it said of the driver before */
 	for (unsigned int i = 0; i < 2 && !error; i++)
 		error = set_ring(vhost, i, &rings[i]);
 	for (unsigned int i = 0; i < 2 && !error; i++)

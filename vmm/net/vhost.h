@@ -25,6 +25,8 @@ struct vhost_ring {
 /** vhost_net_new() - Return: 0, -ENOENT where the host has no vhost-net, or -errno; with the sentence. */
 VSW_MUST_USE int vhost_net_new(const struct guest_memory *memory, struct vhost_net **vhost, struct errtext *err);
 void vhost_net_free(struct vhost_net *vhost);
+/** vhost_net_error_fd() - an eventfd, signalled when the kernel finds a ring of the guest's that makes no sense, and goes no further in it. */
+int vhost_net_error_fd(const struct vhost_net *vhost);
 /** vhost_net_features() - virtio feature bits that it can serve. */
 uint64_t vhost_net_features(const struct vhost_net *vhost);
 /** vhost_net_start() - serve @rings[0] (receive) and @rings[1] (transmit) with packets of @tap_fd. */
