@@ -10,6 +10,7 @@
 #include "base/ds.h"
 #include "base/log.h"
 #include "flow/match.h"
+#include "switchd/answer.h"
 #include "switchd/bridge.h"
 #include "switchd/megaflow.h"
 #include "switchd/pipeline/xlate.h"
@@ -55,6 +56,15 @@ static void report_failure(const struct xlate_out *out)
 	ds_fini(&flow);
 }
 
+static void install(const struct dp_upcall *upcall, const struct xlate_in *in, const struct xlate_out *out,
+		    struct dp_upcall_reply *reply)
+{
+	if (!revalidate_has_room() || megaflow_install(in, out, &reply->flow_id))
+		atomic_fetch_add_explicit(&n_not_installed, 1, memory_order_relaxed);
+	else if (upcall->n_waiting <= ANSWER_MAX_WAITING)
+		answer_install(in, out);
+}
+
 /*
  * Translation and installation are one critical section of switch_rdlock(): whoever changes tables or ports then takes
  * the write lock for an instant to be sure that no answer from before the change can still be installed (revalidate.c).
@@ -83,8 +93,8 @@ static void handle(struct datapath *const *dp, const struct dp_upcall *upcall, s
 	xlate_credit(out.credits, out.n_credits, 1, upcall->packet->len, in.now_ms);
 	if (out.snoops)
 		snoop(&in, &out);
-	if (upcall->is_miss && (!revalidate_has_room() || megaflow_install(&in, &out, &reply->flow_id)))
-		atomic_fetch_add_explicit(&n_not_installed, 1, memory_order_relaxed);
+	if (upcall->is_miss)
+		install(upcall, &in, &out, reply);
 	rcu_read_unlock();
 	switch_rdunlock();
 	reply->actions = out.actions;

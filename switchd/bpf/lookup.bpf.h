@@ -4,6 +4,7 @@
 #define BPF_LOOKUP_H 1
 
 #include "maps.bpf.h"
+#include "quick.bpf.h"
 
 /* Odd numbers without pattern; of the second part, words 8 to 15 and 18 are hashed: what differs between packets. */
 static const uint64_t hash_factors[] = {
@@ -13,15 +14,19 @@ static const uint64_t hash_factors[] = {
 	0x165667b19e3779f9ull, 0x27d4eb2f165667c5ull, 0xff51afd7ed558ccdull, 0xc4ceb9fe1a85ec53ull,
 };
 
-/* A sum of products, which the CPU computes side by side, then mixed: a word's upper bits reach the product's upper bits only. */
+/*
+ * A sum of products, which the CPU computes side by side, then mixed: a word's upper bits reach the product's upper bits only. Without the
+ * TCP flags: a connection has one entry. (Where rules look at them, packets of different flags take it from each other.)
+ */
 static __always_inline uint32_t hash_key(const struct pkt_key *key, int large)
 {
 	const uint64_t *w = (const uint64_t *)key;
-	uint64_t h = 0;
+	uint64_t h = (uint32_t)w[WORD_TP] * hash_factors[WORD_TP];
 
 #pragma unroll
 	for (int i = 0; i < PKT_KEY_COMPACT / 8; i++)
-		h += w[i] * hash_factors[i];
+		if (i != WORD_TP)
+			h += w[i] * hash_factors[i];
 	if (large) {
 #pragma unroll
 		for (int i = PKT_KEY_COMPACT / 8; i < 16; i++)

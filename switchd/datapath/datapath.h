@@ -213,6 +213,7 @@ struct dp_upcall {
 	bool is_miss;
 	uint32_t reason; /**< enum dp_userspace_reason when not a miss */
 	uint64_t cookie; /**< of the DP_USERSPACE action */
+	unsigned int n_waiting; /**< packets of its port behind it */
 };
 
 /** What to do with this one packet. The memory of `actions` is the caller's scratch of at least DP_ACTIONS_MAX bytes. */
@@ -290,6 +291,11 @@ struct datapath_ops {
 	 * -EINVAL the id is 0 or has another key, or the key is not under the mask, or the actions are no well-formed list.
 	 */
 	int (*flow_put)(struct datapath *dp, const struct dp_flow_put *flow);
+	/**
+	 * Whether a flow covers such packets; caller in rcu_read_lock(). NULL: flows are put for packets that came, and not for
+	 * those that are to be expected.
+	 */
+	bool (*flow_covers)(struct datapath *dp, const struct pkt_key *key);
 	/** @stats: the final counters, or NULL. Return: 0 or -ENOENT. */
 	int (*flow_del)(struct datapath *dp, uint64_t id, struct dp_flow_stats *stats);
 	/** Return: 0 or -ENOENT. */

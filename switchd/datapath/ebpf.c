@@ -81,6 +81,7 @@ static int start(struct ebpf_dp *dp, const struct dp_config *config, struct errt
 	if (!dp->kernel.is_adopted &&
 	    getrandom(&dp->kernel.control->magic, sizeof dp->kernel.control->magic, GRND_NONBLOCK) < 0)
 		dp->kernel.control->magic = (uint32_t)getpid() * 0x9e3779b9;
+	dp->user.begin_round = ebpf_gate_begin;
 	dp->user.end_round = end_round;
 	dp->user.niceness = EBPF_NICENESS;
 	dp->user.base.shared.meters = (struct meters){
@@ -389,6 +390,7 @@ const struct datapath_ops datapath_ebpf = {
 	.port_watch = ebpf_port_watch,
 	.watch_poll = ebpf_watch_poll,
 	.flow_put = ebpf_flow_put,
+	.flow_covers = forward_flow_covers,
 	.flow_del = ebpf_flow_del,
 	.flow_stats = ebpf_flow_stats,
 	.flow_dump = ebpf_flow_dump,

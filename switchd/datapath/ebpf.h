@@ -191,6 +191,8 @@ struct ebpf_pending {
 
 /** The gates of one thread's ports. */
 struct ebpf_gate {
+	/* Even: the thread is between two rounds, and all that it has ever sent has left its CPU's backlog. */
+	_Atomic uint32_t busy;
 	pthread_mutex_t lock; /* guards the lists */
 	struct cds_list_head fresh, pending;
 	_Atomic unsigned int n_fresh, n_pending;
@@ -415,6 +417,8 @@ void ebpf_gate_fini(struct ebpf_dp *dp);
  * @is_new: there was none in its place that the program may still be looking at
  */
 void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port, bool is_new);
+/** ebpf_gate_begin() - at the beginning of a thread's round. */
+void ebpf_gate_begin(struct user_thread *t);
 /** ebpf_gate_run() - at the end of a thread's round. Return: milliseconds until it wants to run again, -1: when there is a packet. */
 int ebpf_gate_run(struct user_thread *t);
 

@@ -20,6 +20,10 @@
  * membarrier(MEMBARRIER_CMD_GLOBAL) waits for a grace period, for some 10 ms: a thread of its own calls it, once for all flows that came
  * meanwhile. Until then, packets pass through the daemon at its speed.
  *
+ * A flow that another thread than its port's has put, before any packet came (switchd/answer.h), is looked at by that thread, at once: if the
+ * port's own is at rest, with nothing in its CPU's backlog, and all that was announced has been read, then points 1, 2, 3 and 5 are true. Its
+ * packets then never come up, and nobody is woken.
+ *
  * More than the daemon can send on would keep the gate closed forever. So a flow that has not made it after PATIENCE_MS is drained: its
  * packets are dropped for as long as it takes to read those in the ring.
  */
@@ -89,6 +93,23 @@ static bool is_settled(struct ebpf_gate *gate)
 		if (seen == gate->marker)
 			return true;
 	return false;
+}
+
+/* ---- rounds ---- */
+
+void ebpf_gate_begin(struct user_thread *t)
+{
+	struct ebpf_gate *gate = &dp_of(t)->gates[t->index];
+	uint32_t busy = atomic_load_explicit(&gate->busy, memory_order_relaxed);
+
+	if (!(busy & 1))
+		atomic_store(&gate->busy, busy + 1);
+}
+
+/* The round is over, and so is all that it has sent. */
+static void end_quietly(struct ebpf_gate *gate)
+{
+	atomic_fetch_add(&gate->busy, 1);
 }
 
 /* ---- opening ---- */
@@ -182,6 +203,26 @@ static bool try_open(struct ebpf_dp *dp, struct ebpf_pending *p, int64_t now_ms)
 		return true;
 	}
 	return false;
+}
+
+/*
+ * All that the port has announced, in @port's thread: read, sent, and gone. Another thread asks: between two looks at `busy` that agree
+ * nothing here has moved. What was announced is read last: of what was announced before that, nothing is missed.
+ */
+static bool is_all_gone(struct ebpf_dp *dp, struct ebpf_gate *gate, uint32_t port)
+{
+	const struct bpf_port *k = &dp->kernel.ports[port];
+	const struct ebpf_window *w = &dp->windows[port];
+	uint32_t busy = atomic_load(&gate->busy);
+	uint64_t n_withdrawn = __atomic_load_n(&k->withdrawn, __ATOMIC_SEQ_CST);
+	uint64_t n_read = __atomic_load_n(&w->n_read, __ATOMIC_RELAXED);
+
+	if (busy & 1 || __atomic_load_n(&w->generation, __ATOMIC_RELAXED) != k->generation)
+		return false;
+	if (__atomic_load_n(&k->upcalls, __ATOMIC_SEQ_CST) != n_read + n_withdrawn)
+		return false;
+	atomic_thread_fence(memory_order_seq_cst);
+	return atomic_load(&gate->busy) == busy;
 }
 
 static bool is_alive(const struct ebpf_dp *dp, const struct ebpf_pending *p)
@@ -321,7 +362,7 @@ int ebpf_gate_run(struct user_thread *t)
 	look.dp = dp;
 	look.t = t;
 	look.gate = &dp->gates[t->index];
-	look.has_asked = false;
+	look.has_asked = look.is_settled = false;
 	look.n_opened = 0; /* and the rest is not read before it is written */
 	if (!atomic_load(&look.gate->n_fresh) && !atomic_load(&look.gate->n_pending))
 		return -1;
@@ -334,20 +375,38 @@ int ebpf_gate_run(struct user_thread *t)
 	pthread_mutex_unlock(&look.gate->lock);
 	if (look.n_opened)
 		ebpf_flows_opened(dp, look.opened, look.n_opened);
+	if (look.is_settled && cds_list_empty(&t->f.waiting_ports))
+		end_quietly(look.gate);
 	return fresh_ms > 0 ? RETRY_MS : pending_ms;
 }
 
 /* ---- grace periods ---- */
 
+/* The gate of a flow that has just become visible. Its packet, if it has been put for one, is still there: then this comes to nothing. */
+static bool open_at_once(struct ebpf_dp *dp, const struct user_thread *t, struct ebpf_pending *p)
+{
+	struct ebpf_gate *gate = &dp->gates[t->index];
+
+	if (!pthread_equal(t->id, pthread_self()))
+		return is_all_gone(dp, gate, p->port) && open_gate(dp, p);
+	sample(dp, p);
+	if (!are_read(dp, p))
+		return false;
+	set_read(p, t->dp->ports[p->port]);
+	return have_left(dp, p, t->dp->ports[p->port]) && is_settled(gate) && open_gate(dp, p);
+}
+
 void ebpf_gate_add(struct ebpf_dp *dp, uint64_t id, uint32_t slot, uint32_t port, bool is_new)
 {
 	struct user_thread *t = ebpf_thread_of(dp, port);
 	struct ebpf_gate *gate = &dp->gates[t->index];
-	struct ebpf_pending *p = xzalloc(sizeof *p);
+	struct ebpf_pending fresh = {.id = id, .slot = slot, .port = port, .since_ms = ebpf_monotonic_ms()}, *p;
 
-	*p = (struct ebpf_pending){.id = id, .slot = slot, .port = port, .since_ms = ebpf_monotonic_ms()};
 	/* The program counts, then looks; here it is made visible, then read: either it sees the flow, or we its packet. */
 	atomic_thread_fence(memory_order_seq_cst);
+	if (is_new && open_at_once(dp, t, &fresh))
+		return;
+	p = xmemdup(&fresh, sizeof fresh);
 	sample(dp, p);
 	p->n_before = p->n_announced;
 	pthread_mutex_lock(&gate->lock);

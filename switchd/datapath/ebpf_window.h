@@ -23,6 +23,7 @@
 struct ebpf_window {
 	uint32_t next;	     /**< the lowest number that was not read */
 	uint32_t generation; /**< of the port, bpf_port.generation */
+	uint64_t n_read;     /**< so many were read; other threads look at it, too */
 	uint64_t read[EBPF_WINDOW / 64];
 };
 
@@ -70,6 +71,7 @@ static inline void ebpf_window_advance(struct ebpf_window *w, uint32_t to)
 /** ebpf_window_note() - this one was read. */
 static inline void ebpf_window_note(struct ebpf_window *w, uint32_t number)
 {
+	__atomic_store_n(&w->n_read, w->n_read + 1, __ATOMIC_RELAXED);
 	if ((int32_t)(number - w->next) < 0)
 		return;
 	if (number - w->next >= EBPF_WINDOW)

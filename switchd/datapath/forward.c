@@ -396,6 +396,7 @@ static void translate(struct forwarder *f, struct waiting *w, const struct pkt_k
 		.is_miss = !w->reason,
 		.reason = w->reason,
 		.cookie = w->cookie,
+		.n_waiting = f->port->queue.n,
 	};
 	bool is_copy = w->reason && w->reason != DP_TO_SLOW_PATH;
 

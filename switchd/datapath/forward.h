@@ -193,6 +193,7 @@ int forward_bond_stats(struct datapath *datapath, uint32_t id, uint64_t bytes[DP
 
 /* Operations (datapath.h) of a datapath that has all of its flows in the shared table. */
 int forward_flow_put(struct datapath *datapath, const struct dp_flow_put *flow);
+bool forward_flow_covers(struct datapath *datapath, const struct pkt_key *key);
 int forward_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats);
 int forward_flow_stats(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats);
 size_t forward_flow_dump(struct datapath *datapath, uint64_t *cursor, struct dp_flow *flows, size_t n);

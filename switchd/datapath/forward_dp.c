@@ -86,6 +86,11 @@ int forward_flow_put(struct datapath *datapath, const struct dp_flow_put *flow)
 	return error ? error : cache_put(cache_of(datapath), flow);
 }
 
+bool forward_flow_covers(struct datapath *datapath, const struct pkt_key *key)
+{
+	return cache_lookup(cache_of(datapath), NULL, key, 0);
+}
+
 int forward_flow_del(struct datapath *datapath, uint64_t id, struct dp_flow_stats *stats)
 {
 	return cache_del(cache_of(datapath), id, stats);

@@ -102,6 +102,8 @@ struct user_dp {
 	struct user_egress *egress; /* user_egress.c; NULL until a port gets a stage */
 	/** Where a packet for a tunnel port is to go; @place: below USER_N_PLACES, in use until the packet is sent, and its mark. Return: 0, or the positive errno why not. */
 	int (*put_tunnel)(struct user_dp *dp, uint32_t place, const struct packet *p);
+	/** Called at the beginning of each round of a thread; NULL: nothing to do. */
+	void (*begin_round)(struct user_thread *t);
 	/** Called at the end of each round of a thread; NULL: nothing to do. Return: milliseconds until the next one at the latest, -1: any. */
 	int (*end_round)(struct user_thread *t);
 };

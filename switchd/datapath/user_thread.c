@@ -171,6 +171,8 @@ static void *run(void *t_)
 			log_err("forwarding thread %u ends: epoll_wait: error %d", t->index, errno);
 			break;
 		}
+		if (t->dp->begin_round)
+			t->dp->begin_round(t);
 		one_round(t, events, n);
 		more = forward_waiting(&t->f, UPCALLS_PER_ROUND);
 		timeout = t->dp->end_round ? t->dp->end_round(t) : -1;

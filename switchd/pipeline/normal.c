@@ -110,6 +110,15 @@ static void suspect_loop(const struct xlate_ctx *ctx, const struct port *in)
 		loop_guard_saw_own(br, in);
 }
 
+/* Would learning it change more than a time? */
+static bool is_news(const struct xlate_ctx *ctx, const struct fdb_source *source)
+{
+	const struct bridge *br = ctx->br;
+
+	return fdb_lookup(br->fdb, source->vlan, source->mac) != source->port ||
+	       !memcmp(source->mac, br->mac, sizeof br->mac);
+}
+
 static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
 {
 	const struct pkt_key *p = &ctx->flow.p;
@@ -131,6 +140,8 @@ static void learn(struct xlate_ctx *ctx, const struct port *in, uint16_t vlan)
 		suspect_loop(ctx, in);
 	if (ctx->in->may_learn)
 		fdb_learn(ctx->br->fdb, &source, ctx->in->now_ms);
+	if (ctx->in->is_guess)
+		ctx->out->would_teach |= is_news(ctx, &source);
 	xlate_add_credit(ctx, &credit);
 }
 

@@ -40,7 +40,7 @@ static bool allows(const struct judge *j, bool is_v6, const void *ip)
 {
 	const struct xlate_in *in = j->ctx->in;
 	/* A flow that is translated anew is there because packets were. */
-	bool is_real = in->may_learn || (!in->trace && !in->bridge);
+	bool is_real = in->may_learn || (!in->trace && !in->bridge && !in->is_guess);
 	uint8_t padded[16] = {0};
 
 	memcpy(padded, ip, is_v6 ? 16 : 4);
@@ -133,6 +133,9 @@ bool xlate_is_own_source(struct xlate_ctx *ctx, const struct iface *in)
 {
 	struct judge j = {ctx, in->port, in->port->guard};
 
+	/* Who sends first may have the address by that. */
+	if (j.guard && ctx->in->is_guess)
+		ctx->out->would_teach = true;
 	if (!j.guard || is_own(&j))
 		return true;
 	xlate_warn(ctx, "source is not what is behind port %s (anti-spoof), dropping", in->port->name);

@@ -35,6 +35,7 @@ struct xlate_in {
 	const struct packet *packet; /**< NULL when there is none (revalidation, trace without bytes) */
 	int64_t now_ms;
 	bool may_learn;		   /**< a real packet: learn its MAC */
+	bool is_guess;		   /**< no packet like it came yet; with may_learn false: sets xlate_out.would_teach */
 	struct xlate_trace *trace; /**< NULL: nobody listens */
 	/** trace and packet-out only: begin in this bridge with key->in_port as OpenFlow number, instead of looking up the datapath port. */
 	struct bridge *bridge;
@@ -85,6 +86,7 @@ struct xlate_out {
 	uint64_t tables[4];    /**< bit T: table T of any bridge was looked up; what a change there must revalidate */
 	bool snoops;	       /**< the packet tells who has an IP address (switchd/snoop.h) */
 	bool used_fdb;	       /**< an FDB change can change the answer */
+	bool would_teach;      /**< of a guess: the first such packet would tell the switch something, and has to come up */
 	bool slow_path;	       /**< each packet must come to the daemon: install DP_USERSPACE instead */
 	struct xlate_credit *credits; /**< memory given by the caller, XLATE_MAX_RULES of them */
 	size_t n_credits;
