@@ -382,7 +382,7 @@ int ebpf_gate_run(struct user_thread *t)
 
 /* ---- grace periods ---- */
 
-/* The gate of a flow that has just become visible. Its packet, if it has been put for one, is still there: then this comes to nothing. */
+/* The gate of a flow that has just become visible. The packet at hand is still to be sent, so none of its port's opens. */
 static bool open_at_once(struct ebpf_dp *dp, const struct user_thread *t, struct ebpf_pending *p)
 {
 	struct ebpf_gate *gate = &dp->gates[t->index];
@@ -390,7 +390,7 @@ static bool open_at_once(struct ebpf_dp *dp, const struct user_thread *t, struct
 	if (!pthread_equal(t->id, pthread_self()))
 		return is_all_gone(dp, gate, p->port) && open_gate(dp, p);
 	sample(dp, p);
-	if (!are_read(dp, p))
+	if ((t->f.port && t->f.port->port_no == p->port) || !are_read(dp, p))
 		return false;
 	set_read(p, t->dp->ports[p->port]);
 	return have_left(dp, p, t->dp->ports[p->port]) && is_settled(gate) && open_gate(dp, p);
