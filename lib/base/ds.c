@@ -70,6 +70,25 @@ void ds_put_char(struct ds *ds, char c)
 	ds_put_mem(ds, &c, 1);
 }
 
+void ds_put_u64(struct ds *ds, uint64_t value)
+{
+	char digits[20];
+	size_t n = sizeof digits;
+
+	do {
+		digits[--n] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	ds_put_mem(ds, digits + n, sizeof digits - n);
+}
+
+void ds_put_i64(struct ds *ds, int64_t value)
+{
+	if (value < 0)
+		ds_put_char(ds, '-');
+	ds_put_u64(ds, value < 0 ? -(uint64_t)value : (uint64_t)value);
+}
+
 void ds_vprintf(struct ds *ds, const char *fmt, va_list args)
 {
 	va_list again;

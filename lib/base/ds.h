@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct ds {
 	char *s;
@@ -30,6 +31,9 @@ char *ds_steal(struct ds *ds);
 void ds_put(struct ds *ds, const char *text);
 void ds_put_mem(struct ds *ds, const void *data, size_t n);
 void ds_put_char(struct ds *ds, char c);
+/** ds_put_u64(), ds_put_i64() - in decimal; several times as fast as ds_printf(), for texts of which there are very many. */
+void ds_put_u64(struct ds *ds, uint64_t value);
+void ds_put_i64(struct ds *ds, int64_t value);
 void ds_printf(struct ds *ds, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void ds_vprintf(struct ds *ds, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 /** ds_truncate() - shorten to @len bytes; no effect when shorter already. */

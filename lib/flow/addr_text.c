@@ -112,9 +112,11 @@ void eth_put(struct ds *out, const uint8_t addr[6])
 
 void ipv4_put(struct ds *out, const uint8_t addr[4])
 {
-	char text[INET_ADDRSTRLEN];
-
-	ds_put(out, inet_ntop(AF_INET, addr, text, sizeof text));
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			ds_put_char(out, '.');
+		ds_put_u64(out, addr[i]);
+	}
 }
 
 void ipv6_put(struct ds *out, const uint8_t addr[16])

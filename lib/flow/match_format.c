@@ -264,8 +264,11 @@ void match_format(const struct match *m, const struct port_names *names, int pri
 {
 	struct printer p = {.key = &m->key, .mask = &m->mask, .names = names, .out = out};
 
-	if (priority >= 0 && priority != 32768)
-		ds_printf(out, "priority=%d,", priority);
+	if (priority >= 0 && priority != 32768) {
+		ds_put(out, "priority=");
+		ds_put_u64(out, (unsigned int)priority);
+		ds_put_char(out, ',');
+	}
 	put_all(&p, "");
 }
 

@@ -87,5 +87,5 @@ void port_number_format(uint32_t port, const struct port_names *names, struct ds
 	else if (names && names->name && (name = names->name(names, port)) != NULL)
 		port_name_put(name, out);
 	else
-		ds_printf(out, "%u", port);
+		ds_put_u64(out, port);
 }

@@ -15,7 +15,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +48,18 @@ static void put_flow(const struct rule *rule, struct ds *out)
 	ds_put_char(out, '\n');
 }
 
+static void put_number(int64_t number, struct ds *out)
+{
+	ds_put_char(out, ' ');
+	ds_put_i64(out, number);
+}
+
+static void put_count(uint64_t count, struct ds *out)
+{
+	ds_put_char(out, ' ');
+	ds_put_u64(out, count);
+}
+
 /* A place for the rule's counters, unless it has one. */
 static void put_place(struct tables *tables, struct rule *rule, struct ds *out)
 {
@@ -59,23 +70,29 @@ static void put_place(struct tables *tables, struct rule *rule, struct ds *out)
 		rule->tallies = tables->tallies;
 		__atomic_store_n(&rule->tally, place, __ATOMIC_RELEASE);
 	}
-	if (rule->tally)
-		ds_printf(out, " %" PRIu32 " %" PRIu64, rule->tally, tally_id(rule->tallies, rule->tally));
+	if (rule->tally) {
+		put_count(rule->tally, out);
+		put_count(tally_id(rule->tallies, rule->tally), out);
+	}
 }
 
 static void put_add(struct tables *tables, struct rule *rule, int64_t offset, int64_t now_ms, struct ds *out)
 {
-	ds_printf(out, "add %" PRId64 " %" PRId64 " %" PRId64 " %" PRIu64 " %" PRIu64, rule->created_ms + offset,
-		  rule->modified_ms + offset, now_ms - __atomic_load_n(&rule->used_ms, __ATOMIC_RELAXED),
-		  __atomic_load_n(&rule->n_packets, __ATOMIC_RELAXED),
-		  __atomic_load_n(&rule->n_bytes, __ATOMIC_RELAXED));
+	ds_put(out, "add");
+	put_number(rule->created_ms + offset, out);
+	put_number(rule->modified_ms + offset, out);
+	put_number(now_ms - __atomic_load_n(&rule->used_ms, __ATOMIC_RELAXED), out);
+	put_count(__atomic_load_n(&rule->n_packets, __ATOMIC_RELAXED), out);
+	put_count(__atomic_load_n(&rule->n_bytes, __ATOMIC_RELAXED), out);
 	put_place(tables, rule, out);
 	put_flow(rule, out);
 }
 
 static void put_mod(struct tables *tables, struct rule *rule, int64_t offset, struct ds *out)
 {
-	ds_printf(out, "mod %" PRId64 " %" PRId64, rule->created_ms + offset, rule->modified_ms + offset);
+	ds_put(out, "mod");
+	put_number(rule->created_ms + offset, out);
+	put_number(rule->modified_ms + offset, out);
 	put_place(tables, rule, out);
 	put_flow(rule, out);
 }
