@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	log_set_level(NULL, LOG_LEVEL_OFF);
 	d = (struct script_device){
-		.h = harness_new(SCRIPT_RAM), .bar = 0x10, .has_io = true, .run = run, .set_link = set_link};
+		.h = harness_new(SCRIPT_RAM), .bar = 0x10, .io_bar = 0x14, .run = run, .set_link = set_link};
 	if (e1000_plug(&d.h->m, "net0", mac, mem_backend_init(&d.backend), SCRIPT_SLOT, &nic, NULL))
 		abort();
 	script_run(&d, data, size);

@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t revision = size && data[0] & 1 ? RTL8139_REVISION_CPLUS : RTL8139_REVISION_CLASSIC;
 
 	log_set_level(NULL, LOG_LEVEL_OFF);
-	d = (struct script_device){.h = harness_new(SCRIPT_RAM), .bar = 0x14, .run = run, .set_link = set_link};
+	d = (struct script_device){
+		.h = harness_new(SCRIPT_RAM), .bar = 0x14, .io_bar = 0x10, .run = run, .set_link = set_link};
 	if (rtl8139_plug(&d.h->m, "net0", mac, mem_backend_init(&d.backend), SCRIPT_SLOT, revision, &nic, NULL))
 		abort();
 	script_run(&d, data + !!size, size - !!size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A disk in memory for fuzzers, without a descriptor, so that its device starts no thread. What is submitted is done when it is reaped, so that
- * a reset comes in between.
+ * Disks for fuzzers, without a descriptor, so that their device starts no thread. One in memory: what is submitted is done when it is reaped, so that a
+ * reset comes in between. And one that is a file in memory, by the VMM's own code for raw images.
  */
 #ifndef TESTS_FUZZ_VMM_BLOCK_H
 #define TESTS_FUZZ_VMM_BLOCK_H 1
@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "vmm/block/block.h"
 
@@ -101,6 +103,22 @@ static inline struct block *mem_block_new(void)
 				  .n_rings = 1,
 				  .serial = "serial"};
 	return &m->block;
+}
+
+static inline struct block *file_block_new(bool read_only, unsigned int n_rings)
+{
+	static struct block_ops ops; /* the raw image's, but for the descriptor */
+	int fd = memfd_create("disk", MFD_CLOEXEC);
+	const struct block_config config = {
+		.path = "disk", .format = "raw", .fd_plus_1 = fd + 1, .read_only = read_only, .serial = "serial"};
+	struct block *block;
+
+	if (fd < 0 || ftruncate(fd, MEM_BLOCK_SIZE) || block_open(&config, n_rings, &block, NULL))
+		abort();
+	ops = *block->ops;
+	ops.ring_fd = mem_block_ring_fd;
+	block->ops = &ops;
+	return block;
 }
 
 #endif

@@ -8,10 +8,11 @@
  *   3 n 1, bytes          a packet from the network
  *   4                     let the device run
  *   5 value 1             the backend is full, or not; link up or down
- *   6 offset 1, value 4   write PCI configuration space
+ *   6 offset 1, value 4   PCI configuration space, by bits 4 and 5: write 4 bytes, read, write 1, write 2
  *   7                     reset
  *   8 n 1                 n times: write memory with the last bytes once more, 16 further (descriptors)
- *   9 to 15               the fuzzer's own
+ *   9 offset 1, value 4   write a port (of the I/O BAR), the size as above; 10 offset 1: read one; where there is one
+ *   9 to 15               else the fuzzer's own
  */
 #ifndef TESTS_FUZZ_VMM_SCRIPT_H
 #define TESTS_FUZZ_VMM_SCRIPT_H 1
@@ -54,8 +55,8 @@ static inline const uint8_t *script_bytes(struct script *s, size_t *n)
 struct script_device {
 	struct harness *h;
 	struct mem_backend backend;
-	unsigned int bar; /* the register of the BAR: 0x10 for BAR 0 */
-	bool has_io;
+	unsigned int bar;    /* the register of the BAR: 0x10 for BAR 0 */
+	unsigned int io_bar; /* likewise; 0: none */
 	uint64_t last_gpa;
 	uint8_t last[16];
 	void (*run)(struct script_device *d);
@@ -69,8 +70,8 @@ struct script_device {
 static inline void script_map(struct script_device *d)
 {
 	harness_config_write(d->h, SCRIPT_SLOT, d->bar, 4, (uint32_t)SCRIPT_BAR);
-	if (d->has_io)
-		harness_config_write(d->h, SCRIPT_SLOT, d->bar + 4, 4, SCRIPT_IO);
+	if (d->io_bar)
+		harness_config_write(d->h, SCRIPT_SLOT, d->io_bar, 4, SCRIPT_IO);
 	harness_config_write(d->h, SCRIPT_SLOT, 4, 2, 7);
 	if (d->map)
 		d->map(d);
@@ -115,6 +116,31 @@ static inline void script_packet(struct script_device *d, uint8_t op, struct scr
 		mem_queue(&d->backend, bytes, n);
 }
 
+static inline void script_config(struct script_device *d, uint8_t op, struct script *s)
+{
+	static const unsigned int sizes[4] = {4, 4, 1, 2};
+	unsigned int mode = op >> 4 & 3;
+	uint32_t offset = script_get(s, 1), value = script_get(s, 4);
+
+	if (mode < 2)
+		offset &= 0xfc;
+	if (mode == 1)
+		harness_config_read(d->h, SCRIPT_SLOT, offset, sizes[mode]);
+	else
+		harness_config_write(d->h, SCRIPT_SLOT, offset, sizes[mode], value);
+}
+
+static inline void script_port(struct script_device *d, uint8_t op, struct script *s)
+{
+	unsigned int size = 1u << (op >> 4) % 3;
+	uint32_t port = SCRIPT_IO + script_get(s, 1);
+
+	if (op & 1)
+		harness_write(d->h->m.pio, port, size, script_get(s, 4));
+	else
+		harness_read(d->h->m.pio, port, size);
+}
+
 static inline void script_step(struct script_device *d, struct script *s)
 {
 	uint8_t op = (uint8_t)script_get(s, 1);
@@ -143,8 +169,7 @@ static inline void script_step(struct script_device *d, struct script *s)
 			d->set_link(d, n & 2);
 		break;
 	case 6:
-		n = script_get(s, 1);
-		harness_config_write(d->h, SCRIPT_SLOT, (uint32_t)n & 0xfc, 4, script_get(s, 4));
+		script_config(d, op, s);
 		break;
 	case 7:
 		pci_bus_reset(d->h->m.pci);
@@ -156,6 +181,8 @@ static inline void script_step(struct script_device *d, struct script *s)
 	default:
 		if (d->extra)
 			d->extra(d, op, s);
+		else if ((op & 15) < 11)
+			script_port(d, op, s);
 	}
 }
 
