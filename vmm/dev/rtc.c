@@ -93,7 +93,14 @@ static bool is_time(unsigned int reg)
 	return reg == CENTURY || (reg <= YEAR && reg != SECONDS_ALARM && reg != MINUTES_ALARM && reg != HOURS_ALARM);
 }
 
-/* The guest ends setting: what it has written is the time from now on. */
+/* What a calendar has, from 1900 on: only of such dates the registers can show every digit. */
+static bool is_date(const struct tm *tm)
+{
+	return tm->tm_sec < 60 && tm->tm_min < 60 && tm->tm_hour < 24 && tm->tm_mday >= 1 && tm->tm_mday <= 31 &&
+	       tm->tm_mon >= 0 && tm->tm_mon < 12 && tm->tm_year >= 0 && tm->tm_year < 9999 - 1900;
+}
+
+/* The guest ends setting: what it has written is the time from now on, if it is one. */
 static void set_time(struct rtc *rtc)
 {
 	struct tm tm = {
@@ -104,10 +111,9 @@ static void set_time(struct rtc *rtc)
 		.tm_mon = decode(rtc, rtc->ram[MONTH]) - 1,
 		.tm_year = decode(rtc, rtc->ram[CENTURY]) * 100 + decode(rtc, rtc->ram[YEAR]) - 1900,
 	};
-	time_t t = timegm(&tm);
 
-	if (t != (time_t)-1)
-		rtc->offset_s = (int64_t)t - (int64_t)time(NULL);
+	if (is_date(&tm))
+		rtc->offset_s = (int64_t)timegm(&tm) - (int64_t)time(NULL);
 }
 
 /* And begins: the registers stand still at the present time. */
