@@ -2,10 +2,12 @@
 /* guest/attach and guest/hold (docs/control-protocol.md). */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "os/netdev.h"
 #include "os/sock.h"
+#include "os/tap.h"
 #include "switchd/bridge.h"
 #include "switchd/commands.h"
 #include "switchd/config_rows.h"
@@ -15,7 +17,7 @@
 
 LOG_MODULE(guest_commands);
 
-_Static_assert(IFACE_MAX_QUEUES <= SOCK_MAX_FDS, "all queues in one answer");
+_Static_assert(2 * IFACE_MAX_QUEUES <= SOCK_MAX_FDS, "all queues in one answer, each with its vhost-net");
 
 /* ---- attaching ---- */
 
@@ -52,7 +54,7 @@ static int check_names(const struct guest_wish *w, struct errtext *err)
 
 static int read_wish(const json_t *params, struct guest_wish *w, struct errtext *err)
 {
-	int error = control_allow(params, "guest,bridge,port,mac,queues,columns,anti_spoof,resume", err);
+	int error = control_allow(params, "guest,bridge,port,mac,queues,columns,anti_spoof,vhost,resume", err);
 
 	*w = (struct guest_wish){
 		.guest = control_str(params, "guest", "", &error, err),
@@ -61,6 +63,7 @@ static int read_wish(const json_t *params, struct guest_wish *w, struct errtext 
 		.mac_text = control_str(params, "mac", "", &error, err),
 		.n_queues = control_int(params, "queues", 1, &error, err),
 		.anti_spoof = control_bool(params, "anti_spoof", false, &error, err),
+		.vhost = control_bool(params, "vhost", false, &error, err),
 		.resume = control_bool(params, "resume", false, &error, err),
 	};
 	if (!error)
@@ -84,6 +87,27 @@ static int open_queues(struct control_request *request, const struct iface *ifac
 		control_attach_fd(request, fd);
 	}
 	return 0;
+}
+
+/*
+ * The guest's process cannot open the device any more when a card comes later. All queues or none: a card is moved by one of both. Return: how many
+ * descriptors go along.
+ */
+static unsigned int open_vhosts(struct control_request *request, unsigned int n)
+{
+	int fds[IFACE_MAX_QUEUES];
+	unsigned int n_open = 0;
+
+	while (n_open < n && (fds[n_open] = tap_open_vhost()) >= 0)
+		n_open++;
+	if (n_open < n) {
+		while (n_open)
+			close(fds[--n_open]);
+		return 0;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		control_attach_fd(request, fds[i]);
+	return n;
 }
 
 /* A monitor that was here before the switch was started anew. */
@@ -140,7 +164,7 @@ static int attach(struct control_request *request, const json_t *params, json_t 
 	struct guest_port *g = NULL;
 	const struct iface *iface;
 	struct guest_wish w;
-	int error = read_wish(params, &w, err);
+	int error = read_wish(params, &w, err), n_vhost;
 
 	if (!error && control_client_aux(request))
 		error = errtext_set(err, EISCONN, "this connection has a port already; each takes one of its own");
@@ -149,12 +173,13 @@ static int attach(struct control_request *request, const json_t *params, json_t 
 	if (error || !g)
 		return error;
 	iface = iface_by_name(g->port);
+	n_vhost = w.vhost && !w.resume ? (int)open_vhosts(request, (unsigned int)w.n_queues) : 0;
 	g->is_held = true;
 	g->ifindex = iface->dev->ifindex;
 	control_follow_client(request, guest_connection_gone, g);
-	*result = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:i}", "text", "", "port", g->port, "bridge",
+	*result = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:i, s:i}", "text", "", "port", g->port, "bridge",
 			    iface->bridge->name, "mac", w.mac_text, "mtu", (json_int_t)iface->mtu, "link",
-			    guest_is_up(iface) ? "up" : "down", "exit", 0);
+			    guest_is_up(iface) ? "up" : "down", "vhost", n_vhost, "exit", 0);
 	return 0;
 }
 

@@ -40,6 +40,7 @@ struct guest_wish {
 	uint8_t mac[6];
 	int64_t n_queues;
 	bool anti_spoof, resume;
+	bool vhost; /**< a vhost-net instance for each queue, where the host has that */
 	const char *columns[GUEST_MAX_COLUMNS];
 	size_t n_columns;
 };

@@ -188,15 +188,16 @@ static void drained(void *aux)
 	loop_post(console->loop, input_posted, console);
 }
 
-/* Whose words there is room for: everybody, or nobody. */
+/* Whose words there is room for: everybody, or terminals alone, which have keys that are not the guest's. */
 static void watch_input(struct console *console)
 {
 	for (size_t i = 0; i < CONSOLE_MAX_CLIENTS; i++) {
 		struct console_peer *peer = &console->peers[i];
+		bool is_wanted = peer->is_terminal || !console->n_input;
 
-		if (!peer->console || peer->at_end || !!peer->in.fd_plus_1 == !console->n_input)
+		if (!peer->console || peer->at_end || !!peer->in.fd_plus_1 == is_wanted)
 			continue;
-		if (console->n_input)
+		if (!is_wanted)
 			loop_del_fd(console->loop, &peer->in);
 		else if (loop_add_fd(console->loop, &peer->in, peer->in_fd, EPOLLIN, in_ready))
 			peer->at_end = true; /* a file as input, or none: epoll has no word for it, nobody types */
@@ -224,7 +225,8 @@ static void in_ready(struct loop_fd *self, uint32_t events)
 {
 	struct console_peer *peer = container_of(self, struct console_peer, in);
 	struct console *console = peer->console;
-	ssize_t n = read(peer->in_fd, console->input, sizeof console->input);
+	uint8_t keys[256];
+	ssize_t n = read(peer->in_fd, keys, sizeof keys);
 
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -236,10 +238,13 @@ static void in_ready(struct loop_fd *self, uint32_t events)
 		loop_del_fd(console->loop, self);
 	} else {
 		if (peer->is_terminal)
-			n = unescape(peer, console->input, (size_t)n);
+			n = unescape(peer, keys, (size_t)n);
 		if (n < 0)
 			console->ended(console->aux);
-		console->n_input = (size_t)MAX(n, 0);
+		/* Only who types on a terminal all the while has no room left, and then his keys have no effect. */
+		n = MIN(MAX(n, 0), (ssize_t)(sizeof console->input - console->n_input));
+		memcpy(console->input + console->n_input, keys, (size_t)n);
+		console->n_input += (size_t)n;
 		pass_input(console);
 	}
 }
@@ -342,6 +347,7 @@ int console_open(struct console *console, const struct console_options *options,
 	peer = peer_new(console, STDIN_FILENO, out);
 	peer->is_socket = is_socket;
 	peer->is_terminal = console->is_raw = make_raw(console);
+	watch_input(console);
 	return 0;
 }
 

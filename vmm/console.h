@@ -6,7 +6,8 @@
  * A vCPU puts a byte into the ring and never waits; the main loop carries it on in as few writes as it can. Who reads too slowly loses the oldest bytes,
  * as on a wire, once CONSOLE_HISTORY of them are waiting. Who connects to the socket sees what is said from then on.
  *
- * On a terminal, which is put into raw mode, Ctrl-A x ends the guest at once and Ctrl-A twice is one for the guest, as in QEMU.
+ * On a terminal, which is put into raw mode, Ctrl-A x ends the guest at once and Ctrl-A twice is one for the guest, as in QEMU. What is typed before the
+ * guest listens is kept, and a terminal is read on meanwhile: Ctrl-A x works then, too.
  */
 #ifndef VMM_CONSOLE_H
 #define VMM_CONSOLE_H 1
@@ -32,13 +33,14 @@ struct serial;
 struct console_peer {
 	struct console *console;
 	int in_fd, out_fd;
-	bool is_client;		/**< a connection of the socket's */
-	bool is_socket;		/**< out_fd is one */
-	bool at_end;		/**< no input any more */
-	bool is_terminal;	/**< in raw mode, keys have escapes */
-	bool has_escape;	/**< Ctrl-A was the last key */
-	struct loop_fd in, out; /**< `in` only while there is room, `out` only while it cannot take more */
-	uint64_t at;		/**< how much of all output it has got */
+	bool is_client;	  /**< a connection of the socket's */
+	bool is_socket;	  /**< out_fd is one */
+	bool at_end;	  /**< no input any more */
+	bool is_terminal; /**< in raw mode, keys have escapes */
+	bool has_escape;  /**< Ctrl-A was the last key */
+	struct loop_fd in,
+		out; /**< `in` only while nothing waits (a terminal's always), `out` only while it cannot take more */
+	uint64_t at; /**< how much of all output it has got */
 };
 
 struct console {
@@ -49,7 +51,7 @@ struct console {
 	uint64_t n_put;
 	bool is_posted;
 	struct console_peer peers[CONSOLE_MAX_CLIENTS]; /**< in use: console is set */
-	uint8_t input[256];				/**< what the serial port has no room for yet */
+	uint8_t input[4096];				/**< what the serial port does not take yet */
 	size_t n_input;
 	struct loop_fd listener;
 	int listen_fd;	      /**< -1: none */

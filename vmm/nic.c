@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "vmm/core/machine.h"
 #include "vmm/core/pci.h"
 #include "vmm/dev/e1000.h"
@@ -19,6 +20,8 @@
 #include "vmm/net/backend.h"
 #include "vmm/net/switch.h"
 #include "vmm/net/tap.h"
+
+LOG_MODULE(nic);
 
 /** What a kind of card does. Each has its own pointer type, in struct nic. */
 struct model {
@@ -61,7 +64,6 @@ static int virtio_plug(struct nic *nic, struct net_backend *be, struct errtext *
 	struct virtio_net_config config = {
 		.name = nic->name,
 		.n_pairs = nic->config.n_queues,
-		.no_vhost = nic->config.no_vhost,
 	};
 	struct virtio_net *net;
 	int error;
@@ -216,12 +218,13 @@ static int open_backend(struct nic *nic, const char *rundir, struct net_backend 
 		.port = nic->port_name,
 		.anti_spoof = config->anti_spoof,
 		.n_queues = config->n_queues,
+		.vhost = config->model == NIC_VIRTIO && !config->no_vhost,
 		.columns = columns,
 		.n_columns = config->n_columns,
 	};
-	int fds[NET_MAX_QUEUES], error;
+	struct switch_port_grant grant;
 	char mtu_column[32];
-	uint32_t mtu;
+	int error;
 
 	memcpy(wanted.mac, nic->mac, sizeof wanted.mac);
 	memcpy(columns, config->columns, sizeof config->columns);
@@ -229,9 +232,13 @@ static int open_backend(struct nic *nic, const char *rundir, struct net_backend 
 		snprintf(mtu_column, sizeof mtu_column, "mtu_request=%u", config->mtu);
 		columns[wanted.n_columns++] = mtu_column;
 	}
-	error = switch_port_new(&wanted, nic->machine->loop, &port_ops, nic, fds, &mtu, &nic->port_up, &nic->port, err);
-	if (!error)
-		error = tap_backend_new(fds, config->n_queues, mtu, be, err);
+	error = switch_port_new(&wanted, nic->machine->loop, &port_ops, nic, &grant, &nic->port, err);
+	if (error)
+		return error;
+	if (wanted.vhost && grant.vhost_fds[0] < 0)
+		log_info("%s: packets are moved by this process: the switch's host has no vhost-net", nic->name);
+	nic->port_up = grant.up;
+	error = tap_backend_new(grant.fds, grant.vhost_fds, config->n_queues, grant.mtu, be, err);
 	if (!error)
 		(*be)->link_up = nic->port_up;
 	return error;

@@ -126,3 +126,10 @@ int tap_open_queues(const char *name, unsigned int n, unsigned int queue_len, in
 			close(fds[i]);
 	return tap_error(result, err);
 }
+
+int tap_open_vhost(void)
+{
+	int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}

@@ -25,4 +25,11 @@
 VSW_MUST_USE int tap_open_queues(const char *name, unsigned int n, unsigned int queue_len, int steering, int *fds,
 				 struct errtext *err);
 
+/**
+ * tap_open_vhost() - an instance of vhost-net, by which the kernel moves packets between one queue of a TAP device and a guest's rings
+ *
+ * It belongs to nobody yet: the guest's process makes it its own (VHOST_SET_OWNER). Return: a descriptor, or -errno: -ENOENT where the kernel has none.
+ */
+VSW_MUST_USE int tap_open_vhost(void);
+
 #endif

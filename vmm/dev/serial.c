@@ -37,18 +37,44 @@ static void update_line(struct serial *s)
 	s->line = level;
 }
 
+static bool is_listening(const struct serial *s)
+{
+	return s->ier & IER_RX || s->n_polls >= SERIAL_POLLS;
+}
+
+/* Whoever waits may go on. */
+static void call_input(struct serial *s)
+{
+	if (!s->is_awaited || !is_listening(s) || s->fifo_len == SERIAL_FIFO)
+		return;
+	s->is_awaited = false;
+	if (s->drained)
+		s->drained(s->aux);
+}
+
 static uint8_t take_byte(struct serial *s)
 {
 	uint8_t byte;
 
-	if (!s->fifo_len)
+	if (!s->fifo_len) {
+		s->n_polls = 0; /* a driver that starts: who asks for bytes looks first */
 		return 0;
+	}
 	byte = s->fifo[s->fifo_start];
 	s->fifo_start = (s->fifo_start + 1) % SERIAL_FIFO;
 	s->fifo_len--;
-	if (!s->fifo_len && s->drained)
-		s->drained(s->aux);
+	if (!s->fifo_len)
+		call_input(s);
 	return byte;
+}
+
+static uint8_t read_lsr(struct serial *s)
+{
+	if (s->fifo_len)
+		return LSR_THR_EMPTY | LSR_IDLE | LSR_DATA;
+	if (s->n_polls < SERIAL_POLLS && ++s->n_polls == SERIAL_POLLS)
+		call_input(s);
+	return LSR_THR_EMPTY | LSR_IDLE;
 }
 
 static void put_byte(struct serial *s, uint8_t byte)
@@ -99,7 +125,7 @@ static uint64_t serial_read(void *aux, uint64_t offset, unsigned int size)
 		value = s->mcr;
 		break;
 	case LSR:
-		value = (uint8_t)(LSR_THR_EMPTY | LSR_IDLE | (s->fifo_len ? LSR_DATA : 0));
+		value = read_lsr(s);
 		break;
 	case MSR:
 		value = read_msr(s);
@@ -115,6 +141,7 @@ static uint64_t serial_read(void *aux, uint64_t offset, unsigned int size)
 static void transmit(struct serial *s, uint8_t byte)
 {
 	s->thr_pending = true;
+	s->n_polls = 0;
 	if (s->mcr & MCR_LOOP) {
 		if (s->fifo_len < SERIAL_FIFO)
 			put_byte(s, byte);
@@ -131,6 +158,8 @@ static void write_ier(struct serial *s, uint8_t value)
 	if (value & IER_TX && !(s->ier & IER_TX))
 		s->thr_pending = true;
 	s->ier = value & 0x0f;
+	s->n_polls = 0;
+	call_input(s);
 }
 
 static void serial_write(void *aux, uint64_t offset, unsigned int size, uint64_t wide)
@@ -154,8 +183,10 @@ static void serial_write(void *aux, uint64_t offset, unsigned int size, uint64_t
 		break;
 	case IIR_FCR:
 		s->fcr = value;
-		if (value & FCR_CLEAR_RX)
+		if (value & FCR_CLEAR_RX) {
 			s->fifo_len = 0;
+			call_input(s);
+		}
 		break;
 	case LCR:
 		s->lcr = value;
@@ -205,6 +236,7 @@ void serial_reset(struct serial *s)
 	s->divisor = 12; /* 9,600 baud */
 	s->thr_pending = false;
 	s->fifo_len = 0;
+	s->n_polls = 0;
 	update_line(s);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -215,7 +247,8 @@ size_t serial_input(struct serial *s, const void *data, size_t len)
 	size_t n;
 
 	pthread_mutex_lock(&s->lock);
-	n = MIN(len, SERIAL_FIFO - s->fifo_len);
+	n = is_listening(s) ? MIN(len, SERIAL_FIFO - s->fifo_len) : 0;
+	s->is_awaited = n < len;
 	for (size_t i = 0; i < n; i++)
 		put_byte(s, p[i]);
 	update_line(s);

@@ -124,10 +124,13 @@ static int open_vhosts(struct virtio_net *net)
 {
 	struct errtext err;
 
-	if (net->config.no_vhost || net->be->fds[0] < 0)
+	if (net->be->fds[0] < 0 || net->be->vhost_fds[0] < 0)
 		return 0;
 	for (unsigned int i = 0; i < net->config.n_pairs; i++) {
-		if (vhost_net_new(net->dev.machine->memory, &net->vhosts[i], &err)) {
+		int fd = net->be->vhost_fds[i];
+
+		net->be->vhost_fds[i] = -1;
+		if (vhost_net_new(fd, net->dev.machine->memory, &net->vhosts[i], &err)) {
 			log_info("%s: packets are moved by this process: %s", net->config.name, err.text);
 			while (i--) {
 				vhost_net_free(net->vhosts[i]);

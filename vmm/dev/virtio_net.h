@@ -25,8 +25,7 @@ struct virtio_net_config {
 	const char *name; /**< "net0"; stays */
 	uint8_t mac[6];
 	unsigned int n_pairs; /**< 1 to NET_MAX_QUEUES */
-	bool no_vhost;
-	bool no_packed; /**< for guests that get packed rings wrong */
+	bool no_packed;	      /**< for guests that get packed rings wrong */
 };
 
 /** virtio_net_new() - @be: taken over, also on failure. Return: 0 or -errno with the sentence. */

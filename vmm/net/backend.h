@@ -54,6 +54,8 @@ struct net_backend {
 	uint32_t mtu;
 	bool link_up;		 /**< the switch's side */
 	int fds[NET_MAX_QUEUES]; /**< readable: a packet is there; also what vhost-net takes. -1: none */
+	/** vhost-net for each queue, opened and nobody's yet: whoever takes one leaves -1. -1: none. Valid where @fds is. */
+	int vhost_fds[NET_MAX_QUEUES];
 };
 
 #endif

@@ -80,6 +80,7 @@ static json_t *attach_request(const struct switch_port *p, const struct switch_p
 	if (config->bridge)
 		json_object_set_new(params, "bridge", json_string(config->bridge));
 	json_object_set_new(params, "queues", json_integer(config->n_queues));
+	json_object_set_new(params, "vhost", json_boolean(config->vhost));
 	json_object_set_new(params, "anti_spoof", json_boolean(config->anti_spoof));
 	json_object_set_new(params, "columns", columns);
 	return json_pack("{s:s, s:o, s:i}", "method", "guest/attach", "params", params, "id", 1);
@@ -152,27 +153,36 @@ static int await_answer(struct switch_port *p, int *fds, size_t max_fds, size_t 
 	return 0;
 }
 
-static int take_result(struct switch_port *p, unsigned int n_queues, size_t n_fds, uint32_t *mtu, struct errtext *err)
+/* @fds: @n_fds of them have come: first those of the TAP, then those of vhost-net. */
+static int take_result(struct switch_port *p, unsigned int n_queues, const int *fds, size_t n_fds,
+		       struct switch_port_grant *grant, struct errtext *err)
 {
 	json_t *result = parse_answer(p->in, p->n_in, err);
 	const char *link = json_string_value(json_object_get(result, "link"));
-	json_int_t bytes = json_integer_value(json_object_get(result, "mtu"));
+	json_int_t bytes = json_integer_value(json_object_get(result, "mtu")),
+		   n_vhost = json_integer_value(json_object_get(result, "vhost"));
 	int error = result ? 0 : -EPROTO;
 
 	p->n_in = 0;
-	if (result && (n_fds != n_queues || !link || bytes < 68 || bytes > 65535))
+	if (result && (n_fds != n_queues + (size_t)n_vhost || (n_vhost && n_vhost != n_queues) || !link || bytes < 68 ||
+		       bytes > 65535))
 		error = errtext_set(err, EPROTO, "the switch's answer makes no sense; is it another version?");
+	for (unsigned int i = 0; i < n_queues && !error; i++) {
+		grant->fds[i] = fds[i];
+		grant->vhost_fds[i] = n_vhost ? fds[n_queues + i] : -1;
+	}
 	if (!error) {
-		*mtu = (uint32_t)bytes;
-		p->up = !strcmp(link, "up");
+		grant->mtu = (uint32_t)bytes;
+		grant->up = p->up = !strcmp(link, "up");
 	}
 	json_decref(result);
 	return error;
 }
 
-static int claim(struct switch_port *p, const struct switch_port_config *config, int *fds, uint32_t *mtu,
+static int claim(struct switch_port *p, const struct switch_port_config *config, struct switch_port_grant *grant,
 		 struct errtext *err)
 {
+	int fds[2 * NET_MAX_QUEUES];
 	size_t n_fds = 0;
 	int error;
 
@@ -183,9 +193,9 @@ static int claim(struct switch_port *p, const struct switch_port_config *config,
 	error = say(p->fd, attach_request(p, config));
 	if (error)
 		return errtext_set(err, -error, "%s: %s", p->socket, strerror(-error));
-	error = await_answer(p, fds, config->n_queues, &n_fds, err);
+	error = await_answer(p, fds, ARRAY_SIZE(fds), &n_fds, err);
 	if (!error)
-		error = take_result(p, config->n_queues, n_fds, mtu, err);
+		error = take_result(p, config->n_queues, fds, n_fds, grant, err);
 	while (error && n_fds)
 		close(fds[--n_fds]);
 	return error;
@@ -310,8 +320,17 @@ void switch_port_free(struct switch_port *p)
 	free(p);
 }
 
+static void close_all(const struct switch_port_grant *grant, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		close(grant->fds[i]);
+		if (grant->vhost_fds[i] >= 0)
+			close(grant->vhost_fds[i]);
+	}
+}
+
 int switch_port_new(const struct switch_port_config *config, struct loop *loop, const struct switch_port_ops *ops,
-		    void *aux, int *fds, uint32_t *mtu, bool *up, struct switch_port **result, struct errtext *err)
+		    void *aux, struct switch_port_grant *grant, struct switch_port **result, struct errtext *err)
 {
 	struct switch_port *p = xzalloc(sizeof *p);
 	const uint8_t *m = config->mac;
@@ -322,20 +341,19 @@ int switch_port_new(const struct switch_port_config *config, struct loop *loop, 
 	p->port = xstrdup(config->port);
 	p->guest = xstrdup(config->guest);
 	snprintf(p->mac, sizeof p->mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-	error = claim(p, config, fds, mtu, err);
+	error = claim(p, config, grant, err);
 	if (!error) {
 		error = watch(p);
-		if (error)
+		if (error) {
 			errtext_set(err, -error, "no descriptor is left for the switch");
-		for (unsigned int i = 0; error && i < config->n_queues; i++)
-			close(fds[i]);
+			close_all(grant, config->n_queues);
+		}
 	}
 	if (error) {
 		switch_port_free(p);
 		return error;
 	}
 	hold(p);
-	*up = p->up;
 	*result = p;
 	return 0;
 }

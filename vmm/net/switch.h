@@ -19,6 +19,7 @@
 
 #include "base/errtext.h"
 #include "base/util.h"
+#include "vmm/net/backend.h"
 
 struct loop;
 struct switch_port;
@@ -32,8 +33,17 @@ struct switch_port_config {
 	uint8_t mac[6];	    /**< of the guest */
 	bool anti_spoof;    /**< the switch drops what does not come from the guest's addresses */
 	unsigned int n_queues;
+	bool vhost;		    /**< a vhost-net instance for each queue is wanted, too */
 	const char *const *columns; /**< @n_columns settings of the port, as `vsw add-port` takes them: "tag=10" */
 	size_t n_columns;
+};
+
+/** What the switch gives; descriptors are the caller's, config->n_queues of each kind. */
+struct switch_port_grant {
+	int fds[NET_MAX_QUEUES];       /**< of the TAP, non-blocking */
+	int vhost_fds[NET_MAX_QUEUES]; /**< of /dev/vhost-net, or all -1: not asked for, or not to be had */
+	uint32_t mtu;		       /**< of the port */
+	bool up;		       /**< its link now */
 };
 
 struct switch_port_ops {
@@ -43,13 +53,11 @@ struct switch_port_ops {
 
 /**
  * switch_port_new() - claim a port; waits for the switch, for seconds at most
- * @fds: config->n_queues descriptors of the TAP, non-blocking; the caller's
- * @mtu: of the port; @up: its link now
  *
  * Return: 0 or -errno with the sentence.
  */
 VSW_MUST_USE int switch_port_new(const struct switch_port_config *config, struct loop *loop,
-				 const struct switch_port_ops *ops, void *aux, int *fds, uint32_t *mtu, bool *up,
+				 const struct switch_port_ops *ops, void *aux, struct switch_port_grant *grant,
 				 struct switch_port **port, struct errtext *err);
 /** switch_port_free() - gives the port back. NULL is fine. */
 void switch_port_free(struct switch_port *port);

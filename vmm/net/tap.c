@@ -95,8 +95,11 @@ static void tap_set_carrier(struct net_backend *be, bool up)
 
 static void tap_free(struct net_backend *be)
 {
-	for (unsigned int i = 0; i < be->n_queues; i++)
+	for (unsigned int i = 0; i < be->n_queues; i++) {
 		close(be->fds[i]);
+		if (be->vhost_fds[i] >= 0)
+			close(be->vhost_fds[i]);
+	}
 	free(be);
 }
 
@@ -116,7 +119,8 @@ static unsigned int probe_offloads(int fd)
 	return 0;
 }
 
-int tap_backend_new(const int *fds, unsigned int n, uint32_t mtu, struct net_backend **result, struct errtext *err)
+int tap_backend_new(const int *fds, const int *vhost_fds, unsigned int n, uint32_t mtu, struct net_backend **result,
+		    struct errtext *err)
 {
 	struct net_backend *be = xzalloc(sizeof *be);
 	int header = VNET_HDR_LEN;
@@ -126,6 +130,7 @@ int tap_backend_new(const int *fds, unsigned int n, uint32_t mtu, struct net_bac
 	be->mtu = mtu;
 	be->link_up = true;
 	memcpy(be->fds, fds, n * sizeof *fds);
+	memcpy(be->vhost_fds, vhost_fds, n * sizeof *vhost_fds);
 	for (unsigned int i = 0; i < n; i++) {
 		if (ioctl(fds[i], TUNSETVNETHDRSZ, &header) < 0) {
 			int error = errno;

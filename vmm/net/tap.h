@@ -12,11 +12,12 @@
 /**
  * tap_backend_new() - take over descriptors of a TAP
  * @fds: @n of them, non-blocking; the backend's from now on, also on failure
+ * @vhost_fds: @n of vhost-net, likewise; or -1
  * @mtu: of the port
  *
  * Return: 0, or -errno with the sentence: no TAP, or a kernel that lacks what is needed.
  */
-VSW_MUST_USE int tap_backend_new(const int *fds, unsigned int n, uint32_t mtu, struct net_backend **be,
-				 struct errtext *err);
+VSW_MUST_USE int tap_backend_new(const int *fds, const int *vhost_fds, unsigned int n, uint32_t mtu,
+				 struct net_backend **be, struct errtext *err);
 
 #endif

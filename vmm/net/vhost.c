@@ -3,7 +3,6 @@
 #include "vmm/net/vhost.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/vhost.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,17 +44,15 @@ static int set_memory(struct vhost_net *vhost, const struct guest_memory *memory
 	return error;
 }
 
-int vhost_net_new(const struct guest_memory *memory, struct vhost_net **result, struct errtext *err)
+int vhost_net_new(int fd, const struct guest_memory *memory, struct vhost_net **result, struct errtext *err)
 {
 	struct vhost_net *vhost = xzalloc(sizeof *vhost);
 	int error = 0;
 
-	vhost->error_fd = -1;
-	vhost->fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
-	if (vhost->fd >= 0)
-		vhost->error_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	vhost->fd = fd;
+	vhost->error_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (vhost->error_fd < 0)
-		error = errtext_set(err, errno, "/dev/vhost-net: %s", strerror(errno));
+		error = errtext_set(err, errno, "vhost-net: no descriptor is left: %s", strerror(errno));
 	else if (ioctl(vhost->fd, VHOST_SET_OWNER, 0) < 0 || ioctl(vhost->fd, VHOST_GET_FEATURES, &vhost->features) < 0)
 		error = errtext_set(err, errno, "vhost-net: %s", strerror(errno));
 	else if ((error = set_memory(vhost, memory)) != 0)
@@ -72,8 +69,7 @@ void vhost_net_free(struct vhost_net *vhost)
 {
 	if (!vhost)
 		return;
-	if (vhost->fd >= 0)
-		close(vhost->fd);
+	close(vhost->fd);
 	if (vhost->error_fd >= 0)
 		close(vhost->error_fd);
 	free(vhost);

@@ -22,8 +22,14 @@ struct vhost_ring {
 	int kick_fd, call_fd;
 };
 
-/** vhost_net_new() - Return: 0, -ENOENT where the host has no vhost-net, or -errno; with the sentence. */
-VSW_MUST_USE int vhost_net_new(const struct guest_memory *memory, struct vhost_net **vhost, struct errtext *err);
+/**
+ * vhost_net_new() - make an instance ours
+ * @fd: of /dev/vhost-net, opened by the switch; ours from now on, also on failure
+ *
+ * Return: 0 or -errno with the sentence.
+ */
+VSW_MUST_USE int vhost_net_new(int fd, const struct guest_memory *memory, struct vhost_net **vhost,
+			       struct errtext *err);
 void vhost_net_free(struct vhost_net *vhost);
 /** vhost_net_error_fd() - an eventfd, signalled when the kernel finds a ring of the guest's that makes no sense, and goes no further in it. */
 int vhost_net_error_fd(const struct vhost_net *vhost);
