@@ -97,6 +97,12 @@ static void kept_until_the_driver_is_there(void **state)
 		out(&t, RBR, (uint8_t)*p);
 		in(&t, LSR);
 	}
+	/* Is there one at all? */
+	out(&t, IER, 0x0f);
+	assert_int_equal(in(&t, IER), 0x0f);
+	type(&t);
+	assert_int_equal(t.at, 0);
+	out(&t, IER, 0);
 	assert_int_equal(t.n_calls, 0);
 	start_as_linux(&t);
 	assert_int_equal(t.n_calls, 1);

@@ -37,9 +37,10 @@ static void update_line(struct serial *s)
 	s->line = level;
 }
 
+/* The interrupt alone says nothing while it has no way out: drivers turn it on to find out what kind of port it is. */
 static bool is_listening(const struct serial *s)
 {
-	return s->ier & IER_RX || s->n_polls >= SERIAL_POLLS;
+	return (s->ier & IER_RX && (s->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2) || s->n_polls >= SERIAL_POLLS;
 }
 
 /* Whoever waits may go on. */
@@ -193,6 +194,7 @@ static void serial_write(void *aux, uint64_t offset, unsigned int size, uint64_t
 		break;
 	case MCR:
 		s->mcr = value & 0x1f;
+		call_input(s);
 		break;
 	case SCR:
 		s->scratch = value;

@@ -6,7 +6,7 @@
  * is full the source is not read.
  *
  * Nor is it while the guest does not listen. A driver that starts throws away what is in the FIFO, reads the register besides, and then turns the
- * receiver's interrupt on; what was typed until then would be lost with it. So bytes come in while that interrupt is on, or after the line status was read
+ * receiver's interrupt on; what was typed until then would be lost with it. So bytes come in while that interrupt is on and gets through (OUT2), or after the line status was read
  * SERIAL_POLLS times in a row without anything else being done: that is a guest that asks for them.
  */
 #ifndef VMM_DEV_SERIAL_H
