@@ -144,6 +144,11 @@ conformance: all tools ## compare with Open vSwitch, tshark and the kernel
 check-lab: all tools ## run the tests that need Debian's own kernel, in the lab (tests/lab/run)
 	@tests/run --jobs 1 --timeout 900 --label lab $(SUM) $(LAB_TESTS)
 
+BOOTS ?= 50
+.PHONY: soak
+soak: all ## boot BOOTS guests in a row in the lab (default 50), ten for each boot of the lab
+	@for i in $$(seq 10 10 $(BOOTS)); do tests/lab/boots.sh 10 || exit 1; echo "$$i guests have booted"; done
+
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-build
 fuzz-build:
@@ -190,7 +195,8 @@ check-fast: ## unit tests, quick system tests and static checks, under two minut
 DEPS_BUILD := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
 	libmnl-dev libpcap-dev libbpf-dev liburing-dev libseccomp-dev iproute2 iputils-ping iperf3 ethtool procps python3
 DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse strace openvswitch-switch \
-	tshark tcpdump dnsmasq-base arping fping busybox-static openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git graphviz librsvg2-bin mininet bridge-utils
+	tshark tcpdump dnsmasq-base arping fping busybox-static openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git graphviz librsvg2-bin mininet bridge-utils \
+	qemu-system-x86 cpio kmod
 
 .PHONY: deps deps-check
 deps: ## install what building and the demo need (Debian packages, only what is missing)
