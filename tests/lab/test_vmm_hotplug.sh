@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Devices that come and go under a running guest, by ACPI, with Debian's own kernel: disks and network cards; the power button; pause.
+# Devices that come and go under a running guest, by ACPI, with Debian's own kernel: disks and network cards; the power button; pause. The switch has its
+# `user` datapath here: guest and namespace, guest and host, VLANs, counters.
 if [ -z "${LAB:-}" ]; then
 	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-250}" "$0" "$@"
 fi
@@ -9,7 +10,7 @@ fi
 . "$(dirname "$0")/guest.sh"
 DATAPATH=user
 
-make_initrd "$T/initrd" virtio_pci virtio_blk virtio_net e1000 button evdev <<'X'
+make_initrd "$T/initrd" virtio_pci virtio_blk virtio_net e1000 8021q button evdev <<'X'
 dmesg -n 1
 stty -echo
 echo "slots=$(ls /sys/bus/pci/slots | wc -l)"
@@ -32,14 +33,61 @@ says()
 }
 
 start_switchd
-vsw add-br br0
+check "a bridge" vsw add-br br0 -- set bridge br0 other_config:hwaddr=02:00:00:00:00:fe
+ip addr add 10.0.0.1/24 dev br0
+ip link set br0 up
+mkhost h1 10.0.0.9/24
+vsw add-port br0 h1-p
 truncate -s 32M "$T/new.img"
 mkfifo "$T/keys"
 vsw-vmm --name g --kernel "$kernel" --initrd "$T/initrd" --append "console=ttyS0 quiet panic=-1" --memory 256M --cpus 2 --control "$T/g.ctl" --nic br0 \
 	<>"$T/keys" >"$T/out" 2>"$T/err" &
 pid=$!
+echo 'echo what was typed early' >"$T/keys"
 check "a guest" wait_for 120 grep -q ^ready "$T/out"
+check "what was typed before it listened is not lost" wait_for 20 eval 'grep -q "^what was typed early" "$T/out" && grep -q "^done" "$T/out"'
 sed 's/^/    /' "$T/out" "$T/err"
+
+# ---- through the switch's own forwarding thread: what a guest's card does here is the same as anywhere
+mkdir "$T/www"
+head -c 1000000 /dev/urandom >"$T/www/data"
+sum=$(sha1sum <"$T/www/data" | cut -d' ' -f1)
+at h1 busybox httpd -p 80 -h "$T/www"
+fetches() { at h1 timeout 60 busybox wget -q -O - "http://$1/data" | sha1sum | grep -q "$sum"; }
+uses_vhost() { ctl status | jq -e ".nics[] | select(.name == \"$1\") | .vhost"; }
+check "its card: vhost-net moves the packets" uses_vhost net0
+check "a guest and a namespace: ping" eval 'says "ip link set eth0 up; ip addr add 10.0.0.2/24 dev eth0" && wait_for 20 pings h1 10.0.0.2 3'
+check "TCP, in" says "wget -q -O /tmp/data http://10.0.0.9/data; sha1sum /tmp/data | grep -q $sum"
+check "TCP, out" eval 'says "httpd -h /tmp" && fetches 10.0.0.2'
+check "a guest and the host's own stack" ping -q -c 3 -i 0.2 -W 5 10.0.0.2
+counts() { says "cat /proc/net/dev" | awk '$1 == "eth0:" { print $3, $11 }'; vsw get interface g-net0 statistics:tx_packets statistics:rx_packets; }
+same_counts()
+{
+	local before after
+	before=$(counts | tr '\n' ' ')
+	pings h1 10.0.0.2 5
+	after=$(counts | tr '\n' ' ')
+	echo "$before: $after"
+	awk -v a="$before" -v b="$after" 'BEGIN { split(a, x, " "); split(b, y, " "); exit !(y[2] - x[2] == y[4] - x[4] && y[1] - x[1] >= 5) }'
+}
+check "guest and switch count the same" wait_for 30 same_counts
+vsw set port g-net0 tag=7 -- set port h1-p tag=7
+check "on a VLAN" pings h1 10.0.0.2 2
+check "and nobody else" eval '! ping -q -c 1 -W 1 10.0.0.2'
+vsw clear port g-net0 tag -- clear port h1-p tag
+ip -n h1 link add link eth0 name v8 type vlan id 8
+ip -n h1 addr add 10.8.0.9/24 dev v8
+ip -n h1 link set v8 up
+check "tagged by the guest itself" eval 'says "ip link add link eth0 name v8 type vlan id 8; ip addr add 10.8.0.2/24 dev v8; ip link set v8 up" && wait_for 20 pings h1 10.8.0.2 2'
+check "the cable is pulled" eval 'ctl nic/set-link "{\"name\": \"net0\", \"cable\": false}" >/dev/null && says "n=50; while ip link show eth0 | grep -q LOWER_UP && [ \$n != 0 ]; do sleep 0.1; n=\$((n-1)); done; [ \$n != 0 ]"'
+check "and plugged in" eval 'ctl nic/set-link "{\"name\": \"net0\", \"cable\": true}" >/dev/null && wait_for 20 pings h1 10.0.0.2'
+downs='cat /sys/class/net/eth0/carrier_down_count'
+before=$(says "$downs")
+stop_switchd KILL
+start_switchd
+check "a switch that was killed and comes again has its port" wait_for 20 grep -q "the switch is back, and has port g-net0" "$T/err"
+check "it works" wait_for 20 pings h1 10.0.0.2
+same "the guest's link was never down" "$before" "$(says "$downs")"
 
 check "a disk comes" eval 'ctl disk/attach "{\"file\": \"new\", \"serial\": \"hot\"}" --fd "$T/new.img" >/dev/null'
 check "and the guest has it, with its serial number" says 'n=100; while [ ! -e /dev/vda ] && [ $n != 0 ]; do sleep 0.1; n=$((n-1)); done; [ "$(cat /sys/block/vda/serial)" = hot ]'
@@ -54,6 +102,12 @@ check_fails "a disk that is none" "no disk named 'disk7'" ctl disk/detach '{"nam
 check "a card comes, and its port" eval 'ctl nic/attach "{\"nic\": \"br0,model=e1000\"}" >/dev/null && vsw list-ports br0 | grep -q g-net1'
 check "the guest has it" says 'n=100; while [ ! -e /sys/class/net/eth1 ] && [ $n != 0 ]; do sleep 0.1; n=$((n-1)); done; ip link set eth1 up'
 check "it goes, and its port" eval 'ctl nic/detach "{\"name\": \"net1\"}" && says "[ ! -e /sys/class/net/eth1 ]" && ! vsw list-ports br0 | grep -q g-net1'
+check "a virtio card comes: vhost-net moves its packets, too" eval 'ctl nic/attach "{\"nic\": \"br0,queues=2\"}" >/dev/null && uses_vhost net1'
+check "the guest has it, and it works" eval '
+	says "n=100; while [ ! -e /sys/class/net/eth1 ] && [ \$n != 0 ]; do sleep 0.1; n=\$((n-1)); done; ip link set eth1 up; ip addr add 10.1.0.2/24 dev eth1" &&
+		ip -n h1 addr add 10.1.0.9/24 dev eth0 && wait_for 20 pings h1 10.1.0.2 3 && fetches 10.1.0.2'
+check "by vhost-net alone: this process has moved none" eval 'ctl stats | jq -e ".nics[] | select(.name == \"net1\") | .rx_packets == 0"'
+check "it goes, too" eval 'ctl nic/detach "{\"name\": \"net1\"}" && says "[ ! -e /sys/class/net/eth1 ]" && ! vsw list-ports br0 | grep -q g-net1'
 check "so does the one that was there from the start" eval 'ctl nic/detach "{\"name\": \"net0\"}" && says "[ ! -e /sys/class/net/eth0 ]"'
 
 check "paused, it says nothing; resumed, it does" eval 'ctl pause && echo "echo later" >"$T/keys" && ! grep -q ^later "$T/out" && ctl resume && wait_for 20 grep -q ^later "$T/out"'
