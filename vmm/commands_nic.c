@@ -30,13 +30,17 @@ static json_t *one_nic(struct nic *nic)
 static json_t *one_nic_stats(struct nic *nic)
 {
 	struct nic_status s;
+	json_t *stats;
 
 	nic_get_status(nic, &s);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", s.name, "rx_packets",
-			 (json_int_t)s.rx_packets, "rx_bytes", (json_int_t)s.rx_bytes, "tx_packets",
-			 (json_int_t)s.tx_packets, "tx_bytes", (json_int_t)s.tx_bytes, "rx_filtered",
-			 (json_int_t)s.rx_filtered, "rx_no_buffer", (json_int_t)s.rx_no_buffer, "tx_errors",
-			 (json_int_t)s.tx_errors);
+	stats = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", s.name, "rx_packets",
+			  (json_int_t)s.rx_packets, "rx_bytes", (json_int_t)s.rx_bytes, "tx_packets",
+			  (json_int_t)s.tx_packets, "tx_bytes", (json_int_t)s.tx_bytes, "rx_filtered",
+			  (json_int_t)s.rx_filtered, "rx_no_buffer", (json_int_t)s.rx_no_buffer, "tx_errors",
+			  (json_int_t)s.tx_errors);
+	if (s.virtio)
+		json_object_set_new(stats, "queues", commands_queues(s.virtio));
+	return stats;
 }
 
 static json_t *each(const struct guest *g, json_t *(*one)(struct nic *nic))

@@ -93,6 +93,7 @@ static void virtio_get_stats(const struct nic *nic, struct nic_status *s)
 
 	virtio_net_get_stats(nic->virtio, &stats);
 	s->uses_vhost = virtio_net_uses_vhost(nic->virtio);
+	s->virtio = virtio_net_device(nic->virtio);
 	put_stats(s, &stats);
 }
 

@@ -17,6 +17,7 @@
 struct machine;
 struct nic;
 struct pci_device;
+struct virtio_device;
 
 /** Cards of one guest. */
 #define NIC_MAX 8
@@ -28,7 +29,8 @@ struct nic_status {
 	uint8_t mac[6];
 	unsigned int n_queues;
 	bool uses_vhost;
-	bool port_up, cable_in; /**< the switch's side, ours; the guest has a carrier when both are */
+	const struct virtio_device *virtio; /**< NULL: of another model */
+	bool port_up, cable_in;		    /**< the switch's side, ours; the guest has a carrier when both are */
 	uint64_t rx_packets, rx_bytes, tx_packets,
 		tx_bytes; /**< as the guest has them; 0 with vhost, which does not tell */
 	uint64_t rx_filtered, rx_no_buffer, tx_errors;
