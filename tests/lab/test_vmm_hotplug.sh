@@ -106,6 +106,7 @@ check "a virtio card comes: vhost-net moves its packets, too" eval 'ctl nic/atta
 check "the guest has it, and it works" eval '
 	says "n=100; while [ ! -e /sys/class/net/eth1 ] && [ \$n != 0 ]; do sleep 0.1; n=\$((n-1)); done; ip link set eth1 up; ip addr add 10.1.0.2/24 dev eth1" &&
 		ip -n h1 addr add 10.1.0.9/24 dev eth0 && wait_for 20 pings h1 10.1.0.2 3 && fetches 10.1.0.2'
+check "the control queue is not vhost-net's" eval 'ctl stats | jq -e ".nics[] | select(.name == \"net1\") | .queues | length == 5 and .[4].chains > 0"'
 check "by vhost-net alone: this process has moved none" eval 'ctl stats | jq -e ".nics[] | select(.name == \"net1\") | .rx_packets == 0"'
 check "it goes, too" eval 'ctl nic/detach "{\"name\": \"net1\"}" && says "[ ! -e /sys/class/net/eth1 ]" && ! vsw list-ports br0 | grep -q g-net1'
 check "so does the one that was there from the start" eval 'ctl nic/detach "{\"name\": \"net0\"}" && says "[ ! -e /sys/class/net/eth0 ]"'
