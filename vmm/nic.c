@@ -14,6 +14,7 @@
 #include "vmm/core/machine.h"
 #include "vmm/core/pci.h"
 #include "vmm/dev/e1000.h"
+#include "vmm/dev/nic_device.h"
 #include "vmm/dev/rtl8139.h"
 #include "vmm/dev/virtio_net.h"
 #include "vmm/dev/virtio_pci.h"
@@ -23,7 +24,7 @@
 
 LOG_MODULE(nic);
 
-/** What a kind of card does. Each has its own pointer type, in struct nic. */
+/** What a kind of card does. virtio's has a pointer type of its own in struct nic, the others share one. */
 struct model {
 	int (*plug)(struct nic *nic, struct net_backend *be, struct errtext *err);
 	struct pci_device *(*pci)(const struct nic *nic);
@@ -41,8 +42,7 @@ struct nic {
 	bool port_up, cable_in;
 	union {
 		struct virtio_net *virtio; /* NULL: no device yet */
-		struct e1000 *e1000;
-		struct rtl8139 *rtl8139;
+		struct nic_device *dev;
 	};
 };
 
@@ -97,62 +97,42 @@ static void virtio_get_stats(const struct nic *nic, struct nic_status *s)
 	put_stats(s, &stats);
 }
 
-/* ---- e1000 ---- */
+/* ---- e1000, rtl8139 ---- */
 
 static int plug_e1000(struct nic *nic, struct net_backend *be, struct errtext *err)
 {
-	return e1000_plug(nic->machine, nic->name, nic->mac, be, -1, &nic->e1000, err);
+	return e1000_plug(nic->machine, nic->name, nic->mac, be, -1, &nic->dev, err);
 }
-
-static struct pci_device *pci_of_e1000(const struct nic *nic)
-{
-	return e1000_pci(nic->e1000);
-}
-
-static void set_link_of_e1000(struct nic *nic, bool up)
-{
-	e1000_set_link(nic->e1000, up);
-}
-
-static void get_stats_of_e1000(const struct nic *nic, struct nic_status *s)
-{
-	struct nic_stats stats;
-
-	e1000_get_stats(nic->e1000, &stats);
-	put_stats(s, &stats);
-}
-
-/* ---- rtl8139 ---- */
 
 static int plug_rtl8139(struct nic *nic, struct net_backend *be, struct errtext *err)
 {
 	uint8_t revision = nic->config.classic ? RTL8139_REVISION_CLASSIC : RTL8139_REVISION_CPLUS;
 
-	return rtl8139_plug(nic->machine, nic->name, nic->mac, be, -1, revision, &nic->rtl8139, err);
+	return rtl8139_plug(nic->machine, nic->name, nic->mac, be, -1, revision, &nic->dev, err);
 }
 
-static struct pci_device *pci_of_rtl8139(const struct nic *nic)
+static struct pci_device *pci_of_device(const struct nic *nic)
 {
-	return rtl8139_pci(nic->rtl8139);
+	return &nic->dev->pci;
 }
 
-static void set_link_of_rtl8139(struct nic *nic, bool up)
+static void set_link_of_device(struct nic *nic, bool up)
 {
-	rtl8139_set_link(nic->rtl8139, up);
+	nic_device_set_link(nic->dev, up);
 }
 
-static void get_stats_of_rtl8139(const struct nic *nic, struct nic_status *s)
+static void get_stats_of_device(const struct nic *nic, struct nic_status *s)
 {
 	struct nic_stats stats;
 
-	rtl8139_get_stats(nic->rtl8139, &stats);
+	nic_device_get_stats(nic->dev, &stats);
 	put_stats(s, &stats);
 }
 
 static const struct model models[] = {
 	[NIC_VIRTIO] = {virtio_plug, virtio_pci, virtio_set_link, virtio_get_stats},
-	[NIC_E1000] = {plug_e1000, pci_of_e1000, set_link_of_e1000, get_stats_of_e1000},
-	[NIC_RTL8139] = {plug_rtl8139, pci_of_rtl8139, set_link_of_rtl8139, get_stats_of_rtl8139},
+	[NIC_E1000] = {plug_e1000, pci_of_device, set_link_of_device, get_stats_of_device},
+	[NIC_RTL8139] = {plug_rtl8139, pci_of_device, set_link_of_device, get_stats_of_device},
 };
 
 /* ---- names and addresses ---- */

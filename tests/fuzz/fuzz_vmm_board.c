@@ -33,6 +33,7 @@
 #include "vmm/dev/acpi_hotplug.h"
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/e1000.h"
+#include "vmm/dev/nic_device.h"
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/rtl8139.h"
 #include "vmm/dev/serial.h"
@@ -51,8 +52,8 @@ static struct machine_state {
 	struct rtc rtc;
 	struct acpi_pm pm;
 	struct acpi_hotplug hotplug;
-	struct e1000 *e1000;
-	struct rtl8139 *rtl8139;
+	struct nic_device *e1000;
+	struct nic_device *rtl8139;
 	struct mem_backend backends[2];
 	int eventfd;
 	uint32_t gone; /* slots that the guest has let go of */
@@ -207,9 +208,9 @@ static void from_outside(unsigned int what)
 static void run(void)
 {
 	if (g.e1000)
-		e1000_run(g.e1000);
+		nic_device_run(g.e1000);
 	if (g.rtl8139)
-		rtl8139_run(g.rtl8139);
+		nic_device_run(g.rtl8139);
 	drain(g.h->m.loop);
 }
 

@@ -4,20 +4,21 @@
 
 #include "base/log.h"
 #include "vmm/dev/e1000.h"
+#include "vmm/dev/nic_device.h"
 #include "vmm_script.h"
 
-static struct e1000 *nic;
+static struct nic_device *nic;
 
 static void run(struct script_device *d)
 {
 	(void)d;
-	e1000_run(nic);
+	nic_device_run(nic);
 }
 
 static void set_link(struct script_device *d, bool up)
 {
 	(void)d;
-	e1000_set_link(nic, up);
+	nic_device_set_link(nic, up);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (e1000_plug(&d.h->m, "net0", mac, mem_backend_init(&d.backend), SCRIPT_SLOT, &nic, NULL))
 		abort();
 	script_run(&d, data, size);
-	pci_unplug(e1000_pci(nic));
+	pci_unplug(&nic->pci);
 	harness_free(d.h);
 	return 0;
 }

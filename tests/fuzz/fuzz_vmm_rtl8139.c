@@ -4,20 +4,21 @@
 
 #include "base/log.h"
 #include "vmm/dev/rtl8139.h"
+#include "vmm/dev/nic_device.h"
 #include "vmm_script.h"
 
-static struct rtl8139 *nic;
+static struct nic_device *nic;
 
 static void run(struct script_device *d)
 {
 	(void)d;
-	rtl8139_run(nic);
+	nic_device_run(nic);
 }
 
 static void set_link(struct script_device *d, bool up)
 {
 	(void)d;
-	rtl8139_set_link(nic, up);
+	nic_device_set_link(nic, up);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -33,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rtl8139_plug(&d.h->m, "net0", mac, mem_backend_init(&d.backend), SCRIPT_SLOT, revision, &nic, NULL))
 		abort();
 	script_run(&d, data + !!size, size - !!size);
-	pci_unplug(rtl8139_pci(nic));
+	pci_unplug(&nic->pci);
 	harness_free(d.h);
 	return 0;
 }

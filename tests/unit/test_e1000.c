@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "vmm/dev/e1000.h"
 #include "vmm/dev/e1000_regs.h"
+#include "vmm/dev/nic_device.h"
 #include "vmm_backend.h"
 #include "vmm_harness.h"
 
@@ -29,7 +30,7 @@ static const uint8_t mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 struct fixture {
 	struct harness *h;
 	struct mem_backend backend;
-	struct e1000 *nic;
+	struct nic_device *nic;
 	uint32_t tx_tail, rx_seen;
 };
 
@@ -87,7 +88,7 @@ static void init(struct fixture *f)
 
 static void fini(struct fixture *f)
 {
-	pci_unplug(e1000_pci(f->nic));
+	pci_unplug(&f->nic->pci);
 	assert_true(f->backend.is_freed);
 	harness_free(f->h);
 }
@@ -174,13 +175,13 @@ static void phy_and_link(void **state)
 	mdic(&f, MDIC_WRITE | 1 << 21 | 4 << 16 | 0x1234);
 	assert_int_equal(mdic(&f, MDIC_READ | 1 << 21 | 4 << 16) & 0xffff, 0x1234);
 	rd(&f, ICR);
-	e1000_set_link(f.nic, false);
+	nic_device_set_link(f.nic, false);
 	assert_false(rd(&f, STATUS) & STATUS_LU);
 	assert_false(mdic(&f, MDIC_READ | 1 << 21 | 1 << 16) & 1 << 2);
 	assert_true(f.h->lines[LINE]);
 	assert_true(rd(&f, ICR) & INT_LSC);
 	assert_false(f.h->lines[LINE]);
-	e1000_set_link(f.nic, true);
+	nic_device_set_link(f.nic, true);
 	assert_true(rd(&f, STATUS) & STATUS_LU);
 	/* The same registers through IOADDR and IODATA. */
 	harness_write(f.h->m.pio, IO, 4, STATUS);
@@ -223,7 +224,7 @@ static void tx_desc(struct fixture *f, uint64_t low, uint64_t high)
 static void tx_go(struct fixture *f)
 {
 	wr(f, TDT, f->tx_tail);
-	e1000_run(f->nic);
+	nic_device_run(f->nic);
 	assert_int_equal(rd(f, TDH), f->tx_tail);
 }
 
@@ -331,17 +332,17 @@ static void transmit_waits_for_room(void **state)
 	f.backend.is_full = true;
 	tx_desc(&f, TX_DATA, 60 | (uint64_t)(TX_EOP | TX_RS) << 24);
 	wr(&f, TDT, f.tx_tail);
-	e1000_run(f.nic);
+	nic_device_run(f.nic);
 	assert_int_equal(rd(&f, TDH), 0);
 	f.backend.is_full = false;
-	e1000_run(f.nic);
+	nic_device_run(f.nic);
 	assert_int_equal(rd(&f, TDH), 1);
 	assert_int_equal(f.backend.n_sent, 1);
 	/* Without bus mastering nothing moves. */
 	harness_config_write(f.h, SLOT, 0x04, 2, 3);
 	tx_desc(&f, TX_DATA, 60 | (uint64_t)TX_EOP << 24);
 	wr(&f, TDT, f.tx_tail);
-	e1000_run(f.nic);
+	nic_device_run(f.nic);
 	assert_int_equal(rd(&f, TDH), 1);
 	harness_config_write(f.h, SLOT, 0x04, 2, 7);
 	tx_go(&f);
@@ -371,12 +372,12 @@ static void lies_stop_the_card(void **state)
 		} else {
 			memcpy(at(&f, RX_RING, 8), &lie, 8);
 			mem_queue(&f.backend, frame, sizeof frame);
-			e1000_run(f.nic);
+			nic_device_run(f.nic);
 			mem_queue(&f.backend, frame, sizeof frame);
 			tx_desc(&f, TX_DATA, 60 | (uint64_t)TX_EOP << 24);
 		}
 		wr(&f, TDT, f.tx_tail);
-		e1000_run(f.nic);
+		nic_device_run(f.nic);
 		assert_int_equal(f.backend.n_sent, 0);
 		assert_int_equal(f.backend.n_queued, i % 3 == 2);
 		wr(&f, CTRL, CTRL_RST);
@@ -399,7 +400,7 @@ static size_t receive(struct fixture *f, const uint8_t *frame, size_t len, uint8
 	size_t total = 0;
 
 	mem_queue(&f->backend, frame, len);
-	e1000_run(f->nic);
+	nic_device_run(f->nic);
 	*status = 0;
 	while (f->rx_seen != rd(f, RDH)) {
 		uint8_t *d = at(f, RX_RING + 16 * f->rx_seen, 16);
@@ -482,7 +483,7 @@ static void receive_tags_and_pieces(void **state)
 	assert_int_equal(receive(&f, frame, 1514, &status, &vlan), 1510);
 	wr(&f, RDT, rd(&f, RDH));
 	mem_queue(&f.backend, frame, 100);
-	e1000_run(f.nic);
+	nic_device_run(f.nic);
 	assert_int_equal(f.backend.n_queued, 1);
 	fini(&f);
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "vmm/dev/rtl8139.h"
 #include "vmm/dev/rtl8139_regs.h"
+#include "vmm/dev/nic_device.h"
 #include "vmm_backend.h"
 #include "vmm_harness.h"
 
@@ -26,7 +27,7 @@ static const uint8_t mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 struct fixture {
 	struct harness *h;
 	struct mem_backend backend;
-	struct rtl8139 *nic;
+	struct nic_device *nic;
 };
 
 static uint32_t rd(struct fixture *f, uint32_t reg, unsigned int size)
@@ -58,7 +59,7 @@ static void init(struct fixture *f, uint8_t revision)
 
 static void fini(struct fixture *f)
 {
-	pci_unplug(rtl8139_pci(f->nic));
+	pci_unplug(&f->nic->pci);
 	assert_true(f->backend.is_freed);
 	harness_free(f->h);
 }
@@ -101,7 +102,7 @@ static void eeprom_and_link(void **state)
 	assert_int_equal(eeprom_word(&f, 9), 0x5634);
 	assert_int_equal(rd(&f, RTL_TCR, 4) & RTL_TCR_VERSION_MASK, RTL_TCR_VERSION_CPLUS);
 	wr(&f, RTL_IMR, 2, RTL_INT_LINK);
-	rtl8139_set_link(f.nic, false);
+	nic_device_set_link(f.nic, false);
 	assert_true(f.h->lines[LINE]);
 	assert_false(rd(&f, RTL_BMSR, 2) & 4);
 	assert_true(rd(&f, RTL_MSR, 1) & 4);
@@ -131,7 +132,7 @@ static void classic_mode(void **state)
 	for (uint32_t i = 0; i < 9; i++) {
 		wr(&f, RTL_TSAD + 4 * (i % 4), 4, TX_DATA);
 		wr(&f, RTL_TSD + 4 * (i % 4), 4, 100);
-		rtl8139_run(f.nic);
+		nic_device_run(f.nic);
 		assert_int_equal(f.backend.n_sent, i + 1);
 		assert_memory_equal(mem_last(&f.backend)->data + MEM_HEADER, frame, 100);
 		assert_int_equal(rd(&f, RTL_TSD + 4 * (i % 4), 4), 100 | RTL_TSD_OWN | RTL_TSD_TOK);
@@ -144,7 +145,7 @@ static void classic_mode(void **state)
 
 		assert_true(rd(&f, RTL_CR, 1) & RTL_CR_BUFE);
 		mem_queue(&f.backend, frame, 1514);
-		rtl8139_run(f.nic);
+		nic_device_run(f.nic);
 		assert_false(rd(&f, RTL_CR, 1) & RTL_CR_BUFE);
 		assert_int_equal(ring[read] & 1, 1);
 		assert_int_equal(ring[read + 2] | ring[read + 3] << 8, 1518);
@@ -156,14 +157,14 @@ static void classic_mode(void **state)
 	/* Nobody reads: what does not fit waits. */
 	for (uint32_t i = 0; i < 8; i++)
 		mem_queue(&f.backend, frame, 1514);
-	rtl8139_run(f.nic);
+	nic_device_run(f.nic);
 	assert_int_equal(f.backend.n_queued, 3);
 	/* The interrupt stays until there is nothing to read, however often it is acknowledged: a driver may stop half-way. */
 	wr(&f, RTL_ISR, 2, 0xffff);
 	assert_true(f.h->lines[LINE]);
 	for (int i = 0; i < 2; i++) {
 		wr(&f, RTL_CAPR, 2, (rd(&f, RTL_CBR, 2) - 16) & 0xffff);
-		rtl8139_run(f.nic); /* those that waited */
+		nic_device_run(f.nic); /* those that waited */
 	}
 	wr(&f, RTL_ISR, 2, 0xffff);
 	assert_false(f.h->lines[LINE]);
@@ -199,7 +200,7 @@ static void cplus_mode(void **state)
 	put_desc(&f, TX_RING, RTL_DESC_OWN | RTL_DESC_FS | RTL_TX_LGSEN | 1000 << 16 | 54, 0, TX_DATA);
 	put_desc(&f, TX_RING + 16, RTL_DESC_OWN | RTL_DESC_LS | RTL_DESC_EOR | 4000, 0, TX_DATA + 54);
 	wr(&f, RTL_TPPOLL, 1, RTL_TPPOLL_NPQ);
-	rtl8139_run(f.nic);
+	nic_device_run(f.nic);
 	assert_int_equal(f.backend.n_sent, 1);
 	p = mem_last(&f.backend);
 	assert_int_equal(p->len, MEM_HEADER + sizeof frame);
@@ -212,7 +213,7 @@ static void cplus_mode(void **state)
 	/* Behind the ring's end: its start. With a tag, and a checksum behind it. */
 	put_desc(&f, TX_RING, RTL_DESC_OWN | both | RTL_TX_TCPCS | 1000, RTL_TX_TAGC | 0x0500, TX_DATA);
 	wr(&f, RTL_TPPOLL, 1, RTL_TPPOLL_NPQ);
-	rtl8139_run(f.nic);
+	nic_device_run(f.nic);
 	p = mem_last(&f.backend);
 	assert_memory_equal(p->data + MEM_HEADER + 12, "\x81\0\0\x05\x08\0", 6);
 	assert_int_equal(p->data[6], 38);
@@ -222,7 +223,7 @@ static void cplus_mode(void **state)
 	memcpy(frame + 12, "\x81\0\x20\x64", 4);
 	mem_queue(&f.backend, frame, 100);
 	mem_queue(&f.backend, frame, 100);
-	rtl8139_run(f.nic);
+	nic_device_run(f.nic);
 	memcpy(&flags, at(&f, RX_RING, 4), 4);
 	assert_int_equal(flags & ~RTL_RX_PAM, RTL_DESC_EOR | both | 100);
 	assert_memory_equal(at(&f, RX_RING + 4, 3), "\x20\x64\x01", 3);
@@ -242,7 +243,7 @@ static void send_60(struct fixture *f, bool is_cplus, uint32_t addr, uint32_t ri
 		wr(f, RTL_TSAD, 4, addr);
 		wr(f, RTL_TSD, 4, 60);
 	}
-	rtl8139_run(f->nic);
+	nic_device_run(f->nic);
 }
 
 /* What leads out of RAM stops the card until it is reset. */
@@ -268,7 +269,7 @@ static void lies_stop_the_card(void **state)
 		wr(&f, RTL_RCR, 4, RTL_RCR_APM);
 		if (what == RX_BUFFER)
 			mem_queue(&f.backend, frame, sizeof frame);
-		rtl8139_run(f.nic);
+		nic_device_run(f.nic);
 		send_60(&f, is_cplus, what == TX_BUFFER ? lie : TX_DATA, what == TX_RING_BASE ? lie : TX_RING);
 		send_60(&f, is_cplus, TX_DATA, TX_RING);
 		assert_int_equal(f.backend.n_sent, 0);

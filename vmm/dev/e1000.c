@@ -2,23 +2,10 @@
 /* 82540EM: PCI function, registers, interrupts, life. */
 #include "vmm/dev/e1000.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
-#include "base/log.h"
-#include "vmm/core/iothread.h"
-#include "vmm/core/sandbox.h"
 #include "vmm/dev/e1000_impl.h"
-
-LOG_MODULE(e1000);
-
-SANDBOX_CALLS(THREAD_ALL, SYS_timerfd_settime);
-SANDBOX_CALLS(THREAD_MAIN, SYS_timerfd_create);
 
 #define REGISTERS_BAR 0
 #define IO_BAR 1
@@ -29,24 +16,17 @@ SANDBOX_CALLS(THREAD_MAIN, SYS_timerfd_create);
 
 static void update_pin(struct e1000 *nic)
 {
-	bool level = *e1000_reg(nic, ICR) & *e1000_reg(nic, IMS);
-
-	if (level && !nic->pci.pin)
-		nic->stats.n_interrupts++;
-	pci_set_pin(&nic->pci, level);
+	nic_device_set_pin(&nic->dev, *e1000_reg(nic, ICR) & *e1000_reg(nic, IMS));
 }
 
 /* ITR: so many times 256 ns pass between two interrupts. Return: true when this one must wait for the timer. */
 static bool is_throttled(struct e1000 *nic)
 {
-	uint32_t interval = *e1000_reg(nic, ITR) & 0xffff;
-	struct itimerspec timer = {.it_value.tv_nsec = (long)interval * 256};
+	uint64_t interval = *e1000_reg(nic, ITR) & 0xffff;
 
 	if (nic->itr_running)
 		return true;
-	if (!interval || !nic->thread)
-		return false;
-	nic->itr_running = timerfd_settime(nic->itr_fd, 0, &timer, NULL) == 0;
+	nic->itr_running = interval && nic_device_set_timer(&nic->dev, interval * 256);
 	return false;
 }
 
@@ -55,32 +35,19 @@ void e1000_interrupt(struct e1000 *nic, uint32_t causes)
 	bool is_new;
 
 	*e1000_reg(nic, ICR) |= causes;
-	is_new = *e1000_reg(nic, ICR) & *e1000_reg(nic, IMS) && !nic->pci.pin;
+	is_new = *e1000_reg(nic, ICR) & *e1000_reg(nic, IMS) && !nic->dev.pci.pin;
 	if (is_new && is_throttled(nic))
 		return;
 	update_pin(nic);
 }
 
-static void itr_ready(struct loop_fd *self, uint32_t events)
+static void itr_over(struct nic_device *dev)
 {
-	struct e1000 *nic = container_of(self, struct e1000, itr);
-	uint64_t n;
+	struct e1000 *nic = e1000_of(dev);
 
-	(void)events;
-	if (read(nic->itr_fd, &n, sizeof n) != sizeof n)
-		return;
-	pthread_mutex_lock(&nic->lock);
 	nic->itr_running = false;
-	if (*e1000_reg(nic, ICR) & *e1000_reg(nic, IMS) && !nic->pci.pin)
+	if (*e1000_reg(nic, ICR) & *e1000_reg(nic, IMS) && !nic->dev.pci.pin)
 		e1000_interrupt(nic, 0);
-	pthread_mutex_unlock(&nic->lock);
-}
-
-void e1000_break(struct e1000 *nic, const char *what)
-{
-	if (!nic->is_broken)
-		log_warn_rl("%s: %s is not in RAM: the card stops until its driver resets it", nic->pci.name, what);
-	nic->is_broken = true;
 }
 
 /* ---- statistics ---- */
@@ -129,27 +96,19 @@ static void reset_registers(struct e1000 *nic)
 	*e1000_reg(nic, VET) = 0x8100;
 	*e1000_reg(nic, LEDCTL) = 0x07068302;
 	*e1000_reg(nic, RXCSUM) = RXCSUM_IPOFL | RXCSUM_TUOFL;
-	memcpy(e1000_reg(nic, RAL), nic->mac, 4);
-	*e1000_reg(nic, RAH) = nic->mac[4] | (uint32_t)nic->mac[5] << 8 | RAH_AV;
-	nic->itr_running = nic->is_broken = false;
+	memcpy(e1000_reg(nic, RAL), nic->dev.mac, 4);
+	*e1000_reg(nic, RAH) = nic->dev.mac[4] | (uint32_t)nic->dev.mac[5] << 8 | RAH_AV;
+	nic->itr_running = nic->dev.is_broken = false;
 	e1000_tx_reset(nic);
 	e1000_phy_reset(nic);
 	update_pin(nic);
-}
-
-static void wake(struct e1000 *nic)
-{
-	const uint64_t one = 1;
-
-	if (nic->thread && write(nic->kick_fd, &one, sizeof one) != sizeof one)
-		return; /* signalled often enough */
 }
 
 static uint32_t read_icr(struct e1000 *nic)
 {
 	uint32_t value = *e1000_reg(nic, ICR);
 
-	if (nic->pci.pin)
+	if (nic->dev.pci.pin)
 		value |= 1u << 31; /* INT_ASSERTED */
 	*e1000_reg(nic, ICR) = 0;
 	update_pin(nic);
@@ -228,14 +187,19 @@ static void write_register(struct e1000 *nic, uint32_t reg, uint32_t value)
 	switch (reg) {
 	case TDH:
 	case TDT:
+		nic->regs[reg / 4] = value & 0xffff;
+		nic_device_wake(&nic->dev);
+		break;
 	case RDH:
 	case RDT:
 		nic->regs[reg / 4] = value & 0xffff;
-		wake(nic);
+		nic_device_wake_rx(&nic->dev);
 		break;
 	case RCTL:
+		nic_device_wake_rx(&nic->dev);
+		break;
 	case TCTL:
-		wake(nic);
+		nic_device_wake(&nic->dev);
 		break;
 	}
 }
@@ -278,72 +242,32 @@ static void io_write(void *aux, uint64_t offset, unsigned int size, uint64_t val
 
 static const struct bus_ops io_ops = {io_read, io_write};
 
-/* ---- the thread ---- */
-
-static void update_events(struct e1000 *nic)
-{
-	uint32_t events = (nic->rx_starved ? 0 : EPOLLIN) | (nic->tx.is_blocked ? EPOLLOUT : 0);
-
-	if (nic->thread)
-		loop_set_events(iothread_loop(nic->thread), &nic->tap, events);
-}
-
-void e1000_run(struct e1000 *nic)
-{
-	pthread_mutex_lock(&nic->lock);
-	if (e1000_transmit(nic))
-		wake(nic);
-	e1000_receive(nic);
-	update_events(nic);
-	pthread_mutex_unlock(&nic->lock);
-}
-
-static void tap_ready(struct loop_fd *self, uint32_t events)
-{
-	(void)events;
-	e1000_run(container_of(self, struct e1000, tap));
-}
-
-static void kick_ready(struct loop_fd *self, uint32_t events)
-{
-	struct e1000 *nic = container_of(self, struct e1000, kick);
-	uint64_t n;
-
-	(void)events;
-	if (read(nic->kick_fd, &n, sizeof n) == sizeof n)
-		e1000_run(nic);
-}
-
 /* ---- life ---- */
 
-static void reset(struct pci_device *pci)
+static void reset(struct nic_device *dev)
 {
-	struct e1000 *nic = container_of(pci, struct e1000, pci);
-
-	pthread_mutex_lock(&nic->lock);
-	reset_registers(nic);
-	pthread_mutex_unlock(&nic->lock);
+	reset_registers(e1000_of(dev));
 }
 
-static void nic_free(struct e1000 *nic)
+static void link_changed(struct nic_device *dev)
 {
-	iothread_free(nic->thread);
-	if (nic->kick_fd >= 0)
-		close(nic->kick_fd);
-	if (nic->itr_fd >= 0)
-		close(nic->itr_fd);
-	nic->be->ops->free(nic->be);
-	pci_device_fini(&nic->pci);
-	pthread_mutex_destroy(&nic->lock);
-	free(nic);
+	e1000_link_changed(e1000_of(dev));
+	e1000_interrupt(e1000_of(dev), INT_LSC);
 }
 
-static void unplugged(struct pci_device *pci)
+static void free_card(struct nic_device *dev)
 {
-	nic_free(container_of(pci, struct e1000, pci));
+	free(e1000_of(dev));
 }
 
-static const struct pci_device_ops pci_ops = {.reset = reset, .free = unplugged};
+static const struct nic_device_ops device_ops = {
+	.transmit = e1000_transmit,
+	.receive = e1000_receive,
+	.reset = reset,
+	.link_changed = link_changed,
+	.timer = itr_over,
+	.free = free_card,
+};
 
 static const struct pci_id pci_id = {
 	.vendor = 0x8086,
@@ -354,87 +278,19 @@ static const struct pci_id pci_id = {
 	.revision = 3,
 };
 
-static void watch(void *aux)
-{
-	struct e1000 *nic = aux;
-	struct loop *loop = iothread_loop(nic->thread);
-
-	if (loop_add_fd(loop, &nic->tap, nic->be->fds[0], 0, tap_ready) ||
-	    loop_add_fd(loop, &nic->kick, nic->kick_fd, EPOLLIN, kick_ready) ||
-	    loop_add_fd(loop, &nic->itr, nic->itr_fd, EPOLLIN, itr_ready))
-		log_err("%s: no descriptor is left: it moves nothing", nic->pci.name);
-}
-
-/* A backend without descriptors (a test's) is run by hand. */
-static int start_thread(struct e1000 *nic, struct errtext *err)
-{
-	int error;
-
-	if (nic->be->fds[0] < 0)
-		return 0;
-	nic->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	nic->itr_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (nic->kick_fd < 0 || nic->itr_fd < 0)
-		return errtext_set(err, errno, "%s: no descriptor is left", nic->pci.name);
-	error = iothread_new(nic->pci.name, &nic->thread, err);
-	if (error)
-		return error;
-	iothread_run(nic->thread, watch, nic);
-	return 0;
-}
-
 int e1000_plug(struct machine *machine, const char *name, const uint8_t mac[6], struct net_backend *be, int slot,
-	       struct e1000 **result, struct errtext *err)
+	       struct nic_device **result, struct errtext *err)
 {
 	struct e1000 *nic = xzalloc(sizeof *nic);
+	struct nic_device *dev = &nic->dev;
 	int error;
 
-	nic->be = be;
-	nic->kick_fd = nic->itr_fd = -1;
-	nic->link_up = be->link_up;
-	nic->rx_starved = true;
-	memcpy(nic->mac, mac, sizeof nic->mac);
-	pthread_mutex_init(&nic->lock, NULL);
-	pci_device_init(&nic->pci, machine, name, &pci_ops, &pci_id, true);
-	pci_bar_set(&nic->pci, REGISTERS_BAR, PCI_BAR_MEM32, REGISTERS_SIZE, &bar_ops, nic, &nic->lock);
-	pci_bar_set(&nic->pci, IO_BAR, PCI_BAR_IO, IO_SIZE, &io_ops, nic, &nic->lock);
+	nic_device_init(dev, machine, name, mac, be, &device_ops, &pci_id);
+	pci_bar_set(&dev->pci, REGISTERS_BAR, PCI_BAR_MEM32, REGISTERS_SIZE, &bar_ops, nic, &dev->lock);
+	pci_bar_set(&dev->pci, IO_BAR, PCI_BAR_IO, IO_SIZE, &io_ops, nic, &dev->lock);
 	e1000_eeprom_init(nic);
-	reset_registers(nic);
-	error = be->ops->set_offloads(be, 0);
-	if (error)
-		errtext_set(err, -error, "%s: the port's offloads cannot be turned off: %s", name, strerror(-error));
-	else
-		error = start_thread(nic, err);
+	error = nic_device_plug(dev, slot, err);
 	if (!error)
-		error = pci_plug(machine->pci, &nic->pci, slot, err);
-	if (error) {
-		nic_free(nic);
-		return error;
-	}
-	*result = nic;
-	return 0;
-}
-
-struct pci_device *e1000_pci(struct e1000 *nic)
-{
-	return &nic->pci;
-}
-
-void e1000_set_link(struct e1000 *nic, bool up)
-{
-	pthread_mutex_lock(&nic->lock);
-	if (nic->link_up != up) {
-		nic->link_up = up;
-		e1000_link_changed(nic);
-		e1000_interrupt(nic, INT_LSC);
-		wake(nic);
-	}
-	pthread_mutex_unlock(&nic->lock);
-}
-
-void e1000_get_stats(struct e1000 *nic, struct nic_stats *stats)
-{
-	pthread_mutex_lock(&nic->lock);
-	*stats = nic->stats;
-	pthread_mutex_unlock(&nic->lock);
+		*result = dev;
+	return error;
 }

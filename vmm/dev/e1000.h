@@ -2,12 +2,12 @@
 /*
  * The Intel 82540EM gigabit controller: what `e1000` drivers have known since 2002. Source: e1000_regs.h.
  *
- *   e1000.c        PCI function, registers, life
+ *   e1000.c        registers, interrupts
  *   e1000_phy.c    EEPROM and PHY
  *   e1000_tx.c     transmit: legacy, context and data descriptors, segmentation, checksums, VLAN tags
  *   e1000_rx.c     receive: filters, descriptors
  *
- * Frames move in an I/O thread; registers are read and written by vCPUs. One lock serialises both, held for a batch of frames at most.
+ * Thread, lock, cable: nic_device.h.
  *
  * Not there: wake on LAN, flow control frames, the TBI, diagnostic access to the packet buffer. Segmentation and checksums of received frames are not the
  * guest's: the kernel behind the port finishes each packet before it comes.
@@ -15,17 +15,14 @@
 #ifndef VMM_DEV_E1000_H
 #define VMM_DEV_E1000_H 1
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/errtext.h"
 #include "base/util.h"
-#include "vmm/dev/nic_stats.h"
 
-struct e1000;
 struct machine;
 struct net_backend;
-struct pci_device;
+struct nic_device;
 
 /**
  * e1000_plug() - make one and put it onto the machine's bus
@@ -34,12 +31,6 @@ struct pci_device;
  * Return: 0 or -errno with the sentence.
  */
 VSW_MUST_USE int e1000_plug(struct machine *machine, const char *name, const uint8_t mac[6], struct net_backend *be,
-			    int slot, struct e1000 **nic, struct errtext *err);
-struct pci_device *e1000_pci(struct e1000 *nic);
-/** e1000_set_link() - the cable; main thread. */
-void e1000_set_link(struct e1000 *nic, bool up);
-/** e1000_run() - move what can be moved now: for a harness, which has no I/O thread. */
-void e1000_run(struct e1000 *nic);
-void e1000_get_stats(struct e1000 *nic, struct nic_stats *stats);
+			    int slot, struct nic_device **nic, struct errtext *err);
 
 #endif

@@ -3,13 +3,10 @@
 #ifndef VMM_DEV_E1000_IMPL_H
 #define VMM_DEV_E1000_IMPL_H 1
 
-#include <pthread.h>
-
-#include "os/loop.h"
-#include "vmm/core/pci.h"
 #include "vmm/dev/e1000.h"
 #include "vmm/dev/e1000_regs.h"
 #include "vmm/dev/eeprom.h"
+#include "vmm/dev/nic_device.h"
 #include "vmm/dev/nic_tx.h"
 #include "vmm/net/backend.h"
 
@@ -29,32 +26,26 @@ struct e1000_tx {
 	uint8_t popts;
 	bool has_vlan;
 	uint16_t vlan;
-	bool too_long;	 /* given up; goes on to the end of the packet */
-	bool is_blocked; /* complete, but the backend has no room */
+	bool too_long; /* given up; goes on to the end of the packet */
 	struct nic_tx ready;
 	uint8_t frame[NIC_FRAME_MAX];
 };
 
 struct e1000 {
-	struct pci_device pci;
-	struct net_backend *be;
-	struct iothread *thread; /* NULL in tests */
-	pthread_mutex_t lock;	 /* guards everything below */
+	struct nic_device dev; /* whose lock guards everything below */
 	uint32_t regs[REGISTERS_END / 4];
 	uint16_t phy[PHY_REGS];
 	struct eeprom eeprom;
 	uint32_t last_eecd;
 	struct e1000_tx tx;
-	bool link_up;
-	uint8_t mac[6];
 	bool itr_running; /* interrupts wait for the throttle's timer */
 	uint32_t io_address;
-	int kick_fd, itr_fd;
-	struct loop_fd tap, kick, itr;
-	bool rx_starved;
-	bool is_broken; /* a descriptor led out of memory: nothing moves until the next reset */
-	struct nic_stats stats;
 };
+
+static inline struct e1000 *e1000_of(struct nic_device *dev)
+{
+	return container_of(dev, struct e1000, dev);
+}
 
 static inline uint32_t *e1000_reg(struct e1000 *nic, enum e1000_reg reg)
 {
@@ -65,8 +56,6 @@ static inline uint32_t *e1000_reg(struct e1000 *nic, enum e1000_reg reg)
 
 /** e1000_interrupt() - set causes; the pin follows, throttled. Lock held, as for all below. */
 void e1000_interrupt(struct e1000 *nic, uint32_t causes);
-/** e1000_break() - @what of the driver's is not in memory: the card stops, as after a master abort on its bus, and says so once. */
-void e1000_break(struct e1000 *nic, const char *what);
 /** e1000_count() - into a statistics register, which sticks at its end (13.7). */
 void e1000_count(struct e1000 *nic, enum e1000_reg reg, uint32_t n);
 /** e1000_count64() - into a pair of them. */
@@ -86,14 +75,12 @@ void e1000_link_changed(struct e1000 *nic);
 /* ---- e1000_tx.c ---- */
 
 /** e1000_transmit() - descriptors from head to tail, at most a batch. Return: whether there are more. */
-bool e1000_transmit(struct e1000 *nic);
+bool e1000_transmit(struct nic_device *dev);
 void e1000_tx_reset(struct e1000 *nic);
 
 /* ---- e1000_rx.c ---- */
 
 /** e1000_receive() - frames of the backend into descriptors, at most a batch. */
-void e1000_receive(struct e1000 *nic);
-/** e1000_can_receive() - on, with descriptors for the longest frame that may come. */
-bool e1000_can_receive(struct e1000 *nic);
+void e1000_receive(struct nic_device *dev);
 
 #endif

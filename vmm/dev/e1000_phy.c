@@ -17,7 +17,7 @@ void e1000_eeprom_init(struct e1000 *nic)
 
 	memset(words, 0, sizeof nic->eeprom.words);
 	for (int i = 0; i < 3; i++)
-		words[i] = (uint16_t)(nic->mac[2 * i] | nic->mac[2 * i + 1] << 8);
+		words[i] = (uint16_t)(nic->dev.mac[2 * i] | nic->dev.mac[2 * i + 1] << 8);
 	words[0x03] = 0x0000;
 	words[0x08] = 0xffff; /* board number: none */
 	words[0x09] = 0xffff;
@@ -86,7 +86,7 @@ void e1000_link_changed(struct e1000 *nic)
 {
 	uint32_t *status = e1000_reg(nic, STATUS);
 
-	if (nic->link_up) {
+	if (nic->dev.link_up) {
 		*status |= STATUS_LU;
 		nic->phy[PHY_STATUS] |= STATUS_LINK | STATUS_DONE;
 		nic->phy[PHY_LP_ABILITY] = 0x41e1;
@@ -129,7 +129,7 @@ static void phy_write(struct e1000 *nic, uint32_t reg, uint16_t value)
 	case PHY_CTRL:
 		if (value & CTRL_RESET)
 			e1000_phy_reset(nic);
-		if (value & CTRL_RESTART && nic->link_up)
+		if (value & CTRL_RESTART && nic->dev.link_up)
 			e1000_interrupt(nic, INT_LSC); /* negotiated, at once */
 		nic->phy[PHY_CTRL] = value & (uint16_t) ~(CTRL_RESET | CTRL_RESTART);
 		return;

@@ -52,13 +52,14 @@ static uint32_t n_available(struct e1000 *nic)
 
 static uint32_t longest_frame(struct e1000 *nic)
 {
-	return MIN(*e1000_reg(nic, RCTL) & RCTL_LPE ? 16384u : ETH_MAX + 4u, nic->be->mtu + 18u);
+	return MIN(*e1000_reg(nic, RCTL) & RCTL_LPE ? 16384u : ETH_MAX + 4u, nic->dev.be->mtu + 18u);
 }
 
-bool e1000_can_receive(struct e1000 *nic)
+/* On, with descriptors for the longest frame that may come. */
+static bool can_receive(struct e1000 *nic)
 {
-	return *e1000_reg(nic, RCTL) & RCTL_EN && pci_dma_enabled(&nic->pci) && nic->link_up && !nic->is_broken &&
-	       (uint64_t)n_available(nic) * buffer_size(nic) >= longest_frame(nic) + CRC_LEN;
+	return *e1000_reg(nic, RCTL) & RCTL_EN && pci_dma_enabled(&nic->dev.pci) && nic->dev.link_up &&
+	       !nic->dev.is_broken && (uint64_t)n_available(nic) * buffer_size(nic) >= longest_frame(nic) + CRC_LEN;
 }
 
 /* ---- filters (13.4.22, 13.5) ---- */
@@ -124,7 +125,7 @@ struct verdict {
 
 static void fill_desc(struct e1000 *nic, const uint8_t *data, size_t len, const struct verdict *v)
 {
-	const struct guest_memory *memory = nic->pci.machine->memory;
+	const struct guest_memory *memory = nic->dev.pci.machine->memory;
 	uint32_t *head = e1000_reg(nic, RDH);
 	uint64_t at = ring_base(nic) + 16ull * *head, addr;
 	uint8_t rest[8] = {
@@ -139,7 +140,7 @@ static void fill_desc(struct e1000 *nic, const uint8_t *data, size_t len, const 
 	ok = ok && memory_write(memory, at + 12, rest + 4, 1);
 	*head = *head + 1 == ring_size(nic) ? 0 : *head + 1;
 	if (!ok)
-		e1000_break(nic, "its receive ring, or a buffer in it,");
+		nic_device_break(&nic->dev, "its receive ring, or a buffer in it,");
 }
 
 /* Packet checksum (RXCSUM.PCSS): the sum from byte @start on, for software to use. Most of it is known when the frame ends with TCP or UDP. */
@@ -174,8 +175,8 @@ static struct verdict judge(struct e1000 *nic, const uint8_t *frame, size_t len)
 
 static void count_received(struct e1000 *nic, const uint8_t *frame, size_t len)
 {
-	nic->stats.rx_packets++;
-	nic->stats.rx_bytes += len;
+	nic->dev.stats.rx_packets++;
+	nic->dev.stats.rx_bytes += len;
 	e1000_count(nic, GPRC, 1);
 	e1000_count(nic, TPR, 1);
 	e1000_count64(nic, GORCL, len + CRC_LEN);
@@ -211,7 +212,7 @@ static void deliver(struct e1000 *nic, uint8_t *frame, size_t len)
 		memset(frame + len, 0, CRC_LEN); /* nobody looks at it: it was right */
 		len += CRC_LEN;
 	}
-	while (done < len && !nic->is_broken) {
+	while (done < len && !nic->dev.is_broken) {
 		size_t part = MIN(len - done, size);
 		bool is_last = done + part == len;
 
@@ -230,25 +231,31 @@ static void check_low(struct e1000 *nic)
 		e1000_interrupt(nic, INT_RXDMT0);
 }
 
-void e1000_receive(struct e1000 *nic)
+void e1000_receive(struct nic_device *dev)
 {
+	struct e1000 *nic = e1000_of(dev);
 	static __thread uint8_t buffer[12 + 16384 + 64];
 	struct iovec iov = {buffer, 12 + 16384};
 	unsigned int n = 0, n_delivered = 0;
 
-	while (n++ < BATCH && e1000_can_receive(nic)) {
-		ssize_t len = nic->be->ops->receive(nic->be, 0, &iov, 1);
+	while (n++ < BATCH && can_receive(nic)) {
+		ssize_t len = nic_device_receive(dev, &iov, 1);
 
 		if (len < 0)
 			break;
+		/* Meanwhile the driver may have taken its descriptors back. */
+		if (!can_receive(nic)) {
+			dev->stats.rx_no_buffer++;
+			break;
+		}
 		if (len < 12 || !is_wanted(nic, buffer + 12, (size_t)len - 12)) {
-			nic->stats.rx_filtered++;
+			nic->dev.stats.rx_filtered++;
 			continue;
 		}
 		deliver(nic, buffer + 12, (size_t)len - 12);
 		n_delivered++;
 	}
-	nic->rx_starved = !e1000_can_receive(nic);
+	nic->dev.rx_starved = !can_receive(nic);
 	if (!n_delivered)
 		return;
 	e1000_interrupt(nic, INT_RXT0);

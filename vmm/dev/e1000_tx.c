@@ -37,7 +37,7 @@ static uint32_t ring_size(struct e1000 *nic)
 
 static bool read_desc(struct e1000 *nic, uint32_t index, struct desc *d)
 {
-	if (!memory_read(nic->pci.machine->memory, ring_base(nic) + 16ull * index, d->raw, sizeof d->raw))
+	if (!memory_read(nic->dev.pci.machine->memory, ring_base(nic) + 16ull * index, d->raw, sizeof d->raw))
 		return false;
 	memcpy(&d->addr, d->raw, 8);
 	memcpy(&d->lower, d->raw + 8, 4);
@@ -52,10 +52,10 @@ static void write_back(struct e1000 *nic, uint32_t index, const struct desc *d)
 
 	if (!(d->raw[11] & TX_RS))
 		return;
-	if (memory_write(nic->pci.machine->memory, ring_base(nic) + 16ull * index + 12, &status, 1))
+	if (memory_write(nic->dev.pci.machine->memory, ring_base(nic) + 16ull * index + 12, &status, 1))
 		e1000_interrupt(nic, INT_TXDW);
 	else
-		e1000_break(nic, "its transmit ring");
+		nic_device_break(&nic->dev, "its transmit ring");
 }
 
 static void set_context(struct e1000 *nic, const struct desc *d)
@@ -76,7 +76,8 @@ static void set_context(struct e1000 *nic, const struct desc *d)
 void e1000_tx_reset(struct e1000 *nic)
 {
 	nic->tx.len = 0;
-	nic->tx.too_long = nic->tx.is_blocked = nic->tx.has_vlan = false;
+	nic_device_forget(&nic->dev);
+	nic->tx.too_long = nic->tx.has_vlan = false;
 	memset(&nic->tx.segment_context, 0, sizeof nic->tx.segment_context);
 	memset(&nic->tx.csum_context, 0, sizeof nic->tx.csum_context);
 }
@@ -130,8 +131,8 @@ static void count_sent(struct e1000 *nic)
 	const uint8_t *frame = nic->tx.frame;
 	size_t len = nic->tx.len;
 
-	nic->stats.tx_packets++;
-	nic->stats.tx_bytes += len;
+	nic->dev.stats.tx_packets++;
+	nic->dev.stats.tx_bytes += len;
 	e1000_count(nic, GPTC, 1);
 	e1000_count(nic, TPT, 1);
 	e1000_count64(nic, GOTCL, len + 4);
@@ -142,18 +143,15 @@ static void count_sent(struct e1000 *nic)
 		e1000_count(nic, TSCTC, 1);
 }
 
-/* Return: false when the backend has no room: the frame waits. */
+/* Return: false when the frame waits for room, or nothing of what was under way counts any more. */
 static bool send_ready(struct e1000 *nic)
 {
-	int error = nic_tx_send(nic->be, &nic->tx.ready);
+	int error = nic_device_send(&nic->dev, &nic->tx.ready);
 
-	if (error == -EAGAIN) {
-		nic->tx.is_blocked = true;
+	if (error == -EAGAIN || error == -ECANCELED)
 		return false;
-	}
-	nic->tx.is_blocked = false;
 	if (error)
-		nic->stats.tx_errors++;
+		nic->dev.stats.tx_errors++;
 	else
 		count_sent(nic);
 	nic->tx.len = 0;
@@ -166,8 +164,8 @@ static bool end_of_packet(struct e1000 *nic, const struct desc *last)
 	struct e1000_tx *tx = &nic->tx;
 	size_t before = tx->len;
 
-	if (tx->too_long || !nic->link_up) {
-		nic->stats.tx_errors += tx->too_long;
+	if (tx->too_long || !nic->dev.link_up) {
+		nic->dev.stats.tx_errors += tx->too_long;
 		tx->too_long = false;
 		tx->len = 0;
 		tx->has_vlan = false;
@@ -197,9 +195,9 @@ static void add_bytes(struct e1000 *nic, const struct desc *d, uint32_t len)
 
 	if (len > sizeof tx->frame - 4 - tx->len) {
 		tx->too_long = true;
-	} else if (!memory_read(nic->pci.machine->memory, d->addr, tx->frame + tx->len, len)) {
+	} else if (!memory_read(nic->dev.pci.machine->memory, d->addr, tx->frame + tx->len, len)) {
 		tx->too_long = true;
-		e1000_break(nic, "a buffer to send");
+		nic_device_break(&nic->dev, "a buffer to send");
 	} else {
 		tx->len += len;
 	}
@@ -225,24 +223,44 @@ static bool run_desc(struct e1000 *nic, const struct desc *d)
 	return !(d->raw[11] & TX_EOP) || end_of_packet(nic, d);
 }
 
-bool e1000_transmit(struct e1000 *nic)
+/* The descriptor at the head. Return: false: no more now. */
+static bool run_head(struct e1000 *nic)
 {
-	uint32_t *head = e1000_reg(nic, TDH), size = ring_size(nic), n = 0;
+	uint32_t *head = e1000_reg(nic, TDH), at = *head;
 	struct desc d;
 
-	if (!(*e1000_reg(nic, TCTL) & TCTL_EN) || !pci_dma_enabled(&nic->pci) || !size || *head >= size)
+	if (!read_desc(nic, at, &d)) {
+		nic_device_break(&nic->dev, "its transmit ring");
 		return false;
-	while (!nic->is_broken && *head != *e1000_reg(nic, TDT) && n++ < BATCH) {
-		if (!read_desc(nic, *head, &d)) {
-			e1000_break(nic, "its transmit ring");
-			return false;
-		}
-		if (nic->tx.is_blocked ? !send_ready(nic) : !run_desc(nic, &d))
-			return false; /* goes on when there is room */
-		write_back(nic, *head, &d);
-		*head = *head + 1 == size ? 0 : *head + 1;
 	}
-	if (n && *head == *e1000_reg(nic, TDT))
+	/* What is blocked goes on when there is room. */
+	if (!(nic->dev.tx_blocked ? send_ready(nic) : run_desc(nic, &d)))
+		return false;
+	/* The driver may have moved the ring while the frame was sent. */
+	if (*head != at)
+		return true;
+	write_back(nic, at, &d);
+	*head = at + 1 >= ring_size(nic) ? 0 : at + 1;
+	return true;
+}
+
+static bool has_more(struct e1000 *nic)
+{
+	uint32_t size = ring_size(nic), head = *e1000_reg(nic, TDH), tail = *e1000_reg(nic, TDT);
+
+	return !nic->dev.is_broken && *e1000_reg(nic, TCTL) & TCTL_EN && pci_dma_enabled(&nic->dev.pci) &&
+	       head < size && head != tail;
+}
+
+bool e1000_transmit(struct nic_device *dev)
+{
+	struct e1000 *nic = e1000_of(dev);
+	uint32_t n = 0;
+
+	for (; n < BATCH && has_more(nic); n++)
+		if (!run_head(nic))
+			return false;
+	if (n && *e1000_reg(nic, TDH) == *e1000_reg(nic, TDT))
 		e1000_interrupt(nic, INT_TXQE);
-	return !nic->is_broken && *head != *e1000_reg(nic, TDT) && *e1000_reg(nic, TDT) < size;
+	return has_more(nic) && *e1000_reg(nic, TDT) < ring_size(nic);
 }

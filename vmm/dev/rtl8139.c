@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* RTL8139: PCI function, registers, interrupts, MII, life. */
+/* RTL8139: registers, interrupts, MII. */
 #include "vmm/dev/rtl8139.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "vmm/core/iothread.h"
 #include "vmm/core/memory.h"
 #include "vmm/dev/rtl8139_impl.h"
 
@@ -24,11 +19,7 @@ LOG_MODULE(rtl8139);
 
 static void update_pin(struct rtl8139 *nic)
 {
-	bool level = rtl8139_get16(nic, RTL_ISR) & rtl8139_get16(nic, RTL_IMR);
-
-	if (level && !nic->pci.pin)
-		nic->stats.n_interrupts++;
-	pci_set_pin(&nic->pci, level);
+	nic_device_set_pin(&nic->dev, rtl8139_get16(nic, RTL_ISR) & rtl8139_get16(nic, RTL_IMR));
 }
 
 void rtl8139_interrupt(struct rtl8139 *nic, uint16_t causes)
@@ -37,21 +28,14 @@ void rtl8139_interrupt(struct rtl8139 *nic, uint16_t causes)
 	update_pin(nic);
 }
 
-void rtl8139_break(struct rtl8139 *nic, const char *what)
-{
-	if (!nic->is_broken)
-		log_warn_rl("%s: %s is not in RAM: the card stops until its driver resets it", nic->pci.name, what);
-	nic->is_broken = true;
-}
-
 /* ---- descriptors ---- */
 
 bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, struct rtl8139_desc *d)
 {
 	le32 words[4];
 
-	if (!memory_read(nic->pci.machine->memory, ring->base + 16ull * ring->next, words, sizeof words)) {
-		rtl8139_break(nic, "a ring of descriptors");
+	if (!memory_read(nic->dev.pci.machine->memory, ring->base + 16ull * ring->next, words, sizeof words)) {
+		nic_device_break(&nic->dev, "a ring of descriptors");
 		return false;
 	}
 	d->flags = le32_to_cpu(words[0]);
@@ -63,7 +47,7 @@ bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, str
 void rtl8139_write_desc(struct rtl8139 *nic, struct rtl8139_ring *ring, const struct rtl8139_desc *d, uint32_t flags,
 			uint32_t vlan)
 {
-	const struct guest_memory *memory = nic->pci.machine->memory;
+	const struct guest_memory *memory = nic->dev.pci.machine->memory;
 	uint64_t at = ring->base + 16ull * ring->next;
 	le32 words[2] = {cpu_to_le32(flags), cpu_to_le32(vlan)};
 	bool ok = memory_write(memory, at + 4, &words[1], 4);
@@ -74,7 +58,7 @@ void rtl8139_write_desc(struct rtl8139 *nic, struct rtl8139_ring *ring, const st
 	/* A ring has 64 places at most (6.3), with a mark at its end or without. */
 	ring->next = d->flags & RTL_DESC_EOR ? 0 : (ring->next + 1) % 64;
 	if (!ok)
-		rtl8139_break(nic, "a ring of descriptors");
+		nic_device_break(&nic->dev, "a ring of descriptors");
 }
 
 /* ---- EEPROM and MII ---- */
@@ -85,7 +69,7 @@ static void fill_eeprom(struct rtl8139 *nic)
 
 	memcpy(nic->eeprom.words, ids, sizeof ids);
 	for (int i = 0; i < 3; i++)
-		nic->eeprom.words[7 + i] = (uint16_t)(nic->mac[2 * i] | nic->mac[2 * i + 1] << 8);
+		nic->eeprom.words[7 + i] = (uint16_t)(nic->dev.mac[2 * i] | nic->dev.mac[2 * i + 1] << 8);
 }
 
 static void reset_mii(struct rtl8139 *nic)
@@ -97,10 +81,10 @@ static void reset_mii(struct rtl8139 *nic)
 
 static void show_link(struct rtl8139 *nic)
 {
-	rtl8139_set16(nic, RTL_BMSR, nic->link_up ? 0x782d : 0x7809);
-	rtl8139_set16(nic, RTL_ANLPAR, nic->link_up ? 0x45e1 : 0);
-	rtl8139_set16(nic, RTL_CSCR, nic->link_up ? RTL_CSCR_LINK_OK : 0);
-	nic->regs[RTL_MSR] = nic->link_up ? 0x10 : 0x14; /* LINKB is set when there is none */
+	rtl8139_set16(nic, RTL_BMSR, nic->dev.link_up ? 0x782d : 0x7809);
+	rtl8139_set16(nic, RTL_ANLPAR, nic->dev.link_up ? 0x45e1 : 0);
+	rtl8139_set16(nic, RTL_CSCR, nic->dev.link_up ? RTL_CSCR_LINK_OK : 0);
+	nic->regs[RTL_MSR] = nic->dev.link_up ? 0x10 : 0x14; /* LINKB is set when there is none */
 }
 
 /* ---- registers ---- */
@@ -108,24 +92,16 @@ static void show_link(struct rtl8139 *nic)
 static void reset_registers(struct rtl8139 *nic)
 {
 	memset(nic->regs, 0, sizeof nic->regs);
-	memcpy(nic->regs + RTL_IDR, nic->mac, 6);
+	memcpy(nic->regs + RTL_IDR, nic->dev.mac, 6);
 	nic->regs[RTL_CONFIG1] = 0x0c; /* memory and ports are mapped */
 	rtl8139_set32(nic, RTL_TCR, nic->has_cplus ? RTL_TCR_VERSION_CPLUS : RTL_TCR_VERSION_C);
 	nic->tx_ring = nic->high_ring = nic->rx_ring = (struct rtl8139_ring){0};
-	nic->is_broken = false;
+	nic->dev.is_broken = false;
 	reset_mii(nic);
 	show_link(nic);
 	rtl8139_tx_reset(nic);
 	rtl8139_rx_reset(nic);
 	update_pin(nic);
-}
-
-static void wake(struct rtl8139 *nic)
-{
-	const uint64_t one = 1;
-
-	if (nic->thread && write(nic->kick_fd, &one, sizeof one) != sizeof one)
-		return; /* signalled often enough */
 }
 
 /* The bytes of [@reg, @reg + @len) that an access writes; those it leaves out are 0. Return: whether there are any. */
@@ -197,7 +173,7 @@ static void write_cr(struct rtl8139 *nic, uint8_t value)
 		rtl8139_tx_reset(nic);
 	if (raised & RTL_CR_RE)
 		rtl8139_rx_reset(nic);
-	wake(nic);
+	nic_device_wake(&nic->dev);
 }
 
 static void write_9346cr(struct rtl8139 *nic, uint8_t value)
@@ -216,7 +192,7 @@ static void write_tppoll(struct rtl8139 *nic, uint8_t value)
 	nic->poll_high |= !!(value & RTL_TPPOLL_HPQ);
 	if (value & RTL_TPPOLL_FSWINT)
 		rtl8139_interrupt(nic, RTL_INT_SWINT);
-	wake(nic);
+	nic_device_wake(&nic->dev);
 }
 
 /* Tally counters into 64 bytes of memory (C+, 6.2). */
@@ -241,8 +217,8 @@ static void dump_tally(struct rtl8139 *nic, uint64_t addr)
 	};
 
 	_Static_assert(sizeof wire == 64, "C+ 6.2");
-	if (pci_dma_enabled(&nic->pci) && !memory_write(nic->pci.machine->memory, addr, &wire, sizeof wire))
-		log_warn_rl("%s: counters are wanted where there is no memory", nic->pci.name);
+	if (pci_dma_enabled(&nic->dev.pci) && !memory_write(nic->dev.pci.machine->memory, addr, &wire, sizeof wire))
+		log_warn_rl("%s: counters are wanted where there is no memory", nic->dev.pci.name);
 }
 
 /* 0x10 to 0x1f: transmit status, or where tally counters go; whole words only. */
@@ -252,7 +228,7 @@ static void write_tsd(struct rtl8139 *nic, uint32_t offset, unsigned int size, u
 		return;
 	if (!rtl8139_is_cplus(nic, RTL_CPCR_TX)) {
 		rtl8139_start_slot(nic, (offset - RTL_TSD) / 4, value);
-		wake(nic);
+		nic_device_wake(&nic->dev);
 		return;
 	}
 	rtl8139_set32(nic, offset, offset == RTL_DTCCR ? value & ~RTL_DTCCR_CMD : value);
@@ -280,11 +256,11 @@ static void written(struct rtl8139 *nic, uint32_t offset, unsigned int size, uin
 		if (part & RTL_INT_LINK)
 			rtl8139_set16(nic, RTL_CSCR, rtl8139_get16(nic, RTL_CSCR) & (uint16_t)~RTL_CSCR_LINK_CHANGED);
 		rtl8139_remind(nic);
-		wake(nic);
+		nic_device_wake_rx(&nic->dev);
 	}
 	if (touches(offset, size, RTL_IMR, 4)) {
 		update_pin(nic);
-		wake(nic); /* a C+ driver turns interrupts on again when it has given descriptors */
+		nic_device_wake_rx(&nic->dev); /* a C+ driver turns interrupts on again when it has given descriptors */
 	}
 	if (part_of(offset, size, value, RTL_9346CR, 1, &part))
 		write_9346cr(nic, (uint8_t)part);
@@ -294,7 +270,7 @@ static void written(struct rtl8139 *nic, uint32_t offset, unsigned int size, uin
 		write_tsd(nic, offset, size, (uint32_t)value);
 	if (touches(offset, size, RTL_RBSTART, 4) || touches(offset, size, RTL_CAPR, 2) ||
 	    touches(offset, size, RTL_RCR, 4))
-		wake(nic);
+		nic_device_wake_rx(&nic->dev);
 	nic->tx_ring.base = ring_base(nic, RTL_TNPDS);
 	nic->high_ring.base = ring_base(nic, RTL_THPDS);
 	nic->rx_ring.base = ring_base(nic, RTL_RDSAR);
@@ -354,99 +330,37 @@ static uint64_t bar_read(void *aux, uint64_t offset, unsigned int size)
 
 static const struct bus_ops bar_ops = {bar_read, bar_write};
 
-/* ---- the thread ---- */
-
-static void update_events(struct rtl8139 *nic)
-{
-	uint32_t events = (nic->rx_starved ? 0 : EPOLLIN) | (nic->tx.is_blocked ? EPOLLOUT : 0);
-
-	if (nic->thread)
-		loop_set_events(iothread_loop(nic->thread), &nic->tap, events);
-}
-
-void rtl8139_run(struct rtl8139 *nic)
-{
-	pthread_mutex_lock(&nic->lock);
-	if (rtl8139_transmit(nic))
-		wake(nic);
-	rtl8139_receive(nic);
-	update_events(nic);
-	pthread_mutex_unlock(&nic->lock);
-}
-
-static void tap_ready(struct loop_fd *self, uint32_t events)
-{
-	(void)events;
-	rtl8139_run(container_of(self, struct rtl8139, tap));
-}
-
-static void kick_ready(struct loop_fd *self, uint32_t events)
-{
-	struct rtl8139 *nic = container_of(self, struct rtl8139, kick);
-	uint64_t n;
-
-	(void)events;
-	if (read(nic->kick_fd, &n, sizeof n) == sizeof n)
-		rtl8139_run(nic);
-}
-
 /* ---- life ---- */
 
-static void reset(struct pci_device *pci)
+static void reset(struct nic_device *dev)
 {
-	struct rtl8139 *nic = container_of(pci, struct rtl8139, pci);
-
-	pthread_mutex_lock(&nic->lock);
-	reset_registers(nic);
-	pthread_mutex_unlock(&nic->lock);
+	reset_registers(rtl8139_of(dev));
 }
 
-static void nic_free(struct rtl8139 *nic)
+static void link_changed(struct nic_device *dev)
 {
-	iothread_free(nic->thread);
-	if (nic->kick_fd >= 0)
-		close(nic->kick_fd);
-	nic->be->ops->free(nic->be);
-	pci_device_fini(&nic->pci);
-	pthread_mutex_destroy(&nic->lock);
-	free(nic);
+	struct rtl8139 *nic = rtl8139_of(dev);
+
+	show_link(nic);
+	rtl8139_set16(nic, RTL_CSCR, rtl8139_get16(nic, RTL_CSCR) | RTL_CSCR_LINK_CHANGED);
+	rtl8139_interrupt(nic, RTL_INT_LINK);
 }
 
-static void unplugged(struct pci_device *pci)
+static void free_card(struct nic_device *dev)
 {
-	nic_free(container_of(pci, struct rtl8139, pci));
+	free(rtl8139_of(dev));
 }
 
-static const struct pci_device_ops pci_ops = {.reset = reset, .free = unplugged};
+static const struct nic_device_ops device_ops = {
+	.transmit = rtl8139_transmit,
+	.receive = rtl8139_receive,
+	.reset = reset,
+	.link_changed = link_changed,
+	.free = free_card,
+};
 
-static void watch(void *aux)
-{
-	struct rtl8139 *nic = aux;
-	struct loop *loop = iothread_loop(nic->thread);
-
-	if (loop_add_fd(loop, &nic->tap, nic->be->fds[0], 0, tap_ready) ||
-	    loop_add_fd(loop, &nic->kick, nic->kick_fd, EPOLLIN, kick_ready))
-		log_err("%s: no descriptor is left: it moves nothing", nic->pci.name);
-}
-
-/* A backend without descriptors (a test's) is run by hand. */
-static int start_thread(struct rtl8139 *nic, struct errtext *err)
-{
-	int error;
-
-	if (nic->be->fds[0] < 0)
-		return 0;
-	nic->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (nic->kick_fd < 0)
-		return errtext_set(err, errno, "%s: no descriptor is left", nic->pci.name);
-	error = iothread_new(nic->pci.name, &nic->thread, err);
-	if (error)
-		return error;
-	iothread_run(nic->thread, watch, nic);
-	return 0;
-}
-
-static void init(struct rtl8139 *nic, struct machine *machine, const char *name, uint8_t revision)
+int rtl8139_plug(struct machine *machine, const char *name, const uint8_t mac[6], struct net_backend *be, int slot,
+		 uint8_t revision, struct nic_device **result, struct errtext *err)
 {
 	const struct pci_id id = {
 		.vendor = 0x10ec,
@@ -456,63 +370,17 @@ static void init(struct rtl8139 *nic, struct machine *machine, const char *name,
 		.class_code = 0x020000,
 		.revision = revision,
 	};
-
-	nic->kick_fd = -1;
-	nic->has_cplus = revision >= RTL8139_REVISION_CPLUS;
-	pthread_mutex_init(&nic->lock, NULL);
-	pci_device_init(&nic->pci, machine, name, &pci_ops, &id, true);
-	pci_bar_set(&nic->pci, IO_BAR, PCI_BAR_IO, BAR_SIZE, &bar_ops, nic, &nic->lock);
-	pci_bar_set(&nic->pci, MEMORY_BAR, PCI_BAR_MEM32, BAR_SIZE, &bar_ops, nic, &nic->lock);
-	fill_eeprom(nic);
-	reset_registers(nic);
-}
-
-int rtl8139_plug(struct machine *machine, const char *name, const uint8_t mac[6], struct net_backend *be, int slot,
-		 uint8_t revision, struct rtl8139 **result, struct errtext *err)
-{
 	struct rtl8139 *nic = xzalloc(sizeof *nic);
+	struct nic_device *dev = &nic->dev;
 	int error;
 
-	nic->be = be;
-	nic->link_up = be->link_up;
-	memcpy(nic->mac, mac, sizeof nic->mac);
-	init(nic, machine, name, revision);
-	error = be->ops->set_offloads(be, 0);
-	if (error)
-		errtext_set(err, -error, "%s: the port's offloads cannot be turned off: %s", name, strerror(-error));
-	else
-		error = start_thread(nic, err);
+	nic->has_cplus = revision >= RTL8139_REVISION_CPLUS;
+	nic_device_init(dev, machine, name, mac, be, &device_ops, &id);
+	pci_bar_set(&dev->pci, IO_BAR, PCI_BAR_IO, BAR_SIZE, &bar_ops, nic, &dev->lock);
+	pci_bar_set(&dev->pci, MEMORY_BAR, PCI_BAR_MEM32, BAR_SIZE, &bar_ops, nic, &dev->lock);
+	fill_eeprom(nic);
+	error = nic_device_plug(dev, slot, err);
 	if (!error)
-		error = pci_plug(machine->pci, &nic->pci, slot, err);
-	if (error) {
-		nic_free(nic);
-		return error;
-	}
-	*result = nic;
-	return 0;
-}
-
-struct pci_device *rtl8139_pci(struct rtl8139 *nic)
-{
-	return &nic->pci;
-}
-
-void rtl8139_set_link(struct rtl8139 *nic, bool up)
-{
-	pthread_mutex_lock(&nic->lock);
-	if (nic->link_up != up) {
-		nic->link_up = up;
-		show_link(nic);
-		rtl8139_set16(nic, RTL_CSCR, rtl8139_get16(nic, RTL_CSCR) | RTL_CSCR_LINK_CHANGED);
-		rtl8139_interrupt(nic, RTL_INT_LINK);
-		wake(nic);
-	}
-	pthread_mutex_unlock(&nic->lock);
-}
-
-void rtl8139_get_stats(struct rtl8139 *nic, struct nic_stats *stats)
-{
-	pthread_mutex_lock(&nic->lock);
-	*stats = nic->stats;
-	pthread_mutex_unlock(&nic->lock);
+		*result = dev;
+	return error;
 }

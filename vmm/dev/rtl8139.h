@@ -3,11 +3,11 @@
  * The RealTek RTL8139: in C+ mode (PCI revision 0x20, driver `8139cp`) with descriptor rings, checksums, segmentation and VLAN tags; in classic mode (any
  * revision below, driver `8139too`) with four transmit slots and one receive ring of bytes. Source: rtl8139_regs.h.
  *
- *   rtl8139.c       PCI function, registers, life
+ *   rtl8139.c       registers, interrupts, MII
  *   rtl8139_tx.c    transmit, both modes
  *   rtl8139_rx.c    receive, both modes: filters, ring, descriptors
  *
- * Frames move in an I/O thread; registers are read and written by vCPUs. One lock serialises both, held for a batch of frames at most.
+ * Thread, lock, cable: nic_device.h.
  *
  * Not there: wake on LAN, the timer, loopback, early receive, writes to the EEPROM. A frame for which there is no room waits at the port; it is
  * not lost, so that "missed packets" stays 0.
@@ -15,17 +15,14 @@
 #ifndef VMM_DEV_RTL8139_H
 #define VMM_DEV_RTL8139_H 1
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/errtext.h"
 #include "base/util.h"
-#include "vmm/dev/nic_stats.h"
 
 struct machine;
 struct net_backend;
-struct pci_device;
-struct rtl8139;
+struct nic_device;
 
 #define RTL8139_REVISION_CLASSIC 0x10
 #define RTL8139_REVISION_CPLUS 0x20
@@ -37,12 +34,6 @@ struct rtl8139;
  * Return: 0 or -errno with the sentence.
  */
 VSW_MUST_USE int rtl8139_plug(struct machine *machine, const char *name, const uint8_t mac[6], struct net_backend *be,
-			      int slot, uint8_t revision, struct rtl8139 **nic, struct errtext *err);
-struct pci_device *rtl8139_pci(struct rtl8139 *nic);
-/** rtl8139_set_link() - the cable; main thread. */
-void rtl8139_set_link(struct rtl8139 *nic, bool up);
-/** rtl8139_run() - move what can be moved now: for a harness, which has no I/O thread. */
-void rtl8139_run(struct rtl8139 *nic);
-void rtl8139_get_stats(struct rtl8139 *nic, struct nic_stats *stats);
+			      int slot, uint8_t revision, struct nic_device **nic, struct errtext *err);
 
 #endif

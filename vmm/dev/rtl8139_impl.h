@@ -3,12 +3,10 @@
 #ifndef VMM_DEV_RTL8139_IMPL_H
 #define VMM_DEV_RTL8139_IMPL_H 1
 
-#include <pthread.h>
 #include <string.h>
 
-#include "os/loop.h"
-#include "vmm/core/pci.h"
 #include "vmm/dev/eeprom.h"
+#include "vmm/dev/nic_device.h"
 #include "vmm/dev/nic_tx.h"
 #include "vmm/dev/rtl8139.h"
 #include "vmm/dev/rtl8139_regs.h"
@@ -26,7 +24,6 @@ struct rtl8139_tx {
 	size_t len;
 	uint32_t flags, vlan; /* of the first descriptor */
 	bool too_long;
-	bool is_blocked; /* complete, but the backend has no room */
 	struct nic_tx ready;
 	uint8_t frame[NIC_FRAME_MAX];
 };
@@ -39,10 +36,7 @@ struct rtl8139_tally {
 };
 
 struct rtl8139 {
-	struct pci_device pci;
-	struct net_backend *be;
-	struct iothread *thread; /* NULL in tests */
-	pthread_mutex_t lock;	 /* guards everything below */
+	struct nic_device dev; /* whose lock guards everything below */
 	uint8_t regs[RTL_REGISTERS_END];
 	bool has_cplus; /* by the revision */
 	struct eeprom eeprom;
@@ -52,14 +46,12 @@ struct rtl8139 {
 	bool is_started[4];	 /* classic: slots that wait to be sent */
 	unsigned int next_slot;	 /* classic: they go in order */
 	struct rtl8139_tally tally;
-	bool link_up;
-	uint8_t mac[6];
-	int kick_fd;
-	struct loop_fd tap, kick;
-	bool rx_starved;
-	bool is_broken; /* a descriptor led out of memory: nothing moves until the next reset */
-	struct nic_stats stats;
 };
+
+static inline struct rtl8139 *rtl8139_of(struct nic_device *dev)
+{
+	return container_of(dev, struct rtl8139, dev);
+}
 
 static inline uint16_t rtl8139_get16(const struct rtl8139 *nic, enum rtl8139_reg reg)
 {
@@ -107,8 +99,6 @@ struct rtl8139_desc {
 
 /** rtl8139_interrupt() - set causes; the pin follows. */
 void rtl8139_interrupt(struct rtl8139 *nic, uint16_t causes);
-/** rtl8139_break() - @what of the driver's is not in memory: the card stops, as after a master abort on its bus, and says so once. */
-void rtl8139_break(struct rtl8139 *nic, const char *what);
 /** rtl8139_read_desc() - the next of @ring. Return: whether it is ours; one that is in no RAM is not. */
 bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, struct rtl8139_desc *d);
 /** rtl8139_write_desc() - give it back with @flags and @vlan, and go on to the next. */
@@ -118,7 +108,7 @@ void rtl8139_write_desc(struct rtl8139 *nic, struct rtl8139_ring *ring, const st
 /* ---- rtl8139_tx.c ---- */
 
 /** rtl8139_transmit() - at most a batch. Return: whether there is more. */
-bool rtl8139_transmit(struct rtl8139 *nic);
+bool rtl8139_transmit(struct nic_device *dev);
 void rtl8139_tx_reset(struct rtl8139 *nic);
 /** rtl8139_start_slot() - classic: the driver has written a slot's status. */
 void rtl8139_start_slot(struct rtl8139 *nic, unsigned int slot, uint32_t value);
@@ -126,7 +116,7 @@ void rtl8139_start_slot(struct rtl8139 *nic, unsigned int slot, uint32_t value);
 /* ---- rtl8139_rx.c ---- */
 
 /** rtl8139_receive() - frames of the backend to the guest, at most a batch. */
-void rtl8139_receive(struct rtl8139 *nic);
+void rtl8139_receive(struct nic_device *dev);
 /** rtl8139_rx_reset() - the ring is empty; both modes begin at its start. */
 void rtl8139_rx_reset(struct rtl8139 *nic);
 /** rtl8139_remind() - classic: interrupts were acknowledged; frames that lie there are told of again. */

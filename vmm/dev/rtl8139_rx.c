@@ -44,7 +44,7 @@ void rtl8139_rx_reset(struct rtl8139 *nic)
 	nic->rx_ring.next = 0;
 	rtl8139_set16(nic, RTL_CBR, 0);
 	rtl8139_set16(nic, RTL_CAPR, (uint16_t)-CAPR_OFFSET);
-	nic->rx_starved = true;
+	nic->dev.rx_starved = true;
 }
 
 /* ---- who is meant ---- */
@@ -85,7 +85,7 @@ static enum verdict judge(const struct rtl8139 *nic, const uint8_t *frame)
 
 static uint32_t longest_frame(const struct rtl8139 *nic)
 {
-	return MIN(nic->be->mtu + 18u, FRAME_MAX);
+	return MIN(nic->dev.be->mtu + 18u, FRAME_MAX);
 }
 
 static bool ring_has_room(const struct rtl8139 *nic)
@@ -99,7 +99,7 @@ static bool ring_has_room(const struct rtl8139 *nic)
 /* Into the ring at @at, around its end unless the driver wants it to go on behind it. */
 static bool put_ring(struct rtl8139 *nic, uint32_t at, const uint8_t *data, uint32_t len)
 {
-	const struct guest_memory *memory = nic->pci.machine->memory;
+	const struct guest_memory *memory = nic->dev.pci.machine->memory;
 	uint64_t base = rtl8139_get32(nic, RTL_RBSTART);
 	uint32_t size = ring_size(nic), first = len;
 
@@ -118,7 +118,7 @@ static bool deliver_classic(struct rtl8139 *nic, uint8_t *frame, uint32_t len, e
 
 	memcpy(frame - HEADER_LEN, header, sizeof header);
 	if (!put_ring(nic, at, frame - HEADER_LEN, total)) {
-		rtl8139_break(nic, "its receive ring");
+		nic_device_break(&nic->dev, "its receive ring");
 		return false;
 	}
 	rtl8139_set16(nic, RTL_CBR, (uint16_t)((at + ROUND_UP(total, 4u)) % ring_size(nic)));
@@ -176,8 +176,8 @@ static bool deliver_cplus(struct rtl8139 *nic, uint8_t *frame, uint32_t len, enu
 	/* One that does not fit is dropped; the descriptor stays for the next. */
 	if (len + CRC_LEN > (d.flags & 0x1fff))
 		return false;
-	if (!memory_write(nic->pci.machine->memory, d.addr, frame, len + CRC_LEN)) {
-		rtl8139_break(nic, "a buffer of its receive ring");
+	if (!memory_write(nic->dev.pci.machine->memory, d.addr, frame, len + CRC_LEN)) {
+		nic_device_break(&nic->dev, "a buffer of its receive ring");
 		return false;
 	}
 	flags = (d.flags & RTL_DESC_EOR) | RTL_DESC_FS | RTL_DESC_LS | bits[verdict] | protocol_bits(nic, frame, len) |
@@ -192,15 +192,16 @@ static bool can_receive(struct rtl8139 *nic)
 {
 	struct rtl8139_desc d;
 
-	if (!(nic->regs[RTL_CR] & RTL_CR_RE) || !pci_dma_enabled(&nic->pci) || !nic->link_up || nic->is_broken)
+	if (!(nic->regs[RTL_CR] & RTL_CR_RE) || !pci_dma_enabled(&nic->dev.pci) || !nic->dev.link_up ||
+	    nic->dev.is_broken)
 		return false;
 	return rtl8139_is_cplus(nic, RTL_CPCR_RX) ? rtl8139_read_desc(nic, &nic->rx_ring, &d) : ring_has_room(nic);
 }
 
 static void count(struct rtl8139 *nic, uint32_t len, enum verdict verdict)
 {
-	nic->stats.rx_packets++;
-	nic->stats.rx_bytes += len;
+	nic->dev.stats.rx_packets++;
+	nic->dev.stats.rx_bytes += len;
 	nic->tally.rx_ok++;
 	nic->tally.rx_unicast += verdict == TO_US;
 	nic->tally.rx_broadcast += verdict == TO_ALL;
@@ -215,7 +216,7 @@ static bool deliver(struct rtl8139 *nic, uint8_t *frame, uint32_t len)
 	bool done;
 
 	if (verdict == UNWANTED) {
-		nic->stats.rx_filtered++;
+		nic->dev.stats.rx_filtered++;
 		return false;
 	}
 	if (len < ETH_MIN) {
@@ -228,7 +229,7 @@ static bool deliver(struct rtl8139 *nic, uint8_t *frame, uint32_t len)
 	if (done)
 		count(nic, n_bytes, verdict);
 	else
-		nic->stats.rx_no_buffer++;
+		nic->dev.stats.rx_no_buffer++;
 	return done;
 }
 
@@ -242,26 +243,32 @@ void rtl8139_remind(struct rtl8139 *nic)
 		rtl8139_interrupt(nic, RTL_INT_ROK);
 }
 
-void rtl8139_receive(struct rtl8139 *nic)
+void rtl8139_receive(struct nic_device *dev)
 {
+	struct rtl8139 *nic = rtl8139_of(dev);
 	static __thread uint8_t buffer[12 + FRAME_MAX + 64];
 	struct iovec iov = {buffer, 12 + FRAME_MAX};
-	bool was_starved = nic->rx_starved;
+	bool was_starved = dev->rx_starved;
 	unsigned int n_delivered = 0;
 
 	for (unsigned int n = 0; n < BATCH && can_receive(nic); n++) {
-		ssize_t len = nic->be->ops->receive(nic->be, 0, &iov, 1);
+		ssize_t len = nic_device_receive(dev, &iov, 1);
 
 		if (len < 0)
 			break;
+		/* Meanwhile the driver may have taken its room back. */
+		if (!can_receive(nic)) {
+			dev->stats.rx_no_buffer++;
+			break;
+		}
 		if (len > 12)
 			n_delivered += deliver(nic, buffer + 12, (uint32_t)len - 12);
 	}
-	nic->rx_starved = !can_receive(nic);
+	dev->rx_starved = !can_receive(nic);
 	if (n_delivered)
 		rtl8139_interrupt(nic, RTL_INT_ROK);
 	/* A C+ driver gives descriptors without a word: it is told that they are wanted, and what it writes then wakes us. */
-	if (nic->rx_starved && (!was_starved || n_delivered) && nic->regs[RTL_CR] & RTL_CR_RE && nic->link_up &&
+	if (dev->rx_starved && (!was_starved || n_delivered) && nic->regs[RTL_CR] & RTL_CR_RE && dev->link_up &&
 	    rtl8139_is_cplus(nic, RTL_CPCR_RX))
 		rtl8139_interrupt(nic, RTL_INT_RXOVW);
 }

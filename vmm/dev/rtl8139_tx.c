@@ -18,8 +18,9 @@
 
 void rtl8139_tx_reset(struct rtl8139 *nic)
 {
+	nic_device_forget(&nic->dev);
 	nic->tx.len = 0;
-	nic->tx.too_long = nic->tx.is_blocked = false;
+	nic->tx.too_long = false;
 	nic->tx_ring.next = nic->high_ring.next = 0;
 	nic->poll_tx = nic->poll_high = false;
 	nic->next_slot = 0;
@@ -31,20 +32,29 @@ void rtl8139_tx_reset(struct rtl8139 *nic)
 
 /* ---- sending ---- */
 
-/* Return: 0 or what nic_tx_send() says; -EAGAIN: the frame waits. */
+/* What nic_device_send() says when the descriptor, or slot, is to be left as it is: the frame waits, or is forgotten. */
+static bool is_pending(int error)
+{
+	return error == -EAGAIN || error == -ECANCELED;
+}
+
+/* Return: 0 or what nic_device_send() says. */
 static int send_ready(struct rtl8139 *nic)
 {
-	int error = nic->link_up ? nic_tx_send(nic->be, &nic->tx.ready) : 0;
+	int error = 0;
 
-	nic->tx.is_blocked = error == -EAGAIN;
-	if (nic->tx.is_blocked)
+	if (nic->dev.link_up)
+		error = nic_device_send(&nic->dev, &nic->tx.ready);
+	else
+		nic->dev.tx_blocked = false;
+	if (is_pending(error))
 		return error;
 	if (error) {
-		nic->stats.tx_errors++;
+		nic->dev.stats.tx_errors++;
 		nic->tally.tx_err++;
 	} else {
-		nic->stats.tx_packets++;
-		nic->stats.tx_bytes += nic->tx.ready.len;
+		nic->dev.stats.tx_packets++;
+		nic->dev.stats.tx_bytes += nic->tx.ready.len;
 		nic->tally.tx_ok++;
 	}
 	nic->tx.len = 0;
@@ -68,8 +78,8 @@ static bool read_slot(struct rtl8139 *nic, unsigned int slot)
 
 	if (len > CLASSIC_MAX)
 		return false;
-	if (!memory_read(nic->pci.machine->memory, rtl8139_get32(nic, RTL_TSAD + 4 * slot), tx->frame, len)) {
-		rtl8139_break(nic, "a buffer to send");
+	if (!memory_read(nic->dev.pci.machine->memory, rtl8139_get32(nic, RTL_TSAD + 4 * slot), tx->frame, len)) {
+		nic_device_break(&nic->dev, "a buffer to send");
 		return false;
 	}
 	tx->ready = (struct nic_tx){.frame = tx->frame, .len = len};
@@ -82,9 +92,9 @@ static bool send_slot(struct rtl8139 *nic)
 	unsigned int slot = nic->next_slot;
 	int error = -EINVAL;
 
-	if (nic->tx.is_blocked || read_slot(nic, slot))
+	if (nic->dev.tx_blocked || read_slot(nic, slot))
 		error = send_ready(nic);
-	if (error == -EAGAIN)
+	if (is_pending(error))
 		return false;
 	rtl8139_set32(nic, RTL_TSD + 4 * slot,
 		      rtl8139_get32(nic, RTL_TSD + 4 * slot) | RTL_TSD_OWN | (error ? RTL_TSD_TABT : RTL_TSD_TOK));
@@ -180,9 +190,9 @@ static void add_bytes(struct rtl8139 *nic, const struct rtl8139_desc *d)
 
 	if (len > sizeof tx->frame - 4 - tx->len) {
 		tx->too_long = true;
-	} else if (!memory_read(nic->pci.machine->memory, d->addr, tx->frame + tx->len, len)) {
+	} else if (!memory_read(nic->dev.pci.machine->memory, d->addr, tx->frame + tx->len, len)) {
 		tx->too_long = true;
-		rtl8139_break(nic, "a buffer to send");
+		nic_device_break(&nic->dev, "a buffer to send");
 	} else {
 		tx->len += len;
 	}
@@ -194,7 +204,7 @@ static bool end_of_frame(struct rtl8139 *nic)
 	struct rtl8139_tx *tx = &nic->tx;
 
 	if (tx->too_long) {
-		nic->stats.tx_errors++;
+		nic->dev.stats.tx_errors++;
 		nic->tally.tx_err++;
 		tx->too_long = false;
 		tx->len = 0;
@@ -204,7 +214,7 @@ static bool end_of_frame(struct rtl8139 *nic)
 		insert_tag(tx);
 	/* With large send the bits of the checksums belong to the segments' size. */
 	describe(tx);
-	return send_ready(nic) != -EAGAIN;
+	return !is_pending(send_ready(nic));
 }
 
 /* Return: whether the descriptor is done with. */
@@ -212,8 +222,8 @@ static bool run_desc(struct rtl8139 *nic, const struct rtl8139_desc *d)
 {
 	struct rtl8139_tx *tx = &nic->tx;
 
-	if (tx->is_blocked)
-		return send_ready(nic) != -EAGAIN;
+	if (nic->dev.tx_blocked)
+		return !is_pending(send_ready(nic));
 	if (d->flags & RTL_DESC_FS) {
 		tx->len = 0;
 		tx->too_long = false;
@@ -230,7 +240,7 @@ static bool run_ring(struct rtl8139 *nic, struct rtl8139_ring *ring, bool *poll)
 	struct rtl8139_desc d;
 
 	for (unsigned int n = 0; n < BATCH; n++) {
-		if (nic->is_broken)
+		if (nic->dev.is_broken)
 			return false;
 		if (!rtl8139_read_desc(nic, ring, &d)) {
 			*poll = false;
@@ -246,17 +256,19 @@ static bool run_ring(struct rtl8139 *nic, struct rtl8139_ring *ring, bool *poll)
 	return true;
 }
 
-bool rtl8139_transmit(struct rtl8139 *nic)
+bool rtl8139_transmit(struct nic_device *dev)
 {
-	if (!(nic->regs[RTL_CR] & RTL_CR_TE) || !pci_dma_enabled(&nic->pci) || nic->is_broken)
+	struct rtl8139 *nic = rtl8139_of(dev);
+
+	if (!(nic->regs[RTL_CR] & RTL_CR_TE) || !pci_dma_enabled(&dev->pci) || dev->is_broken)
 		return false;
 	if (!rtl8139_is_cplus(nic, RTL_CPCR_TX)) {
-		while (nic->is_started[nic->next_slot] && !nic->is_broken && send_slot(nic))
+		while (nic->is_started[nic->next_slot] && !dev->is_broken && send_slot(nic))
 			continue;
 		return false;
 	}
 	/* A frame is put together from one ring: the other waits until it is complete. */
-	if (nic->poll_high && !nic->tx.is_blocked && !nic->tx.len && run_ring(nic, &nic->high_ring, &nic->poll_high))
+	if (nic->poll_high && !dev->tx_blocked && !nic->tx.len && run_ring(nic, &nic->high_ring, &nic->poll_high))
 		return true;
 	return nic->poll_tx && run_ring(nic, &nic->tx_ring, &nic->poll_tx);
 }
