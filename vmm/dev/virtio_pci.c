@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Virtio over PCI: registers, kicks and interrupts. virtio_pci.h has the layout.
+ * Virtio over PCI: registers and interrupts. virtio_pci.h has the layout, virtio_pci_kicks.c what a kick is, virtio_pci_calls.c interrupts by eventfd.
  *
  * Locks: `lock` serialises registers and is held while the device is activated or reset. Interrupts take none of it: an I/O thread may
  * raise one while a vCPU waits, lock in hand, for that very thread to stop.
@@ -16,19 +16,16 @@
 
 #include "base/log.h"
 #include "os/loop.h"
-#include "vmm/core/pci.h"
+#include "vmm/core/machine.h"
 #include "vmm/dev/virtio.h"
+#include "vmm/dev/virtio_pci_impl.h"
 
 LOG_MODULE(virtio_pci);
 
-#define REGISTERS_BAR 4
 #define MSIX_BAR 0
 #define N_VECTORS_MAX \
 	33 /* the configuration's, and one for each queue of most devices; drivers share where there are fewer */
-#define NO_VECTOR 0xffff
 #define CAP_ID_VENDOR 0x09
-
-enum registers { COMMON = 0x0000, ISR = 0x1000, DEVICE = 0x2000, NOTIFY = 0x3000, REGISTERS_SIZE = 0x4000 };
 
 /** cfg_type of a capability (4.1.4). */
 enum cap_type { CAP_COMMON = 1, CAP_NOTIFY, CAP_ISR, CAP_DEVICE, CAP_PCI };
@@ -57,35 +54,6 @@ enum common {
 	COMMON_SIZE = 56,
 };
 
-/** An eventfd whose signal is a queue's interrupt. */
-struct call {
-	int fd;		     /* -1: none */
-	bool is_irqfd;	     /* bound to the vector; else relayed by the main loop */
-	unsigned int vector; /* of that */
-	struct loop_fd relay;
-	struct virtio_transport *transport;
-	unsigned int queue;
-};
-
-struct virtio_transport {
-	struct pci_device pci;
-	struct virtio_device *dev;
-	pthread_mutex_t lock;
-	uint32_t device_select, driver_select;
-	uint16_t queue_select, config_vector;
-	uint16_t vectors[VIRTIO_MAX_QUEUES]; /* read by I/O threads, relaxed */
-	struct call calls[VIRTIO_MAX_QUEUES];
-	uint8_t isr; /* atomic */
-	uint8_t generation;
-	uint8_t window; /* the capability through which configuration accesses reach the BAR */
-	unsigned int n_ioeventfds;
-};
-
-static struct virtio_transport *transport_of(struct pci_device *pci)
-{
-	return container_of(pci, struct virtio_transport, pci);
-}
-
 struct pci_device *virtio_pci_device(struct virtio_device *dev)
 {
 	return &dev->transport->pci;
@@ -104,7 +72,7 @@ static void raise(struct virtio_transport *t, uint16_t vector, enum isr_bit bit)
 	pci_set_pin(&t->pci, true);
 }
 
-static void raise_queue(struct virtio_transport *t, unsigned int queue)
+void virtio_pci_raise(struct virtio_transport *t, unsigned int queue)
 {
 	raise(t, __atomic_load_n(&t->vectors[queue], __ATOMIC_RELAXED), ISR_QUEUE);
 }
@@ -117,7 +85,7 @@ void virtio_interrupt(struct virtio_device *dev, unsigned int queue)
 		return;
 	vq->n_interrupts++;
 	if (dev->transport)
-		raise_queue(dev->transport, queue);
+		virtio_pci_raise(dev->transport, queue);
 }
 
 void virtio_config_changed(struct virtio_device *dev)
@@ -142,94 +110,12 @@ void virtio_broken(struct virtio_device *dev, const char *why)
 	virtio_config_changed(dev);
 }
 
-/* ---- calls: interrupts by eventfd ---- */
-
-static void relay_call(struct loop_fd *self, uint32_t events)
-{
-	struct call *call = container_of(self, struct call, relay);
-	uint64_t n;
-
-	(void)events;
-	if (read(call->fd, &n, sizeof n) == sizeof n)
-		raise_queue(call->transport, call->queue);
-}
-
-/* The vector is its own: one that several queues share cannot be tied to one eventfd. */
-static bool is_sole_user(const struct virtio_transport *t, unsigned int queue, unsigned int vector)
-{
-	for (unsigned int i = 0; i < t->dev->n_queues; i++)
-		if (i != queue && t->vectors[i] == vector)
-			return false;
-	return vector != t->config_vector;
-}
-
-/* In the main thread: watch the eventfd while nobody else turns its signals into interrupts. */
-static void update_relay(void *aux)
-{
-	struct call *call = aux;
-	struct loop *loop = call->transport->pci.machine->loop;
-	bool wanted = call->fd >= 0 && !__atomic_load_n(&call->is_irqfd, __ATOMIC_ACQUIRE);
-
-	loop_del_fd(loop, &call->relay);
-	if (wanted && loop_add_fd(loop, &call->relay, call->fd, EPOLLIN, relay_call))
-		log_warn("%s: no descriptor is left for its interrupts", call->transport->dev->name);
-}
-
-static void set_irqfd(struct virtio_transport *t, struct call *call, bool is_irqfd)
-{
-	__atomic_store_n(&call->is_irqfd, is_irqfd, __ATOMIC_RELEASE);
-	if (t->pci.machine->loop)
-		loop_post(t->pci.machine->loop, update_relay, call);
-}
-
-static void unbind_call(struct virtio_transport *t, struct call *call)
-{
-	if (!call->is_irqfd)
-		return;
-	if (pci_msix_irqfd(&t->pci, call->vector, -1))
-		log_warn_rl("%s: an interrupt stays tied to its eventfd", t->dev->name);
-	set_irqfd(t, call, false);
-}
-
-/* Bind a queue's eventfd to its vector, or else let the main loop relay it. */
-static void bind_call(struct virtio_transport *t, unsigned int queue)
-{
-	struct call *call = &t->calls[queue];
-	uint16_t vector = t->vectors[queue];
-
-	if (call->fd < 0)
-		return;
-	unbind_call(t, call);
-	if (vector == NO_VECTOR || !is_sole_user(t, queue, vector))
-		return;
-	call->vector = vector;
-	if (!pci_msix_irqfd(&t->pci, vector, call->fd))
-		set_irqfd(t, call, true);
-}
-
-int virtio_call_fd(struct virtio_device *dev, unsigned int queue)
-{
-	struct virtio_transport *t = dev->transport;
-	struct call *call = &t->calls[queue];
-
-	if (call->fd < 0) {
-		call->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		if (call->fd < 0)
-			return -errno;
-		call->transport = t;
-		call->queue = queue;
-		set_irqfd(t, call, false);
-	}
-	bind_call(t, queue);
-	return call->fd;
-}
-
 static void set_queue_vector(struct virtio_transport *t, unsigned int queue, uint16_t vector)
 {
 	if (vector >= t->pci.msix.n_vectors)
 		vector = NO_VECTOR;
 	__atomic_store_n(&t->vectors[queue], vector, __ATOMIC_RELAXED);
-	bind_call(t, queue);
+	virtio_pci_bind_call(t, queue);
 }
 
 /* ---- common configuration ---- */
@@ -357,7 +243,7 @@ static void reset_registers(struct virtio_transport *t)
 	t->queue_select = 0;
 	t->config_vector = NO_VECTOR;
 	for (unsigned int i = 0; i < t->dev->n_queues; i++) {
-		unbind_call(t, &t->calls[i]);
+		virtio_pci_unbind_call(t, i);
 		__atomic_store_n(&t->vectors[i], NO_VECTOR, __ATOMIC_RELAXED);
 	}
 	__atomic_store_n(&t->isr, 0, __ATOMIC_SEQ_CST);
@@ -430,56 +316,29 @@ static uint64_t bar_read(void *aux, uint64_t offset, unsigned int size)
 static void bar_write(void *aux, uint64_t offset, unsigned int size, uint64_t value)
 {
 	struct virtio_transport *t = aux;
-	const uint64_t one = 1;
 
 	if (offset < COMMON_SIZE) {
 		write_common(t, offset, size, value);
 	} else if (offset >= DEVICE && offset < NOTIFY) {
 		write_config(t, offset - DEVICE, size, value);
-	} else if (offset >= NOTIFY && (offset - NOTIFY) / 4 < t->dev->n_queues) {
-		/* A kick that no ioeventfd took. The write cannot fail but when kicks have piled up to 2^64. */
-		if (write(t->dev->kick_fds[(offset - NOTIFY) / 4], &one, sizeof one) != sizeof one)
-			log_dbg("%s: kicked very often", t->dev->name);
+	} else if (offset >= NOTIFY) {
+		virtio_pci_kick(t, offset - NOTIFY);
 	}
 }
 
 static const struct bus_ops bar_ops = {bar_read, bar_write};
 
-static int set_ioeventfd(struct virtio_transport *t, uint64_t base, unsigned int queue, bool add)
-{
-	struct machine *m = t->pci.machine;
-
-	return m->ops->ioeventfd(m, false, base + NOTIFY + 4ull * queue, 0, t->dev->kick_fds[queue], add);
-}
-
-/* The BAR came or went: with it the addresses that kick. Where one cannot be had (there are only so many), the others do without as well. */
-static void bar_moved(struct pci_device *pci, unsigned int bar, bool is_mapped)
-{
-	struct virtio_transport *t = transport_of(pci);
-	uint64_t base = pci->bars[bar].range.base;
-	unsigned int n = is_mapped ? 0 : t->n_ioeventfds;
-
-	while (is_mapped && n < t->dev->n_queues && !set_ioeventfd(t, base, n, true))
-		n++;
-	t->n_ioeventfds = n;
-	if (is_mapped && n == t->dev->n_queues)
-		return;
-	while (n--)
-		if (set_ioeventfd(t, base, n, false))
-			log_warn_rl("%s: a kick stays tied to where its BAR was", t->dev->name);
-	t->n_ioeventfds = 0;
-}
-
 /* ---- capabilities ---- */
 
-static uint8_t add_cap(struct virtio_transport *t, enum cap_type type, uint32_t offset, uint32_t length, uint8_t len)
+static uint8_t add_cap(struct virtio_transport *t, enum cap_type type, uint8_t bar, uint32_t offset, uint32_t length)
 {
-	uint8_t at = pci_cap_add(&t->pci, CAP_ID_VENDOR, len);
+	/* Two kinds have a word more: the distance of kicks, the window's data. */
+	uint8_t len = type == CAP_NOTIFY || type == CAP_PCI ? 20 : 16, at = pci_cap_add(&t->pci, CAP_ID_VENDOR, len);
 	uint8_t *cap = t->pci.config + at;
 
 	cap[2] = len;
 	cap[3] = (uint8_t)type;
-	cap[4] = REGISTERS_BAR;
+	cap[4] = bar;
 	for (int i = 0; i < 4; i++) {
 		cap[8 + i] = (uint8_t)(offset >> 8 * i);
 		cap[12 + i] = (uint8_t)(length >> 8 * i);
@@ -487,17 +346,23 @@ static uint8_t add_cap(struct virtio_transport *t, enum cap_type type, uint32_t 
 	return at;
 }
 
+/* Where kicks go; drivers take the first place that they can use (4.1.4). */
+static void add_notify_cap(struct virtio_transport *t, uint8_t bar, uint32_t offset)
+{
+	uint8_t at = add_cap(t, CAP_NOTIFY, bar, offset, VIRTIO_PCI_KICK_STEP * t->dev->n_queues);
+
+	t->pci.config[at + 16] = VIRTIO_PCI_KICK_STEP;
+}
+
 static void add_caps(struct virtio_transport *t)
 {
-	uint8_t at;
-
-	add_cap(t, CAP_COMMON, COMMON, COMMON_SIZE, 16);
-	add_cap(t, CAP_ISR, ISR, 1, 16);
+	add_cap(t, CAP_COMMON, REGISTERS_BAR, COMMON, COMMON_SIZE);
+	add_cap(t, CAP_ISR, REGISTERS_BAR, ISR, 1);
 	if (t->dev->config_size)
-		add_cap(t, CAP_DEVICE, DEVICE, t->dev->config_size, 16);
-	at = add_cap(t, CAP_NOTIFY, NOTIFY, 4 * t->dev->n_queues, 20);
-	t->pci.config[at + 16] = 4; /* bytes from one queue's address to the next */
-	t->window = add_cap(t, CAP_PCI, 0, 0, 20);
+		add_cap(t, CAP_DEVICE, REGISTERS_BAR, DEVICE, t->dev->config_size);
+	add_notify_cap(t, PORTS_BAR, 0);
+	add_notify_cap(t, REGISTERS_BAR, NOTIFY);
+	t->window = add_cap(t, CAP_PCI, 0, 0, 0);
 	t->pci.writable[t->window + 4] = 0xff;
 	memset(t->pci.writable + t->window + 8, 0xff, 12);
 }
@@ -557,27 +422,12 @@ static void reset(struct pci_device *pci)
 	pthread_mutex_unlock(&t->lock);
 }
 
-static void stop_calls(struct virtio_transport *t)
-{
-	for (unsigned int i = 0; i < t->dev->n_queues; i++) {
-		struct call *call = &t->calls[i];
-
-		if (call->fd < 0)
-			continue;
-		unbind_call(t, call);
-		if (t->pci.machine->loop)
-			loop_del_fd(t->pci.machine->loop, &call->relay);
-		close(call->fd);
-		call->fd = -1;
-	}
-}
-
 static void transport_free(struct pci_device *pci)
 {
 	struct virtio_transport *t = transport_of(pci);
 
 	virtio_reset(t->dev);
-	stop_calls(t);
+	virtio_pci_stop_calls(t);
 	t->dev->class->free(t->dev);
 	pci_device_fini(pci);
 	pthread_mutex_destroy(&t->lock);
@@ -610,7 +460,8 @@ int virtio_pci_plug(struct virtio_device *dev, int slot, struct errtext *err)
 	pci_device_init(&t->pci, dev->machine, dev->name, &pci_ops, &id, true);
 	pci_msix_set(&t->pci, MIN(dev->n_queues + 1, N_VECTORS_MAX), MSIX_BAR);
 	pci_bar_set(&t->pci, REGISTERS_BAR, PCI_BAR_MEM64_PREFETCH, REGISTERS_SIZE, &bar_ops, t, &t->lock);
-	t->pci.bars[REGISTERS_BAR].moved = bar_moved;
+	t->pci.bars[REGISTERS_BAR].moved = virtio_pci_kicks_moved;
+	virtio_pci_set_ports(t);
 	add_caps(t);
 	dev->transport = t;
 	reset_registers(t);

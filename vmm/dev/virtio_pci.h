@@ -2,8 +2,8 @@
 /*
  * The PCI transport of virtio (virtio 1.2 4.1), without the legacy interface: vendor 0x1af4, device 0x1040 + type, revision 1.
  *
- * BAR 0 has MSI-X, BAR 4 the registers, each part on a page of its own so that the last can be an ioeventfd area:
- *   0x0000 common configuration, 0x1000 interrupt status, 0x2000 device configuration, 0x3000 kicks (4 bytes a queue)
+ * BAR 0 has MSI-X, BAR 1 ports for kicks (4 bytes a queue), BAR 4 the registers, each part on a page of its own so that the last can be an ioeventfd area:
+ *   0x0000 common configuration, 0x1000 interrupt status, 0x2000 device configuration, 0x3000 kicks as in BAR 1
  */
 #ifndef VMM_DEV_VIRTIO_PCI_H
 #define VMM_DEV_VIRTIO_PCI_H 1
