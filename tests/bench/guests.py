@@ -131,12 +131,11 @@ def boot(b):
 
 def stream(guest, host, reverse):
     """One TCP stream between guest and host: Mbit/s, and exits for each MB."""
-    before = guest.exits()
-    said = guest.run(f"iperf3 -c {host} -t {SECONDS} -f m {'-R' if reverse else ''}")
+    said, n = guest.run_counted(f"iperf3 -c {host} -t {SECONDS} -f m {'-R' if reverse else ''}")
     m = re.search(r"([\d.]+) MBytes +([\d.]+) Mbits/sec +receiver", said)
     if not m:
         sys.exit(f"{guest.name}: iperf3: {said[-500:]}")
-    return float(m[2]), (guest.exits() - before) / max(float(m[1]), 1)
+    return float(m[2]), n / max(float(m[1]), 1)
 
 
 def flood(guest, ip):

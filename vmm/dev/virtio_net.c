@@ -352,6 +352,7 @@ int virtio_net_new(struct machine *machine, const struct virtio_net_config *conf
 	for (unsigned int i = 0; i < net->config.n_pairs; i++) {
 		net->pairs[i].net = net;
 		net->pairs[i].index = i;
+		virtqueue_init(&net->dev.queues[2 * i], machine->memory, NET_RX_QUEUE_SIZE);
 	}
 	error = open_vhosts(net);
 	if (!error)

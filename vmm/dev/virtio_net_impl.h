@@ -51,6 +51,7 @@ struct net_hdr {
 _Static_assert(sizeof(struct net_hdr) == 12, "virtio 1.2 5.1.6");
 
 #define NET_QUEUE_SIZE 256
+#define NET_RX_QUEUE_SIZE 1024 /* a packet of 64 KiB takes up to 43 buffers */
 #define NET_MAX_MACS 64
 
 /** What the guest wants to receive (5.1.6.5.1 to 5.1.6.5.3). Written by the control queue, read by I/O threads under its lock. */
@@ -74,8 +75,14 @@ struct net_pair {
 	bool tx_blocked;		      /* the TAP is full: the ring is not read until it has room */
 	bool has_chain;			      /* tx_chain could not be sent yet */
 	struct vq_chain tx_chain;
+	/* Chains lent for packets to come: a ring of @n_rx of them with @rx_room bytes, the oldest at @rx_first. */
 	struct vq_chain rx_chains[64];
-	struct nic_stats stats; /* relaxed */
+	unsigned int rx_first, n_rx;
+	size_t rx_room;
+	unsigned int n_untold;		    /* chains handed over since the last interrupt */
+	size_t rx_waiting_len;		    /* of the packet that waits for room; 0: none does */
+	uint8_t rx_waiting[NET_PACKET_MAX]; /* and of any that might not fit */
+	struct nic_stats stats;		    /* relaxed */
 };
 
 struct virtio_net {

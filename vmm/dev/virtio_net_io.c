@@ -5,8 +5,8 @@
  * Nothing is copied here: the backend reads from and writes into the guest's buffers. What a guest puts into a packet's header is judged by the kernel
  * behind the backend, which takes a copy of it first.
  *
- * To the guest: chains are taken from the ring before it is known how long the packet is, and those not needed are given back. A ring that holds less
- * than the longest packet is served through a buffer of ours.
+ * To the guest: chains are taken from the ring before it is known how long the packet is; those not needed are kept for the next one. A ring that holds
+ * less than the longest packet is served through a buffer of ours, in which a packet waits until the driver has lent enough.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #include "vmm/core/iothread.h"
 #include "vmm/dev/virtio_net_impl.h"
 
-/** Packets before others have their turn. */
+/** Packets before others have their turn; buffers of received ones before the guest is told, as vhost has it. */
 #define BATCH 64
 #define MAX_IOV 1024 /* of one readv() */
 #define ETH_HEADER 14
@@ -84,40 +84,35 @@ static size_t longest_packet(const struct virtio_net *net)
 				       : net->be->mtu + sizeof(struct net_hdr) + 18;
 }
 
-static void give_back(struct net_pair *pair, unsigned int from, unsigned int n)
+static struct vq_chain *rx_chain(struct net_pair *pair, unsigned int i)
 {
-	while (n > from)
-		virtqueue_unpop(rx_queue(pair), &pair->rx_chains[--n]);
+	return &pair->rx_chains[(pair->rx_first + i) % ARRAY_SIZE(pair->rx_chains)];
 }
 
-/* Take chains for one packet of any length. Return: how many; 0: there are none. @room: bytes in them. */
-static unsigned int take_chains(struct net_pair *pair, size_t *room)
+/* Have chains for one packet of any length, or as many as there are. Return: false when the ring is broken. */
+static bool take_chains(struct net_pair *pair)
 {
 	bool mergeable = virtio_has(&pair->net->dev, NET_F_MRG_RXBUF);
 	size_t need = longest_packet(pair->net);
-	unsigned int n = 0;
 
-	*room = 0;
-	while (n < (mergeable ? ARRAY_SIZE(pair->rx_chains) : 1) && *room < need) {
-		int result = virtqueue_pop(rx_queue(pair), &pair->rx_chains[n]);
+	while (pair->n_rx < (mergeable ? ARRAY_SIZE(pair->rx_chains) : 1) && pair->rx_room < need) {
+		int result = virtqueue_pop(rx_queue(pair), rx_chain(pair, pair->n_rx));
 
-		if (result < 0) {
+		if (result < 0)
 			virtio_broken(&pair->net->dev, "its receive queue is broken");
-			return 0;
-		}
-		if (!result)
-			break;
-		*room += pair->rx_chains[n++].in_len;
+		if (result <= 0)
+			return result == 0;
+		pair->rx_room += rx_chain(pair, pair->n_rx++)->in_len;
 	}
-	return n;
+	return true;
 }
 
-static size_t gather(const struct net_pair *pair, unsigned int n_chains, struct iovec iov[MAX_IOV])
+static size_t gather(struct net_pair *pair, struct iovec iov[MAX_IOV])
 {
 	size_t n = 0;
 
-	for (unsigned int i = 0; i < n_chains; i++) {
-		const struct vq_chain *chain = &pair->rx_chains[i];
+	for (unsigned int i = 0; i < pair->n_rx; i++) {
+		const struct vq_chain *chain = rx_chain(pair, i);
 
 		for (unsigned int k = 0; k < chain->n_in && n < MAX_IOV; k++)
 			iov[n++] = chain->iov[chain->n_out + k];
@@ -125,20 +120,36 @@ static size_t gather(const struct net_pair *pair, unsigned int n_chains, struct 
 	return n;
 }
 
-/* Receive into the chains, or through a buffer when they may be too small. Return: bytes, or -errno; -EMSGSIZE: it did not fit. */
-static ssize_t receive(struct net_pair *pair, const struct iovec *iov, size_t n, size_t room)
+/* Room will come for a packet that does not fit: the driver has buffers that it has not lent, and packets may take several. */
+static bool may_fit_later(struct net_pair *pair)
+{
+	return virtio_has(&pair->net->dev, NET_F_MRG_RXBUF) && pair->n_rx < ARRAY_SIZE(pair->rx_chains) &&
+	       pair->n_rx < rx_queue(pair)->size;
+}
+
+/*
+ * Receive into the chains; through a buffer when they may be too small, where a packet waits for more of them. Return: bytes, or -errno; -ENOBUFS: it
+ * waits; -EMSGSIZE: it can never fit and is dropped.
+ */
+static ssize_t receive(struct net_pair *pair, const struct iovec *iov, size_t n)
 {
 	struct net_backend *be = pair->net->be;
-	static __thread uint8_t bounce[NET_PACKET_MAX];
-	struct iovec whole = {bounce, sizeof bounce};
-	ssize_t len;
+	struct iovec whole = {pair->rx_waiting, sizeof pair->rx_waiting};
+	size_t len;
 
-	if (room >= longest_packet(pair->net))
-		return be->ops->receive(be, pair->index, iov, n);
-	len = be->ops->receive(be, pair->index, &whole, 1);
-	if (len < 0)
-		return len;
-	return copy_to_iov(iov, n, 0, bounce, (size_t)len) == (size_t)len ? len : -EMSGSIZE;
+	if (!pair->rx_waiting_len) {
+		ssize_t got = pair->rx_room >= longest_packet(pair->net) ? be->ops->receive(be, pair->index, iov, n)
+									 : be->ops->receive(be, pair->index, &whole, 1);
+
+		if (got <= 0 || pair->rx_room >= longest_packet(pair->net))
+			return got;
+		pair->rx_waiting_len = (size_t)got;
+	}
+	len = pair->rx_waiting_len;
+	if (len > pair->rx_room && may_fit_later(pair))
+		return -ENOBUFS;
+	pair->rx_waiting_len = 0;
+	return copy_to_iov(iov, n, 0, pair->rx_waiting, len) == len ? (ssize_t)len : -EMSGSIZE;
 }
 
 static bool is_wanted(struct net_pair *pair, const struct iovec *iov, size_t n, size_t len)
@@ -152,63 +163,80 @@ static bool is_wanted(struct net_pair *pair, const struct iovec *iov, size_t n, 
 				virtio_has(&pair->net->dev, NET_F_CTRL_VLAN));
 }
 
-/* Hand @len bytes in the first of @n chains over; the others go back. */
-static void deliver(struct net_pair *pair, unsigned int n, size_t len, const struct iovec *iov, size_t n_iov)
+/* Hand @len bytes in the first of the chains over; the others are for the next packet. */
+static void deliver(struct net_pair *pair, size_t len, const struct iovec *iov, size_t n_iov)
 {
 	const struct vq_chain *used[ARRAY_SIZE(pair->rx_chains)];
 	uint32_t lens[ARRAY_SIZE(pair->rx_chains)];
 	unsigned int n_used = 0;
 	le16 num_buffers;
 
-	for (size_t left = len; left && n_used < n; n_used++) {
-		used[n_used] = &pair->rx_chains[n_used];
-		lens[n_used] = (uint32_t)MIN(left, pair->rx_chains[n_used].in_len);
+	for (size_t left = len; left && n_used < pair->n_rx; n_used++) {
+		used[n_used] = rx_chain(pair, n_used);
+		lens[n_used] = (uint32_t)MIN(left, used[n_used]->in_len);
 		left -= lens[n_used];
+		pair->rx_room -= used[n_used]->in_len;
 	}
-	give_back(pair, n_used, n);
 	num_buffers = cpu_to_le16((uint16_t)n_used);
 	copy_to_iov(iov, n_iov, offsetof(struct net_hdr, num_buffers), &num_buffers, sizeof num_buffers);
 	virtqueue_push_many(rx_queue(pair), used, lens, n_used);
+	pair->rx_first += n_used;
+	pair->n_rx -= n_used;
+	pair->n_untold += n_used;
 	add(&pair->stats.rx_packets, 1);
 	add(&pair->stats.rx_bytes, len - sizeof(struct net_hdr));
+}
+
+/* Nothing can be received before the driver lends more. Return: whether it just has. */
+static bool starve(struct net_pair *pair)
+{
+	pair->rx_starved = !virtqueue_enable_kicks(rx_queue(pair));
+	return !pair->rx_starved;
 }
 
 /* Return: whether there may be more. */
 static bool receive_one(struct net_pair *pair)
 {
 	struct iovec iov[MAX_IOV];
-	size_t room, n_iov;
-	unsigned int n = take_chains(pair, &room);
+	size_t n_iov;
 	ssize_t len;
 
-	if (!n) {
-		pair->rx_starved = !virtqueue_enable_kicks(rx_queue(pair));
-		return !pair->rx_starved;
-	}
-	n_iov = gather(pair, n, iov);
-	len = receive(pair, iov, n_iov, room);
-	if (len >= 0 && is_wanted(pair, iov, n_iov, (size_t)len)) {
-		deliver(pair, n, (size_t)len, iov, n_iov);
-		return true;
-	}
-	give_back(pair, 0, n);
-	if (len >= 0)
+	if (!take_chains(pair))
+		return false;
+	if (!pair->n_rx)
+		return starve(pair);
+	n_iov = gather(pair, iov);
+	len = receive(pair, iov, n_iov);
+	if (len == -ENOBUFS)
+		return starve(pair);
+	if (len >= 0 && is_wanted(pair, iov, n_iov, (size_t)len))
+		deliver(pair, (size_t)len, iov, n_iov);
+	else if (len >= 0)
 		add(&pair->stats.rx_filtered, 1);
 	else if (len == -EMSGSIZE)
 		add(&pair->stats.rx_no_buffer, 1);
 	return len >= 0 || len == -EMSGSIZE;
 }
 
+/* What was delivered is told when it is worth a guest's while: it works on the first packets while we copy the next. */
+static void tell_received(struct net_pair *pair, unsigned int enough)
+{
+	if (pair->n_untold < enough)
+		return;
+	pair->n_untold = 0;
+	virtio_interrupt(&pair->net->dev, 2 * pair->index);
+}
+
 static void receive_packets(struct net_pair *pair)
 {
-	uint64_t before = pair->stats.rx_packets;
 	unsigned int n = 0;
 
 	virtqueue_disable_kicks(rx_queue(pair));
-	while (n < BATCH && receive_one(pair))
+	while (n < BATCH && receive_one(pair)) {
 		n++;
-	if (pair->stats.rx_packets != before)
-		virtio_interrupt(&pair->net->dev, 2 * pair->index);
+		tell_received(pair, BATCH);
+	}
+	tell_received(pair, 1);
 }
 
 /* ---- from the guest ---- */
@@ -346,6 +374,8 @@ static void unwatch(void *aux)
 int net_io_start(struct net_pair *pair)
 {
 	pair->rx_starved = pair->tx_blocked = pair->has_chain = false;
+	pair->rx_first = pair->n_rx = pair->n_untold = 0;
+	pair->rx_room = pair->rx_waiting_len = 0;
 	if (pair->thread)
 		iothread_run(pair->thread, watch, pair);
 	return 0;
