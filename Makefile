@@ -13,7 +13,7 @@ CLANG ?= clang
 CC := $(if $(SAN),$(CLANG),$(if $(filter default,$(origin CC)),gcc,$(CC)))
 PKGS := jansson sqlite3 liburcu libnl-3.0 libnl-route-3.0 libmnl libpcap libbpf liburing
 # What the VMM alone needs.
-VMM_PKGS := libseccomp
+VMM_PKGS := libseccomp liblzma zlib libzstd liblz4
 VMM_LIBS := $(shell pkg-config --libs $(VMM_PKGS) 2>/dev/null)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -193,7 +193,7 @@ check-fast: ## unit tests, quick system tests and static checks, under two minut
 	@tests/run --sum build/test-sum
 
 DEPS_BUILD := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libjansson-dev libsqlite3-dev liburcu-dev libnl-3-dev libnl-route-3-dev \
-	libmnl-dev libpcap-dev libbpf-dev liburing-dev libseccomp-dev iproute2 iputils-ping iperf3 ethtool procps python3
+	libmnl-dev libpcap-dev libbpf-dev liburing-dev libseccomp-dev liblzma-dev zlib1g-dev libzstd-dev liblz4-dev iproute2 iputils-ping iperf3 ethtool procps python3
 DEPS_CHECK := libcmocka-dev libclang-rt-14-dev clang-format-14 clang-tidy-14 clang-format clang-tidy cppcheck sparse strace openvswitch-switch \
 	tshark tcpdump dnsmasq-base arping fping busybox-static openssh-server openssh-client socat jq bash-completion mandoc sqlite3 git graphviz librsvg2-bin mininet bridge-utils \
 	qemu-system-x86 cpio kmod

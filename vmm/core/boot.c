@@ -9,12 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "vmm/core/memory.h"
+#include "vmm/core/unpack.h"
 #include "vmm/core/vm.h"
+#include "vmm/core/vmlinux.h"
 #include "vsw/types.h"
+
+LOG_MODULE(boot);
 
 enum layout {
 	PVH_INFO = 0x6000,
@@ -198,13 +204,72 @@ static void fill_zero_page(struct boot_params *params, const struct guest_memory
 	}
 }
 
+/* "nokaslr" among the words of the command line: whoever debugs the kernel wants it where it was linked. */
+static bool wants_random(const char *cmdline)
+{
+	static const char word[] = "nokaslr";
+	const size_t len = sizeof word - 1;
+
+	for (const char *p = cmdline; (p = strstr(p, word)); p += len)
+		if ((p == cmdline || p[-1] == ' ') && (p[len] == ' ' || p[len] == '\0'))
+			return false;
+	return true;
+}
+
+/* Where the kernel shall lie, of the places between that which it prefers and @end. */
+static uint64_t choose_place(uint64_t preferred, uint64_t end, uint64_t room, uint64_t align)
+{
+	uint64_t slots = (end - preferred - room) / align + 1, random = 0;
+
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		return preferred;
+	return preferred + random % slots * align;
+}
+
+/*
+ * Unpack the kernel and put it where it runs, up to @end, instead of having the guest do so.
+ * @entry_addr: out
+ *
+ * Return: 0, or -errno: the guest must do it itself, which knows what is not known here.
+ */
+static int load_unpacked(const struct boot_image *image, struct guest_memory *memory, struct setup_header *header,
+			 size_t setup_len, uint64_t end, uint64_t *entry_addr)
+{
+	uint64_t offset = (uint64_t)setup_len + header->payload_offset, place;
+	const uint8_t *payload = image->kernel + offset;
+	struct vmlinux kernel = {.linked = header->pref_address, .align = header->kernel_alignment};
+	int error;
+
+	if (offset > image->kernel_len || header->payload_length > image->kernel_len - offset ||
+	    kernel.linked < DEFAULT_KERNEL_ADDR || !kernel.align || kernel.align & (kernel.align - 1))
+		return -EINVAL;
+	kernel.len = unpack_length(payload, header->payload_length);
+	kernel.room = MAX(kernel.len, (size_t)header->init_size);
+	if (!kernel.len || kernel.linked > end || kernel.room > end - kernel.linked)
+		return -ENOTSUP;
+	kernel.is_random = header->relocatable_kernel && wants_random(image->cmdline);
+	place = kernel.is_random ? choose_place(kernel.linked, end, kernel.room, kernel.align) : kernel.linked;
+	kernel.data = memory_at(memory, place, kernel.room);
+	if (!kernel.data)
+		return -EFAULT;
+	error = unpack(payload, header->payload_length, kernel.data, kernel.len);
+	if (!error)
+		error = vmlinux_place(&kernel);
+	if (error)
+		return error;
+	if (kernel.is_random)
+		header->loadflags |= KASLR_FLAG;
+	*entry_addr = place + kernel.entry;
+	return 0;
+}
+
 static int load_bzimage(const struct boot_image *image, struct guest_memory *memory, uint64_t rsdp,
 			struct vm_entry *entry, struct errtext *err)
 {
 	struct boot_params params;
 	struct setup_header *header = &params.hdr;
 	size_t setup_len, header_len;
-	uint64_t addr, initrd;
+	uint64_t addr, initrd, start;
 	int error;
 
 	memset(&params, 0, sizeof params);
@@ -223,16 +288,20 @@ static int load_bzimage(const struct boot_image *image, struct guest_memory *mem
 				   "kernel %s: it needs %llu MiB of memory, the guest has %llu; --memory gives it more",
 				   image->kernel_path, (unsigned long long)((addr + header->init_size) >> 20),
 				   (unsigned long long)(memory->size >> 20));
-	error = put(memory, addr, image->kernel + setup_len, image->kernel_len - setup_len, "kernel", err);
-	if (!error)
-		error = load_initrd(image, memory, addr + header->init_size, header->initrd_addr_max, &initrd, err);
+	error = load_initrd(image, memory, addr + header->init_size, header->initrd_addr_max, &initrd, err);
 	if (error)
 		return error;
+	if (load_unpacked(image, memory, header, setup_len, initrd ? initrd : memory_top_below_4g(memory), &start)) {
+		log_dbg("kernel %s: the guest unpacks it itself", image->kernel_path);
+		error = put(memory, addr, image->kernel + setup_len, image->kernel_len - setup_len, "kernel", err);
+		start = addr + 0x200;
+	}
 	fill_zero_page(&params, memory, rsdp, initrd, image->initrd_len, strlen(image->cmdline));
-	error = put(memory, ZERO_PAGE, &params, sizeof params, "boot parameters", err);
+	if (!error)
+		error = put(memory, ZERO_PAGE, &params, sizeof params, "boot parameters", err);
 	make_page_tables(memory);
 	*entry = (struct vm_entry){
-		.mode = VM_ENTRY_LONG, .rip = addr + 0x200, .rsp = STACK, .rsi = ZERO_PAGE, .cr3 = PAGE_TABLES};
+		.mode = VM_ENTRY_LONG, .rip = start, .rsp = STACK, .rsi = ZERO_PAGE, .cr3 = PAGE_TABLES};
 	return error;
 }
 
