@@ -8,6 +8,7 @@
 #include "base/ds.h"
 #include "base/util.h"
 #include "switchd/bond.h"
+#include "switchd/bond_ask.h"
 #include "switchd/bridge_config.h"
 #include "switchd/command_util.h"
 #include "switchd/commands.h"
@@ -99,59 +100,47 @@ static json_t *bond_json(const struct bond_port *b)
 			 b->bond.active ? b->bond.active->name : NULL, "members", members_json(b));
 }
 
+static void put_loaded(struct bond_port *b, struct ds *out)
+{
+	bond_pull_loads(b);
+	put_bond(b, clock_now_ms(), out);
+}
+
 static int show(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
-	int error = control_allow(params, "port", err);
-	const char *name = control_str(params, "port", NULL, &error, err);
-	bool as_json = control_wants_json(params, &error, err), found = !name;
-	json_t *array = json_array();
-	struct ds out = DS_INIT;
-	struct bond_port *b;
+	static const struct bond_question question = {
+		.key = "bonds",
+		.put = put_loaded,
+		.json = bond_json,
+		.unknown = "no such bond:",
+		.remedy = "`vsw bond list` shows them",
+	};
 
 	(void)request;
-	bonds_lock();
-	cds_list_for_each_entry(b, bonds_list(), node) {
-		if (error || (name && strcmp(name, b->name) != 0))
-			continue;
-		found = true;
-		bond_pull_loads(b);
-		put_bond(b, clock_now_ms(), &out);
-		json_array_append_new(array, bond_json(b));
-	}
-	bonds_unlock();
-	if (!error && !found)
-		error = errtext_set(err, ENOENT, "no such bond: %.60s; `vsw bond list` shows them", name);
-	if (!error)
-		*result = as_json ? json_pack("{s:O, s:i}", "bonds", array, "exit", 0) : control_text(ds_cstr(&out));
-	json_decref(array);
-	ds_fini(&out);
-	return error;
+	return bond_ask(&question, params, result, err);
+}
+
+/* ---- bond/list ---- */
+
+static void put_line(struct bond_port *b, struct ds *out)
+{
+	ds_printf(out, "%s\t%s\t0\t", b->name, bond_mode_name(b->bond.config.mode));
+	for (const struct bond_link *l = bond_first_link(b); l; l = bond_next_link(b, l))
+		ds_printf(out, "%s%s", l == bond_first_link(b) ? "" : ", ", l->name);
+	ds_put_char(out, '\n');
 }
 
 static int list(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
 {
-	int error = control_allow(params, "", err);
-	bool as_json = control_wants_json(params, &error, err);
-	json_t *array = json_array();
-	struct ds out = DS_INIT;
-	struct bond_port *b;
+	static const struct bond_question question = {
+		.key = "bonds",
+		.head = "bond\ttype\trecircID\tmembers\n",
+		.put = put_line,
+		.json = bond_json,
+	};
 
 	(void)request;
-	ds_put(&out, "bond\ttype\trecircID\tmembers\n");
-	bonds_lock();
-	cds_list_for_each_entry(b, bonds_list(), node) {
-		ds_printf(&out, "%s\t%s\t0\t", b->name, bond_mode_name(b->bond.config.mode));
-		for (const struct bond_link *l = bond_first_link(b); l; l = bond_next_link(b, l))
-			ds_printf(&out, "%s%s", l == bond_first_link(b) ? "" : ", ", l->name);
-		ds_put_char(&out, '\n');
-		json_array_append_new(array, bond_json(b));
-	}
-	bonds_unlock();
-	if (!error)
-		*result = as_json ? json_pack("{s:O, s:i}", "bonds", array, "exit", 0) : control_text(ds_cstr(&out));
-	json_decref(array);
-	ds_fini(&out);
-	return error;
+	return bond_ask(&question, params, result, err);
 }
 
 /* ---- bond/hash ---- */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* lacp/show and lacp/show-stats. Text is that of ovs-appctl, with a line more where a member is looped or its partner does not settle. */
-#include <errno.h>
 #include <inttypes.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "base/ds.h"
 #include "base/util.h"
 #include "switchd/bond.h"
+#include "switchd/bond_ask.h"
 #include "switchd/commands.h"
 #include "switchd/control.h"
 
@@ -53,7 +53,7 @@ static void put_member(const struct bond_link *l, struct ds *out)
 	put_side("partner", &m->partner, out);
 }
 
-static void put_bond(const struct bond_port *b, struct ds *out)
+static void put_bond(struct bond_port *b, struct ds *out)
 {
 	const struct lacp_config *c = &b->lacp.config;
 	const struct bond_link *first = bond_first_link(b);
@@ -69,7 +69,7 @@ static void put_bond(const struct bond_port *b, struct ds *out)
 		put_member(l, out);
 }
 
-static void put_stats(const struct bond_port *b, struct ds *out)
+static void put_stats(struct bond_port *b, struct ds *out)
 {
 	ds_printf(out, "---- %s statistics ----\n", b->name);
 	for (const struct bond_link *l = bond_first_link(b); l; l = bond_next_link(b, l)) {
@@ -119,32 +119,24 @@ static json_t *bond_json(const struct bond_port *b)
 			 b->lacp.config.is_fast, "negotiated", b->bond.is_negotiated, "members", members);
 }
 
-static int ask(const json_t *params, void (*put)(const struct bond_port *b, struct ds *out), json_t **result,
+static bool has_lacp(const struct bond_port *b)
+{
+	return b->bond.config.has_lacp;
+}
+
+static int ask(const json_t *params, void (*put)(struct bond_port *b, struct ds *out), json_t **result,
 	       struct errtext *err)
 {
-	int error = control_allow(params, "port", err);
-	const char *name = control_str(params, "port", NULL, &error, err);
-	bool as_json = control_wants_json(params, &error, err), found = !name;
-	json_t *array = json_array();
-	struct ds out = DS_INIT;
-	struct bond_port *b;
+	const struct bond_question question = {
+		.key = "ports",
+		.concerns = has_lacp,
+		.put = put,
+		.json = bond_json,
+		.unknown = "no port with LACP named",
+		.remedy = "lacp=active makes it one",
+	};
 
-	bonds_lock();
-	cds_list_for_each_entry(b, bonds_list(), node) {
-		if (error || !b->bond.config.has_lacp || (name && strcmp(name, b->name) != 0))
-			continue;
-		found = true;
-		put(b, &out);
-		json_array_append_new(array, bond_json(b));
-	}
-	bonds_unlock();
-	if (!error && !found)
-		error = errtext_set(err, ENOENT, "no port with LACP named %.60s; lacp=active makes it one", name);
-	if (!error)
-		*result = as_json ? json_pack("{s:O, s:i}", "ports", array, "exit", 0) : control_text(ds_cstr(&out));
-	json_decref(array);
-	ds_fini(&out);
-	return error;
+	return bond_ask(&question, params, result, err);
 }
 
 static int show(struct control_request *request, const json_t *params, json_t **result, struct errtext *err)
