@@ -155,6 +155,26 @@ mkhost()
 	ip link set "$name-p" up
 }
 
+# mkcable LEFT RIGHT: a veth pair with both ends here, up.
+mkcable()
+{
+	ip link add "$1" type veth peer name "$2"
+	ip link set "$1" up
+	ip link set "$2" up
+}
+
+# mkbridge BRIDGE N: a bridge with hosts h1 to hN (10.0.0.1 ...) on it.
+mkbridge()
+{
+	local i
+
+	vsw add-br "$1"
+	for ((i = 1; i <= $2; i++)); do
+		mkhost "h$i" "10.0.0.$i/24"
+		vsw add-port "$1" "h$i-p"
+	done
+}
+
 # at HOST COMMAND...: run there.
 at()
 {

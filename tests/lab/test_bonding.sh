@@ -1,12 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # LACP with Linux' bonding (802.3ad) at the other end of two links: /proc/net/bonding/bond0 is the judge.
-if [ -z "${LAB:-}" ]; then
-	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-240}" "$0" "$@"
-fi
-here=$(cd "$(dirname "$0")" && pwd)
-export VSW_TOOLS=${VSW_TOOLS:-$here/../../build/opt/tests/tools}
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
+lab_seconds=240
+. "$(dirname "$0")/enter.sh"
 export VSW_TEST_DATAPATH=${VSW_TEST_DATAPATH:-ebpf}
 . "$here/../lib.sh"
 

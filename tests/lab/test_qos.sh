@@ -2,12 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Meters, policing and queues on Debian 12's kernel (6.1): the program with its meters passes that verifier, HTB is a module there. What an
 # emulated machine can do in a second says nothing about rates: counted is who got what, and why not (rates: tests/system/test_qos.sh).
-if [ -z "${LAB:-}" ]; then
-	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-240}" "$0" "$@"
-fi
-here=$(cd "$(dirname "$0")" && pwd)
-export VSW_TOOLS=${VSW_TOOLS:-$here/../../build/opt/tests/tools}
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
+lab_seconds=240
+. "$(dirname "$0")/enter.sh"
 export VSW_TEST_DATAPATH=${VSW_TEST_DATAPATH:-ebpf}
 . "$here/../lib.sh"
 

@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian 12's kernel has no tcx links: a daemon that is killed and started again under traffic, with clsact filters alone. The kernel is locked
 # down, as one that was booted securely: it lets no BPF program read its memory, which ours does not do.
-if [ -z "${LAB:-}" ]; then
-	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-300}" --append lockdown=confidentiality "$0" "$@"
-fi
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
+lab_seconds=300
+lab_append=lockdown=confidentiality
+. "$(dirname "$0")/enter.sh"
 VSW_TEST_DATAPATH=ebpf
-. "$(dirname "$0")/../lib.sh"
-echo "# $(uname -r)"
+. "$here/../lib.sh"
 mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
 check "the kernel is locked down" grep -qF "[confidentiality]" /sys/kernel/security/lockdown
 check "which doctor finds no fault with" eval 'vsw --json doctor | jq -e "any(.findings[]; .what == \"tc programs\" and .state == \"yes\")"'

@@ -1,12 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # vsw-vmm with real KVM: Debian's own kernel as a guest finds its CPUs, memory, clock and board, and switches itself off, resets, crashes.
-if [ -z "${LAB:-}" ]; then
-	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-300}" "$0" "$@"
-fi
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
-. "$(dirname "$0")/../lib.sh"
-echo "# $(uname -r)"
+lab_seconds=300
+. "$(dirname "$0")/enter.sh"
+. "$here/../lib.sh"
 lab=$(cd "$(dirname "$0")/../.." && pwd)/build/lab
 kernel=$lab/vmlinuz
 

@@ -1,12 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Disks of vsw-vmm under the stock virtio_blk driver: order, serial numbers, read-only ones, what is written arrives, images in use, full disks.
-if [ -z "${LAB:-}" ]; then
-	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-300}" "$0" "$@"
-fi
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
-. "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/guest.sh"
+lab_seconds=300
+. "$(dirname "$0")/enter.sh"
+. "$here/../lib.sh"
+. "$here/guest.sh"
 
 make_initrd "$T/initrd" virtio_pci virtio_blk <<'X'
 for d in vda vdb vdc; do

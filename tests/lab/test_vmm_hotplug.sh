@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Devices that come and go under a running guest, by ACPI, with Debian's own kernel: disks and network cards; the power button; pause. The switch has its
 # `user` datapath here: guest and namespace, guest and host, VLANs, counters.
-if [ -z "${LAB:-}" ]; then
-	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-250}" "$0" "$@"
-fi
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
-. "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/guest.sh"
+lab_seconds=250
+. "$(dirname "$0")/enter.sh"
+. "$here/../lib.sh"
+. "$here/guest.sh"
 DATAPATH=user
 
 make_initrd "$T/initrd" virtio_pci virtio_blk virtio_net e1000 8021q button evdev <<'X'

@@ -1,12 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The small virtio devices under their stock drivers: random bytes, a balloon and free pages that the host gets back, consoles and a named port.
-if [ -z "${LAB:-}" ]; then
-	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-300}" "$0" "$@"
-fi
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
-. "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/guest.sh"
+lab_seconds=300
+. "$(dirname "$0")/enter.sh"
+. "$here/../lib.sh"
+. "$here/guest.sh"
 
 make_initrd "$T/initrd" virtio_pci virtio_rng virtio_balloon virtio_console <<'X'
 # until WHAT: no longer than the run

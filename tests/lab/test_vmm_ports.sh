@@ -1,13 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A guest's network card is a port: its link, its counters, a switch that is started anew, refusals, the end.
-if [ -z "${LAB:-}" ]; then
-	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-300}" "$0" "$@"
-fi
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
-. "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/guests.sh"
-echo "# $(uname -r)"
+lab_seconds=300
+. "$(dirname "$0")/enter.sh"
+. "$here/../lib.sh"
+. "$here/guests.sh"
 
 guest g1 20 br0 br0,vhost=off br0,model=e1000,mac=52:54:00:00:00:e1
 guest g2 30 br0 br0,model=rtl8139 br0,model=rtl8139,classic=on

@@ -7,11 +7,8 @@
 start_switchd
 mkhost h1 10.0.0.1/24
 mkhost h2 10.0.0.2/24
-for i in 1 2; do
-	ip link add "l$i" type veth peer name "r$i"
-	ip link set "l$i" up
-	ip link set "r$i" up
-done
+mkcable l1 r1
+mkcable l2 r2
 have_links() { [ "$(ip -br link | grep -cE '^[lr][12]@.* UP ')" = 4 ]; }
 check "links" wait_for 5 have_links
 vsw add-br left -- add-br right

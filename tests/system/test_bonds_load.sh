@@ -8,11 +8,8 @@ seconds=${BONDS_LOAD_SECONDS:-10}
 start_switchd
 mkhost h1 10.0.0.1/24
 mkhost h2 10.0.0.2/24
-for i in 1 2; do
-	ip link add "l$i" type veth peer name "r$i"
-	ip link set "l$i" up
-	ip link set "r$i" up
-done
+mkcable l1 r1
+mkcable l2 r2
 lacp="bond_mode=balance-tcp lacp=active other_config:lacp-time=fast"
 # shellcheck disable=SC2086
 check "a bond with LACP" vsw add-br left -- add-br right -- add-port left h1-p -- add-port right h2-p -- \

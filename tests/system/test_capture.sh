@@ -4,11 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 start_switchd
-vsw add-br br0
-for i in 1 2 3; do
-	mkhost "h$i" "10.0.0.$i/24"
-	vsw add-port br0 "h$i-p"
-done
+mkbridge br0 3
 check "ping" pings h1 10.0.0.2 2
 
 # capture NAME ARGUMENT...: in the background, to $T/NAME.pcapng; ready when this returns.
