@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""vmm_payload.py FILE: a guest of a few instructions in the clothes of a bzImage, for machines whose KVM runs no stock kernel.
+"""vmm_payload.py FILE [CODE]: a guest of a few instructions in the clothes of a bzImage, for machines whose KVM runs no stock kernel.
+
+With CODE that is in them instead: a flat binary for address 0x1000200 (tests/payload). Else:
 
 It writes "up" to COM1. Then each byte that arrives there is a word to it: q ends it by the debug exit port with code 7, r resets it by
 the keyboard controller's port, o switches it off (ACPI S5); any other byte comes back. 64-bit code as the boot protocol enters it
@@ -64,6 +66,6 @@ struct.pack_into("<H", image, 0x236, 1)  # xloadflags: 64-bit entry
 struct.pack_into("<I", image, 0x238, 0x7FF)  # cmdline_size
 struct.pack_into("<Q", image, 0x258, 0x1000000)  # pref_address
 struct.pack_into("<I", image, 0x260, 0x10000)  # init_size
-image.extend(code)
+image.extend(open(sys.argv[2], "rb").read() if len(sys.argv) > 2 else code)
 with open(sys.argv[1], "wb") as f:
     f.write(image)
