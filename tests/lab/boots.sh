@@ -3,12 +3,10 @@
 # boots.sh [COUNT]: a guest boots, finds its devices and switches itself off, COUNT times in a row (10), two beside each other. None may hang.
 #
 # No part of `make check`, whose tests boot two dozen guests anyway; `make soak` runs it until there were BOOTS of them.
-if [ -z "${LAB:-}" ]; then
-	exec "$(dirname "$0")/run" --timeout "${LAB_TIMEOUT:-280}" "$0" "$@"
-fi
-[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
-. "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/guest.sh"
+lab_seconds=280
+. "$(dirname "$0")/enter.sh"
+. "$here/../lib.sh"
+. "$here/guest.sh"
 DATAPATH=ebpf
 
 make_initrd "$T/initrd" virtio_pci virtio_blk virtio_net virtio_balloon e1000 8139cp 8139too <<'X'
