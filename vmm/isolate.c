@@ -22,6 +22,7 @@
 #include <urcu.h>
 
 #include "base/log.h"
+#include "vmm/core/footprint.h"
 #include "vmm/core/iothread.h"
 #include "vmm/core/sandbox.h"
 
@@ -79,6 +80,7 @@ static void launch(const char *guest)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
+	footprint_release();
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		continue;
 	clean_up(is_terminal ? &saved : NULL);

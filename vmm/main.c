@@ -20,6 +20,7 @@
 #include "os/control.h"
 #include "os/loop.h"
 #include "vmm/core/acpi.h"
+#include "vmm/core/footprint.h"
 #include "vmm/core/vm.h"
 #include "vmm/extras.h"
 #include "vmm/guest.h"
@@ -162,6 +163,7 @@ static int start(struct guest *guest, struct errtext *err)
 				    *guest->boot_err.text ? guest->boot_err.text : "the guest cannot be started");
 	guest->is_started = !error;
 	guest->started_ms = clock_now_ms();
+	footprint_release();
 	return error;
 }
 
@@ -206,7 +208,10 @@ int main(int argc, char *argv[])
 {
 	struct guest guest = {.signal_fd = -1};
 	struct errtext err = {0};
-	int error = options_parse(&guest.options, argc, argv, &err);
+	int error;
+
+	footprint_init();
+	error = options_parse(&guest.options, argc, argv, &err);
 
 	if (error > 0) {
 		options_fini(&guest.options);

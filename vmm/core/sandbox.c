@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "vmm/core/footprint.h"
 
 LOG_MODULE(sandbox);
 
@@ -174,4 +175,5 @@ void sandbox_thread(enum sandbox_class class)
 		log_err("%s", err.text);
 		_exit(1);
 	}
+	footprint_release(); /* what building the filter took */
 }
