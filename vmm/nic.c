@@ -29,6 +29,7 @@ struct model {
 	int (*plug)(struct nic *nic, struct net_backend *be, struct errtext *err);
 	struct pci_device *(*pci)(const struct nic *nic);
 	void (*set_link)(struct nic *nic, bool up);
+	void (*announce)(struct nic *nic); /* let the guest say where it is; NULL: it cannot be asked to */
 	void (*get_stats)(const struct nic *nic, struct nic_status *s);
 };
 
@@ -87,6 +88,11 @@ static void virtio_set_link(struct nic *nic, bool up)
 	virtio_net_set_link(nic->virtio, up);
 }
 
+static void virtio_announce(struct nic *nic)
+{
+	virtio_net_announce(nic->virtio);
+}
+
 static void virtio_get_stats(const struct nic *nic, struct nic_status *s)
 {
 	struct nic_stats stats;
@@ -130,9 +136,9 @@ static void get_stats_of_device(const struct nic *nic, struct nic_status *s)
 }
 
 static const struct model models[] = {
-	[NIC_VIRTIO] = {virtio_plug, virtio_pci, virtio_set_link, virtio_get_stats},
-	[NIC_E1000] = {plug_e1000, pci_of_device, set_link_of_device, get_stats_of_device},
-	[NIC_RTL8139] = {plug_rtl8139, pci_of_device, set_link_of_device, get_stats_of_device},
+	[NIC_VIRTIO] = {virtio_plug, virtio_pci, virtio_set_link, virtio_announce, virtio_get_stats},
+	[NIC_E1000] = {plug_e1000, pci_of_device, set_link_of_device, NULL, get_stats_of_device},
+	[NIC_RTL8139] = {plug_rtl8139, pci_of_device, set_link_of_device, NULL, get_stats_of_device},
 };
 
 /* ---- names and addresses ---- */
@@ -178,7 +184,15 @@ static void port_link(void *aux, bool up)
 	follow_link(nic);
 }
 
-static const struct switch_port_ops port_ops = {port_link};
+static void port_back(void *aux)
+{
+	struct nic *nic = aux;
+
+	if (nic->virtio && nic->model->announce)
+		nic->model->announce(nic);
+}
+
+static const struct switch_port_ops port_ops = {port_link, port_back};
 
 void nic_set_link(struct nic *nic, bool in)
 {

@@ -56,7 +56,7 @@ chmod 755 "$T/root/init"
 (cd "$T/root" && find . | cpio -o -H newc --quiet | gzip -1) >"$T/initrd"
 
 declare -A guests
-# guest NAME NET NIC...: begin; its console is $T/NAME.in and $T/NAME; card I is 10.0.0.(NET + I).
+# guest NAME NET NIC...: begin; its console is $T/NAME.in and $T/NAME, its control socket $T/NAME.ctl; card I is 10.0.0.(NET + I). With cpus=N: of N CPUs.
 guest()
 {
 	local name=$1 net=$2 options=() fd
@@ -64,7 +64,7 @@ guest()
 	for n in "$@"; do options+=(--nic "$n"); done
 	mkfifo "$T/$name.in"
 	exec {fd}<>"$T/$name.in"
-	vsw-vmm --name "$name" --memory 160M --kernel "$kernel" --initrd "$T/initrd" --append "console=ttyS0 quiet panic=-1 mitigations=off cards=$# net=$net" \
+	vsw-vmm --name "$name" --cpus "${cpus:-1}" --control "$T/$name.ctl" --memory 160M --kernel "$kernel" --initrd "$T/initrd" --append "console=ttyS0 quiet panic=-1 mitigations=off cards=$# net=$net" \
 		"${options[@]}" <"$T/$name.in" >"$T/$name" 2>"$T/$name.err" &
 	guests[$name]=$!
 }

@@ -15,8 +15,8 @@ for card in "g1 0 virtio" "g1 1 virtio,vhost=off" "g1 2 e1000" "g2 1 8139cp" "g2
 	read -r g i what <<<"$card"
 	vsw mod-port br0 $g-net$i down
 	check "$what: down in the switch, no carrier in the guest" in_guest $g "wait_for 100 eval '! carrier $i'"
-	vsw mod-port br0 $g-net$i up
-	check "$what: up, and there it is" in_guest $g "wait_for 100 carrier $i"
+	for action in up down up down up; do vsw mod-port br0 $g-net$i $action; done
+	check "$what: up, and there it is, also after flapping" in_guest $g "wait_for 100 carrier $i"
 	in_guest $g "at $i ip link set eth$i down; at $i ip link set eth$i address 02:00:00:00:00:${g#g}$i; at $i ip link set eth$i up" >/dev/null
 	ip neigh flush dev br0
 	check "$what: works again, under another address" wait_for 20 ping -q -c 1 -W 1 "$(address $g $i)"
@@ -38,11 +38,15 @@ check "guest and switch count the same: e1000" wait_for 30 same_counts g1 2
 
 # ---- the switch goes and comes
 in_guest g1 'at 0 ping -q -i 0.2 -c 100000 10.0.0.31 >/tmp/ping &' >/dev/null
+sent() { counts g1 1 | sed -n 's/^[0-9]* //p;q'; }
+quiet=$(sent)
 stop_switchd KILL
 start_switchd
 has_it_again() { grep -q "the switch is back, and has port $1-net0" "$T/$1.err"; }
 check "guests have their ports again" wait_for 20 eval 'has_it_again g1 && has_it_again g2'
 check "not a packet was lost between them" in_guest g1 'killall -INT ping; wait_for 50 grep loss /tmp/ping; grep ", 0% packet loss" /tmp/ping'
+says_where() { [ "$(sent)" -gt "$quiet" ]; }
+check "a virtio card says where its guest is, unasked by that" wait_for 20 says_where
 vsw mod-port br0 g1-net0 down
 check "and they hear of it" in_guest g1 "wait_for 100 eval '! carrier 0'"
 vsw mod-port br0 g1-net0 up

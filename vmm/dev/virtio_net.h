@@ -35,7 +35,7 @@ VSW_MUST_USE int virtio_net_new(struct machine *machine, const struct virtio_net
 struct virtio_device *virtio_net_device(struct virtio_net *net);
 /** virtio_net_set_link() - carrier as the guest sees it; main thread. */
 void virtio_net_set_link(struct virtio_net *net, bool up);
-/** virtio_net_announce() - ask the guest to say where it is (after a move); main thread. */
+/** virtio_net_announce() - ask the guest to say where it is, when the switch may not know; main thread. */
 void virtio_net_announce(struct virtio_net *net);
 bool virtio_net_uses_vhost(const struct virtio_net *net);
 /** virtio_net_get_stats() - of all pairs. rx_filtered, tx_errors and rx_no_buffer: in-process only; n_interrupts: 0. */

@@ -256,9 +256,11 @@ static void handle_answer(struct switch_port *p)
 	if (!link) {
 		abandon(p, err.text);
 	} else {
-		if (p->state == RESUMING)
-			log_info("%s: the switch is back, and has port %s", p->guest, p->port);
 		set_link(p, !strcmp(link, "up"));
+		if (p->state == RESUMING) {
+			log_info("%s: the switch is back, and has port %s", p->guest, p->port);
+			p->ops->back(p->aux);
+		}
 		hold(p);
 	}
 	json_decref(result);

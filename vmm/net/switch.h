@@ -49,6 +49,8 @@ struct switch_port_grant {
 struct switch_port_ops {
 	/** The switch's side of the cable. Main thread. */
 	void (*link)(void *aux, bool up);
+	/** A switch that was started anew has the port again; it knows nobody's place yet. Main thread. */
+	void (*back)(void *aux);
 };
 
 /**
