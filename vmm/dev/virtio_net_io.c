@@ -331,10 +331,13 @@ static void tap_ready(struct loop_fd *self, uint32_t events)
 
 static void kick_ready(struct net_pair *pair, bool is_tx)
 {
+	struct virtio_device *dev = &pair->net->dev;
 	uint64_t n;
 
-	if (read(pair->net->dev.kick_fds[2 * pair->index + is_tx], &n, sizeof n) == sizeof n)
-		net_io_kick(pair, is_tx);
+	if (read(dev->kick_fds[2 * pair->index + is_tx], &n, sizeof n) != sizeof n)
+		return;
+	dev->queues[2 * pair->index + is_tx].n_kicks++;
+	net_io_kick(pair, is_tx);
 }
 
 static void rx_kick_ready(struct loop_fd *self, uint32_t events)
