@@ -19,6 +19,8 @@
 
 /** Packets before others have their turn; buffers of received ones before the guest is told, as vhost has it. */
 #define BATCH 64
+#define BATCH_BYTES (512 << 10)
+#define ROUNDS 8
 #define MAX_IOV 1024 /* of one readv() */
 #define ETH_HEADER 14
 #define PEEK (sizeof(struct net_hdr) + 18) /* what the filter looks at */
@@ -201,9 +203,7 @@ static bool receive_one(struct net_pair *pair)
 	size_t n_iov;
 	ssize_t len;
 
-	if (!take_chains(pair))
-		return false;
-	if (!pair->n_rx)
+	if (!take_chains(pair) || !pair->n_rx)
 		return starve(pair);
 	n_iov = gather(pair, iov);
 	len = receive(pair, iov, n_iov);
@@ -227,16 +227,19 @@ static void tell_received(struct net_pair *pair, unsigned int enough)
 	virtio_interrupt(&pair->net->dev, 2 * pair->index);
 }
 
-static void receive_packets(struct net_pair *pair)
+/* Return: whether there were any. */
+static bool receive_packets(struct net_pair *pair)
 {
+	uint64_t before = pair->stats.rx_bytes;
 	unsigned int n = 0;
 
 	virtqueue_disable_kicks(rx_queue(pair));
-	while (n < BATCH && receive_one(pair)) {
+	while (n < BATCH && pair->stats.rx_bytes - before < BATCH_BYTES && receive_one(pair)) {
 		n++;
 		tell_received(pair, BATCH);
 	}
 	tell_received(pair, 1);
+	return n;
 }
 
 /* ---- from the guest ---- */
@@ -260,7 +263,7 @@ static int send_chain(struct net_pair *pair, const struct vq_chain *chain)
 	return 1;
 }
 
-/* Return: whether there may be more. */
+/* Return: whether there was one, and room for it. */
 static bool send_one(struct net_pair *pair)
 {
 	struct virtqueue *vq = tx_queue(pair);
@@ -271,7 +274,7 @@ static bool send_one(struct net_pair *pair)
 		if (result < 0)
 			virtio_broken(&pair->net->dev, "its transmit queue is broken");
 		if (result <= 0)
-			return result == 0 && virtqueue_enable_kicks(vq);
+			return false;
 	}
 	pair->has_chain = !send_chain(pair, &pair->tx_chain);
 	pair->tx_blocked = pair->has_chain;
@@ -280,17 +283,18 @@ static bool send_one(struct net_pair *pair)
 	return !pair->has_chain;
 }
 
-/* Return: whether the batch was full, so that there may be more. */
+/* Return: whether there were any. */
 static bool send_packets(struct net_pair *pair)
 {
+	uint64_t before = pair->stats.tx_bytes;
 	unsigned int n = 0;
 
 	virtqueue_disable_kicks(tx_queue(pair));
-	while (n < BATCH && send_one(pair))
+	while (n < BATCH && pair->stats.tx_bytes - before < BATCH_BYTES && send_one(pair))
 		n++;
 	if (n)
 		virtio_interrupt(&pair->net->dev, 2 * pair->index + 1);
-	return n == BATCH;
+	return n;
 }
 
 /* ---- the thread ---- */
@@ -303,30 +307,52 @@ static void update_events(struct net_pair *pair)
 		loop_set_events(iothread_loop(pair->thread), &pair->tap, events);
 }
 
-void net_io_kick(struct net_pair *pair, bool is_tx)
+/* Return: whether there is nothing to do until the guest kicks or the backend is ready. */
+static bool is_idle(struct net_pair *pair)
+{
+	bool sent = !pair->tx_blocked && send_packets(pair), received = !pair->rx_starved && receive_packets(pair);
+
+	return !sent && !received && (pair->tx_blocked || !virtqueue_enable_kicks(tx_queue(pair)));
+}
+
+/*
+ * Whatever woke us, both directions are served, and again until neither has anything: what comes meanwhile needs no kick, which costs the guest an exit. One
+ * that sends is often answered while we send, and one that receives acknowledges.
+ */
+static void serve(struct net_pair *pair)
 {
 	const uint64_t one = 1;
+	unsigned int n = 0;
 
-	if (!is_tx) {
-		pair->rx_starved = false;
-		receive_packets(pair);
-	} else if (send_packets(pair) && pair->thread) {
-		/* Others first, then again. */
-		if (write(pair->net->dev.kick_fds[2 * pair->index + 1], &one, sizeof one) != sizeof one)
-			return; /* it is signalled already */
-	}
+	while (!is_idle(pair) && ++n < ROUNDS)
+		continue;
+	/* Others first, then again. It cannot be written to when it is signalled already. */
+	if (n == ROUNDS && pair->thread)
+		pair->goes_on = write(pair->net->dev.kick_fds[2 * pair->index + 1], &one, sizeof one) == sizeof one;
 	update_events(pair);
+}
+
+void net_io_kick(struct net_pair *pair, bool is_tx)
+{
+	if (is_tx)
+		pair->tx_blocked = false;
+	else
+		pair->rx_starved = false;
+	serve(pair);
 }
 
 static void tap_ready(struct loop_fd *self, uint32_t events)
 {
 	struct net_pair *pair = container_of(self, struct net_pair, tap);
 
-	if (events & EPOLLOUT && pair->tx_blocked)
-		net_io_kick(pair, true);
-	if (events & ~(uint32_t)EPOLLOUT && !pair->rx_starved)
-		receive_packets(pair);
-	update_events(pair);
+	/* The device is gone for good, or the queue does not take part. It says so until nobody listens. */
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		loop_del_fd(iothread_loop(pair->thread), self);
+		return;
+	}
+	if (events & EPOLLOUT)
+		pair->tx_blocked = false;
+	serve(pair);
 }
 
 static void kick_ready(struct net_pair *pair, bool is_tx)
@@ -336,7 +362,10 @@ static void kick_ready(struct net_pair *pair, bool is_tx)
 
 	if (read(dev->kick_fds[2 * pair->index + is_tx], &n, sizeof n) != sizeof n)
 		return;
-	dev->queues[2 * pair->index + is_tx].n_kicks++;
+	if (!is_tx || !pair->goes_on)
+		dev->queues[2 * pair->index + is_tx].n_kicks++;
+	if (is_tx)
+		pair->goes_on = false;
 	net_io_kick(pair, is_tx);
 }
 
@@ -352,14 +381,27 @@ static void tx_kick_ready(struct loop_fd *self, uint32_t events)
 	kick_ready(container_of(self, struct net_pair, tx_kick), true);
 }
 
+/* A queue that takes part is listened to. */
+static void watch_tap(void *aux)
+{
+	struct net_pair *pair = aux;
+	struct loop *loop = iothread_loop(pair->thread);
+
+	loop_del_fd(loop, &pair->tap);
+	if (pair->index < atomic_load(&pair->net->n_active) &&
+	    loop_add_fd(loop, &pair->tap, pair->net->be->fds[pair->index], EPOLLIN, tap_ready))
+		virtio_broken(&pair->net->dev, "no descriptor is left for its port");
+	update_events(pair);
+}
+
 static void watch(void *aux)
 {
 	struct net_pair *pair = aux;
 	struct loop *loop = iothread_loop(pair->thread);
 	const int *kicks = &pair->net->dev.kick_fds[2 * pair->index];
 
-	if (loop_add_fd(loop, &pair->tap, pair->net->be->fds[pair->index], EPOLLIN, tap_ready) ||
-	    loop_add_fd(loop, &pair->rx_kick, kicks[0], EPOLLIN, rx_kick_ready) ||
+	watch_tap(pair);
+	if (loop_add_fd(loop, &pair->rx_kick, kicks[0], EPOLLIN, rx_kick_ready) ||
 	    loop_add_fd(loop, &pair->tx_kick, kicks[1], EPOLLIN, tx_kick_ready))
 		virtio_broken(&pair->net->dev, "no descriptor is left for its queues");
 }
@@ -376,12 +418,18 @@ static void unwatch(void *aux)
 
 int net_io_start(struct net_pair *pair)
 {
-	pair->rx_starved = pair->tx_blocked = pair->has_chain = false;
+	pair->rx_starved = pair->tx_blocked = pair->has_chain = pair->goes_on = false;
 	pair->rx_first = pair->n_rx = pair->n_untold = 0;
 	pair->rx_room = pair->rx_waiting_len = 0;
 	if (pair->thread)
 		iothread_run(pair->thread, watch, pair);
 	return 0;
+}
+
+void net_io_follow(struct net_pair *pair)
+{
+	if (pair->thread)
+		iothread_run(pair->thread, watch_tap, pair);
 }
 
 void net_io_stop(struct net_pair *pair)
