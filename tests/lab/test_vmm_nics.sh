@@ -6,7 +6,7 @@ lab_seconds=300
 . "$here/../lib.sh"
 . "$here/guests.sh"
 
-guest g1 20 br0 br0,vhost=off,mtu=9000 br0,model=e1000,mac=52:54:00:00:00:e1
+guest g1 20 br0 br0,queues=2,vhost=off,mtu=9000 br0,model=e1000,mac=52:54:00:00:00:e1
 cpus=2 guest g2 30 br0,mtu=9000,queues=2,anti-spoof=on br0,queues=2,vhost=off br0,model=rtl8139 br0,model=rtl8139,classic=on
 boot g1 g2
 tr -d '\r' <"$T/g1" | grep ^card
@@ -46,6 +46,9 @@ both_queues()
 check "two queues, vhost" both_queues 0
 check "two queues, this process" both_queues 1
 check "both counted" eval 'python3 "$TOP/tests/tools/vmm_control.py" "$T/g2.ctl" stats | jq -e "[.nics[1].queues[0:4][] | .chains] | min > 20"'
+# Of the one that has two queues and one processor.
+ticks() { awk '$2 == "(net1-1)" { print $14 + $15 }' "/proc/$(pgrep -P "${guests[g1]}")"/task/*/stat; }
+check "a queue that is not used takes no time: $(ticks) hundredths" [ "$(ticks)" -lt 100 ]
 
 # ---- what is not for it: a card takes it when its guest listens to all
 received() { in_guest g2 'at 1 cat /proc/net/dev' | awk '$1 == "eth1:" { print $3 }'; }
