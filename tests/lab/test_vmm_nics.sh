@@ -73,7 +73,7 @@ said=$(in_guest g1 "$(echo $pairs | tr '\n' ';')" 200)
 same "nine pairs: ping and 2 MB each" "" "$said"
 # The same cards within one guest: each is in a namespace of its own, so this goes through the switch, too.
 said=$(in_guest g1 "at 1 wget -q -O - http://10.0.0.22/data | sha1sum | grep -q $sum || echo 'no data from e1000 to virtio,vhost=off'" 60)
-said+=$(in_guest g2 "at 1 wget -q -O - http://10.0.0.32/data | sha1sum | grep -q $sum || echo 'no data from 8139too to 8139cp'" 60)
+said+=$(in_guest g2 "at 2 wget -q -O - http://10.0.0.33/data | sha1sum | grep -q $sum || echo 'no data from 8139too to 8139cp'" 60)
 same "and two pairs more" "" "$said"
 check "jumbo frames between virtio cards" in_guest g1 'at 1 ping -q -c 2 -s 8900 10.0.0.30'
 
