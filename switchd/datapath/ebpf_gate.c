@@ -215,11 +215,14 @@ static bool is_all_gone(struct ebpf_dp *dp, struct ebpf_gate *gate, uint32_t por
 	const struct ebpf_window *w = &dp->windows[port];
 	uint32_t busy = atomic_load(&gate->busy);
 	uint64_t n_withdrawn = __atomic_load_n(&k->withdrawn, __ATOMIC_SEQ_CST);
-	uint64_t n_read = __atomic_load_n(&w->n_read, __ATOMIC_RELAXED);
+	uint64_t n_read = __atomic_load_n(&w->n_read, __ATOMIC_RELAXED), n_announced;
+	uint32_t passed = __atomic_load_n(&w->passed, __ATOMIC_RELAXED);
 
 	if (busy & 1 || __atomic_load_n(&w->generation, __ATOMIC_RELAXED) != k->generation)
 		return false;
-	if (__atomic_load_n(&k->upcalls, __ATOMIC_SEQ_CST) != n_read + n_withdrawn)
+	/* The first does without those that were withdrawn, the second forgets those that were lost, or read by a predecessor. */
+	n_announced = __atomic_load_n(&k->upcalls, __ATOMIC_SEQ_CST);
+	if (n_announced != n_read + n_withdrawn && (uint32_t)n_announced != passed)
 		return false;
 	atomic_thread_fence(memory_order_seq_cst);
 	return atomic_load(&gate->busy) == busy;

@@ -7,7 +7,7 @@
  * whose packet never comes (it was withdrawn, or the ring was full) would hold it there for good: ebpf_window_advance() is for
  * who knows otherwise that nothing below can come any more.
  *
- * A window belongs to the thread that reads the port's packets.
+ * A window belongs to the thread that reads the port's packets. Two of its numbers are for others to look at (ebpf_gate.c).
  */
 #ifndef SWITCHD_DATAPATH_EBPF_WINDOW_H
 #define SWITCHD_DATAPATH_EBPF_WINDOW_H 1
@@ -23,7 +23,8 @@
 struct ebpf_window {
 	uint32_t next;	     /**< the lowest number that was not read */
 	uint32_t generation; /**< of the port, bpf_port.generation */
-	uint64_t n_read;     /**< so many were read; other threads look at it, too */
+	uint64_t n_read;     /**< for other threads: so many were read */
+	uint32_t passed;     /**< for other threads: `next`, but while it is being changed */
 	uint64_t read[EBPF_WINDOW / 64];
 };
 
@@ -44,6 +45,7 @@ static inline void ebpf_window_close_up__(struct ebpf_window *w)
 		*ebpf_window_word__(w, w->next) &= ~ebpf_window_bit__(w->next);
 		w->next++;
 	}
+	__atomic_store_n(&w->passed, w->next, __ATOMIC_RELAXED);
 }
 
 /** ebpf_window_restart() - the port's number was given to another device, whose packets count from 0. */
@@ -61,7 +63,6 @@ static inline void ebpf_window_advance(struct ebpf_window *w, uint32_t to)
 	if (to - w->next >= EBPF_WINDOW) {
 		memset(w->read, 0, sizeof w->read);
 		w->next = to;
-		return;
 	}
 	for (; w->next != to; w->next++)
 		*ebpf_window_word__(w, w->next) &= ~ebpf_window_bit__(w->next);

@@ -33,6 +33,7 @@ static void in_order(void **state)
 		assert_false(ebpf_window_is_past(&w, i + 1));
 		ebpf_window_note(&w, i);
 		assert_true(ebpf_window_is_past(&w, i + 1));
+		assert_true(w.n_read == i + 1 && w.passed == i + 1);
 	}
 }
 
@@ -58,7 +59,7 @@ static void disordered(void **state)
 		seen[numbers[i]] = true;
 		while (seen[lowest])
 			lowest++;
-		assert_int_equal(w.next, base + lowest);
+		assert_true(w.next == base + lowest && w.passed == w.next && w.n_read == i + 1);
 	}
 	assert_true(ebpf_window_is_past(&w, base + N));
 	free(numbers);
@@ -79,8 +80,9 @@ static void lost(void **state)
 	assert_int_equal(w.next, 500);
 	ebpf_window_advance(&w, 400); /* back never */
 	assert_int_equal(w.next, 500);
+	assert_true(w.passed == 500 && w.n_read == 998);
 	ebpf_window_note(&w, 10); /* late */
-	assert_int_equal(w.next, 500);
+	assert_true(w.next == 500 && w.n_read == 999);
 	ebpf_window_note(&w, 500);
 	assert_int_equal(w.next, 1000);
 	ebpf_window_advance(&w, 1000 + 5 * EBPF_WINDOW);
@@ -89,6 +91,7 @@ static void lost(void **state)
 	/* Further apart than anything on its way can be. */
 	ebpf_window_note(&w, w.next + 2 * EBPF_WINDOW);
 	assert_int_equal(w.next, 1001 + 6 * EBPF_WINDOW + 1);
+	assert_int_equal(w.passed, w.next);
 	ebpf_window_restart(&w, 7);
 	assert_true(ebpf_window_is_past(&w, 0) && !ebpf_window_is_past(&w, 1) && w.generation == 7);
 }
