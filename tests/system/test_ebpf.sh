@@ -38,6 +38,30 @@ at h3 ping -q -c 500 -i 0.001 -W 2 10.0.0.2 >/dev/null
 same "rule counts every packet" 500 "$(vsw dump-flows br0 'icmp,icmp_type=8' | sed -n 's/.*n_packets=\([0-9]*\).*nw_src=10.0.0.3.*/\1/p')"
 same "rule counts every byte" $((500 * 98)) "$(vsw dump-flows br0 'icmp,icmp_type=8' | sed -n 's/.*n_bytes=\([0-9]*\).*nw_src=10.0.0.3.*/\1/p')"
 
+# A TCP connection of two new flows comes up once: the answer's flow is there before the answer. The rule counts both ways.
+vsw add-flow br0 'cookie=0x7c9,priority=250,tcp,actions=move:NXM_OF_TCP_SRC[]->NXM_NX_REG0[0..15],move:NXM_OF_TCP_DST[]->NXM_NX_REG1[0..15],NORMAL'
+cat >"$T/connect.py" <<'EOF'
+import socket, sys
+if sys.argv[1:]:
+    s = socket.create_server(("10.0.0.2", 7))
+    print("ready", flush=True)
+    while True:
+        s.accept()[0].close()
+for _ in range(100):
+    socket.create_connection(("10.0.0.2", 7)).recv(1)
+EOF
+at h2 python3 "$T/connect.py" serve >"$T/serve" &
+server=$!
+wait_for 5 grep -q ready "$T/serve"
+misses() { vsw -j dp-show | jq '[.datapaths[].misses] | add'; }
+before=$(misses)
+check "100 connections" at h1 python3 "$T/connect.py"
+n=$(($(misses) - before))
+check "each missed once ($n misses)" test "$n" -le 150
+kill "$server"
+check "the rule counted both ways" eval '[ "$(vsw dump-flows br0 cookie=0x7c9/-1 | sed -n "s/.*n_packets=\([0-9]*\).*/\1/p")" -ge 600 ]'
+vsw del-flows br0 cookie=0x7c9/-1
+
 # Rewrites that need checksums, and actions that the kernel lacks (a truncated copy): ICMP to an address that nobody has.
 mac2=$(at h2 cat /sys/class/net/eth0/address)
 mac1=$(at h1 cat /sys/class/net/eth0/address)
