@@ -81,37 +81,23 @@ static int parse_eth(const struct scan *s, const struct field *f, struct masked_
 	return 0;
 }
 
-static int parse_ipv4(const struct scan *s, const struct field *f, struct masked_text t, union field_value *value,
-		      union field_value *mask)
+/* An address of IPv4, or of IPv6 where the field has so many bytes. */
+static int parse_ip(const struct scan *s, const struct field *f, struct masked_text t, union field_value *value,
+		    union field_value *mask)
 {
+	bool (*read)(const char *, size_t, uint8_t *) = f->n_bytes == 4 ? ipv4_from_text : ipv6_from_text;
+	const char *kind = f->n_bytes == 4 ? "IPv4" : "IPv6";
 	uint64_t prefix;
 
-	if (!ipv4_from_text(t.value, t.value_len, value->b))
-		return scan_fail(s, t.value, "'%.*s' is not an IPv4 address for '%s'", SHOW(t.value, t.value_len),
+	if (!read(t.value, t.value_len, value->b))
+		return scan_fail(s, t.value, "'%.*s' is not an %s address for '%s'", SHOW(t.value, t.value_len), kind,
 				 f->name);
-	if (!t.mask || ipv4_from_text(t.mask, t.mask_len, mask->b))
+	if (!t.mask || read(t.mask, t.mask_len, mask->b))
 		return 0;
-	if (!text_to_u64(t.mask, t.mask_len, 32, &prefix))
-		return scan_fail(s, t.mask, "'%.*s' is not an IPv4 mask; expected a prefix of 0 to 32 or an address",
-				 SHOW(t.mask, t.mask_len));
-	prefix_to_mask((unsigned int)prefix, mask->b, 4);
-	return 0;
-}
-
-static int parse_ipv6(const struct scan *s, const struct field *f, struct masked_text t, union field_value *value,
-		      union field_value *mask)
-{
-	uint64_t prefix;
-
-	if (!ipv6_from_text(t.value, t.value_len, value->b))
-		return scan_fail(s, t.value, "'%.*s' is not an IPv6 address for '%s'", SHOW(t.value, t.value_len),
-				 f->name);
-	if (!t.mask || ipv6_from_text(t.mask, t.mask_len, mask->b))
-		return 0;
-	if (!text_to_u64(t.mask, t.mask_len, 128, &prefix))
-		return scan_fail(s, t.mask, "'%.*s' is not an IPv6 mask; expected a prefix of 0 to 128 or an address",
-				 SHOW(t.mask, t.mask_len));
-	prefix_to_mask((unsigned int)prefix, mask->b, 16);
+	if (!text_to_u64(t.mask, t.mask_len, f->n_bytes * 8, &prefix))
+		return scan_fail(s, t.mask, "'%.*s' is not an %s mask; expected a prefix of 0 to %u or an address",
+				 SHOW(t.mask, t.mask_len), kind, f->n_bytes * 8u);
+	prefix_to_mask((unsigned int)prefix, mask->b, f->n_bytes);
 	return 0;
 }
 
@@ -199,9 +185,8 @@ static int parse_by_format(const struct scan *s, const struct field *f, struct m
 	case FIELD_FMT_ETH:
 		return parse_eth(s, f, t, value, mask);
 	case FIELD_FMT_IPV4:
-		return parse_ipv4(s, f, t, value, mask);
 	case FIELD_FMT_IPV6:
-		return parse_ipv6(s, f, t, value, mask);
+		return parse_ip(s, f, t, value, mask);
 	case FIELD_FMT_PORT:
 		return parse_port(s, f, t, names, value);
 	case FIELD_FMT_FRAG:

@@ -40,6 +40,15 @@ void atom_fini(union atom *atom, enum atom_type type)
 	}
 }
 
+int atom_accept(union atom *atom, const struct base_type *base, struct errtext *err)
+{
+	int error = base_type_check(base, atom, err);
+
+	if (error)
+		atom_fini(atom, base->type);
+	return error;
+}
+
 int atom_compare(const union atom *a, const union atom *b, enum atom_type type)
 {
 	switch (type) {

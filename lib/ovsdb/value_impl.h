@@ -35,4 +35,7 @@ VSW_MUST_USE int datum_builder_finish(struct datum_builder *b, const struct colu
  */
 VSW_MUST_USE int text_take_word(const char **at, char **word, struct errtext *err);
 
+/** atom_accept() - what has just been read into @atom keeps the type's constraints, or is freed. Return: as base_type_check(). */
+VSW_MUST_USE int atom_accept(union atom *atom, const struct base_type *base, struct errtext *err);
+
 #endif

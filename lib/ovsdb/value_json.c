@@ -85,12 +85,7 @@ int atom_from_json(union atom *atom, const struct base_type *base, const json_t 
 {
 	int rc = read_atom(atom, base->type, json, names, err);
 
-	if (rc)
-		return rc;
-	rc = base_type_check(base, atom, err);
-	if (rc)
-		atom_fini(atom, base->type);
-	return rc;
+	return rc ? rc : atom_accept(atom, base, err);
 }
 
 json_t *atom_to_json(const union atom *atom, enum atom_type type)

@@ -173,12 +173,7 @@ int atom_from_text(union atom *atom, const struct base_type *base, const char *t
 {
 	int rc = read_atom(atom, base->type, text, names, err);
 
-	if (rc)
-		return rc;
-	rc = base_type_check(base, atom, err);
-	if (rc)
-		atom_fini(atom, base->type);
-	return rc;
+	return rc ? rc : atom_accept(atom, base, err);
 }
 
 /* ---- datums from text ---- */
