@@ -239,7 +239,7 @@ static bool receive_packets(struct net_pair *pair)
 		tell_received(pair, BATCH);
 	}
 	tell_received(pair, 1);
-	return n;
+	return n > 0;
 }
 
 /* ---- from the guest ---- */
@@ -294,7 +294,7 @@ static bool send_packets(struct net_pair *pair)
 		n++;
 	if (n)
 		virtio_interrupt(&pair->net->dev, 2 * pair->index + 1);
-	return n;
+	return n > 0;
 }
 
 /* ---- the thread ---- */
@@ -324,8 +324,8 @@ static void serve(struct net_pair *pair)
 	const uint64_t one = 1;
 	unsigned int n = 0;
 
-	while (!is_idle(pair) && ++n < ROUNDS)
-		continue;
+	while (n < ROUNDS && !is_idle(pair))
+		n++;
 	/* Others first, then again. It cannot be written to when it is signalled already. */
 	if (n == ROUNDS && pair->thread)
 		pair->goes_on = write(pair->net->dev.kick_fds[2 * pair->index + 1], &one, sizeof one) == sizeof one;
