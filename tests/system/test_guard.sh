@@ -9,7 +9,7 @@ mkhost h2 10.0.0.2/24
 vsw add-br br0 -- add-port br0 h1-p -- add-port br0 h2-p
 check "hosts reach each other" wait_for 5 pings h1 10.0.0.2
 # said KIND PORT TEXT: an event
-said() { vsw -j events | jq -e --arg k "$1" --arg p "$2" --arg t "$3" 'any(.events[]; .kind == $k and .port == $p and (.text | test($t)))'; }
+said() { vsw -j events --count=500 | jq -e --arg k "$1" --arg p "$2" --arg t "$3" 'any(.events[]; .kind == $k and .port == $p and (.text | test($t)))'; }
 dropped() { vsw -j dump-ports br0 "$1" | jq ".bridges[0].ports[0].drops[\"$2\"] // 0"; }
 rx() { ip -n h2 -s -j link show eth0 | jq '.[0].stats64.rx.packets'; }
 

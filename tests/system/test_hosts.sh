@@ -66,7 +66,7 @@ same "probes, groups, loopback are none" "" "$(hosts | grep -E ' (0\.0\.0\.0|224
 
 # ---- two with one address
 claim h3 arp "$m3" 10.0.0.2
-told() { vsw events | grep -qF "duplicate-address: 10.0.0.2 is claimed by $m3 on port h3-p and by $m2 on port h2-p"; }
+told() { vsw events --count=500 | grep -qF "duplicate-address: 10.0.0.2 is claimed by $m3 on port h3-p and by $m2 on port h2-p"; }
 check "two claim one address" wait_for 5 told
 check "the last one has it" wait_for 5 knows "h3-p 10 $m3 10.0.0.2 arp"
 ip netns exec h2 ip link set eth0 down
@@ -75,7 +75,7 @@ claim h1 arp "$m1" 10.0.0.65
 claim h1 arp 02:00:00:00:01:01 10.0.0.80
 claim h3 arp 02:00:00:00:01:01 10.0.0.80
 check "an address that moved with its host" wait_for 5 knows "h3-p 10 02:00:00:00:01:01 10.0.0.80 arp"
-same "is no duplicate" "" "$(vsw events | grep duplicate | grep 10.0.0.80)"
+same "is no duplicate" "" "$(vsw events --count=500 | grep duplicate | grep 10.0.0.80)"
 
 # ---- what rules drop does not displace what they let pass
 vsw add-flow br0 priority=100,in_port=h3-p,arp,actions=drop
