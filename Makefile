@@ -130,7 +130,27 @@ build/san/tests/fuzz/%: $(if $(SAN),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SW
 	$(Q)$(if $(SAN),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS) $(VMM_LIBS),$(MAKE) -s SAN=address$(,)undefined $@)
 
 .PHONY: tools unit system conformance check-lab
-tools: $(TOOLS) $(O)/tests/tools/vmm_devices ## helpers that tests run
+tools: $(TOOLS) $(O)/tests/tools/vmm_devices $(O)/tests/tools/vmm_liar ## helpers that tests run
+
+# Another, that lies (tests/liar/liar.h).
+LIAR_OBJ := $(patsubst %,$(O)/%.o,$(basename $(wildcard tests/liar/*.c tests/liar/*.S)))
+LIAR_CFLAGS := -O1 -std=gnu11 $(WARN) $(WERROR) -ffreestanding -fno-builtin -fno-stack-protector -fno-pic -fno-asynchronous-unwind-tables \
+	-fcf-protection=none -mno-red-zone -mgeneral-regs-only -mno-popcnt
+
+$(O)/tests/liar/%.o: tests/liar/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(LIAR_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/liar/%.o: tests/liar/%.S
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(CC) -c -o $@ $<
+
+$(O)/tests/tools/vmm_liar: tests/liar/liar.ld $(LIAR_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(LD) -T $< -o $@ $(LIAR_OBJ)
 
 # A guest of its own: no C library, no vector registers, which some KVMs do not run; at the address where vmm_payload.py puts it.
 PAYLOAD_FLAGS := -std=gnu11 -O1 -m64 -ffreestanding -nostdlib -static -fno-pic -no-pie -mno-red-zone -mgeneral-regs-only -mno-popcnt -fno-stack-protector \

@@ -54,6 +54,8 @@ void log_write(const struct log_module *m, enum log_level level, struct log_rate
 		static struct log_rate rate__; \
 		log_at__(LOG_LEVEL_WARN, &rate__, __VA_ARGS__); \
 	} while (0)
+/** The same with a limit of the caller's, a struct log_rate: one for each of many things at one place. */
+#define log_warn_rate(RATE, ...) log_at__(LOG_LEVEL_WARN, RATE, __VA_ARGS__)
 #define log_info_rl(...) \
 	do { \
 		static struct log_rate rate__; \

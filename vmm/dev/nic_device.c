@@ -137,7 +137,8 @@ void nic_device_forget(struct nic_device *dev)
 void nic_device_break(struct nic_device *dev, const char *what)
 {
 	if (!dev->is_broken)
-		log_warn_rl("%s: %s is not in RAM: the card stops until its driver resets it", dev->pci.name, what);
+		log_warn_rate(&dev->broken_rate, "%s: %s is not in RAM: the card stops until its driver resets it",
+			      dev->pci.name, what);
 	dev->is_broken = true;
 }
 

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include "base/errtext.h"
+#include "base/log.h"
 #include "base/util.h"
 #include "os/loop.h"
 #include "vmm/core/pci.h"
@@ -55,9 +56,10 @@ struct nic_device {
 	pthread_mutex_t lock;
 	uint8_t mac[6];
 	bool link_up;
-	bool rx_starved; /**< the guest has no room: the backend is not looked at */
-	bool tx_blocked; /**< a frame waits until the backend has room */
-	bool is_broken;	 /**< what the driver gave led out of memory: nothing moves until it resets the card */
+	bool rx_starved;	     /**< the guest has no room: the backend is not looked at */
+	bool tx_blocked;	     /**< a frame waits until the backend has room */
+	struct log_rate broken_rate; /**< of lines about its driver: no card hides another's */
+	bool is_broken; /**< what the driver gave led out of memory: nothing moves until it resets the card */
 	struct nic_stats stats;
 
 	/* nic_device.c alone. */

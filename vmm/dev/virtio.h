@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "vmm/dev/virtqueue.h"
 
 /** Feature bits of every device (virtio 1.2 chapter 6). */
@@ -73,6 +74,7 @@ struct virtio_device {
 		[VIRTIO_MAX_QUEUES]; /**< eventfd that the guest's kick signals; made by the transport, watched by the device */
 	bool is_active;
 	struct virtio_transport *transport; /**< the transport's own; NULL in tests without one */
+	struct log_rate broken_rate;	    /**< of lines about its driver: no device hides another's */
 };
 
 static inline bool virtio_has(const struct virtio_device *dev, unsigned int bit)

@@ -106,7 +106,7 @@ void virtio_broken(struct virtio_device *dev, const char *why)
 	for (unsigned int i = 0; i < dev->n_queues; i++)
 		if (dev->queues[i].broken)
 			why = dev->queues[i].broken;
-	log_warn_rl("%s: %s: the device stops until its driver resets it", dev->name, why);
+	log_warn_rate(&dev->broken_rate, "%s: %s: the device stops until its driver resets it", dev->name, why);
 	virtio_config_changed(dev);
 }
 
