@@ -150,6 +150,8 @@ void interrupts_init(void)
 		set_gate(i, address(exception_stubs) + 16ull * i);
 	for (unsigned int i = 0x20; i < 0x80; i++)
 		set_gate(i, address(interrupt_stubs) + 16ull * (i - 0x20));
+	outb(COM1 + 4, 0x0b); /* the port listens; its interrupt goes nowhere */
+	outb(COM1 + 1, 1);
 	outb(0x21, 0xff); /* the 8259s are silent */
 	outb(0xa1, 0xff);
 	write32(LAPIC + 0xf0, 0x17f); /* on; spurious interrupts are vector 0x7f */
