@@ -16,6 +16,8 @@ copy)
 	echo 3 >/proc/sys/vm/drop_caches
 	echo "sum=$(dd if=/dev/vda bs=64k count=16 skip=3 2>/dev/null | md5sum)"
 	dd if=/dev/zero of=/dev/vdb bs=4k count=1 conv=fsync 2>&1 | tail -1
+	dd if=/dev/urandom of=/dev/vda bs=1M seek=16 count=8 conv=fsync 2>/dev/null
+	blkdiscard -o 16777216 -l 8388608 /dev/vda && echo discarded
 	;;
 fill)
 	dmesg -n 1
@@ -46,6 +48,7 @@ sed 's/^/    /' "$T/g1" "$T/g1.err"
 check "the first: size, serial number, a queue for each CPU" says g1 'vda: sectors=131072 ro=0 serial=first queues=2 discard=[1-9]'
 check "the second: read-only" says g1 'vdb: sectors=2048 ro=1 serial=second'
 check "what it has read back is what it read" says g1 "sum=$(md5sum <"$T/b.img" | cut -d' ' -f1)"
+check "what it discards the host gets back" eval 'says g1 discarded && [ "$(du -k "$T/a.img" | cut -f1)" -lt 2048 ]'
 check "and is in the image" cmp -n 1048576 -i 196608:0 "$T/a.img" "$T/b.img"
 
 mkdir "$T/small"
