@@ -211,8 +211,8 @@ struct dp_upcall {
 	struct packet *packet;	   /**< parsed; the datapath's; may be edited by nobody but its later actions */
 	const struct pkt_key *key; /**< whole */
 	bool is_miss;
-	uint32_t reason; /**< enum dp_userspace_reason when not a miss */
-	uint64_t cookie; /**< of the DP_USERSPACE action */
+	uint32_t reason;	/**< enum dp_userspace_reason when not a miss */
+	uint64_t cookie;	/**< of the DP_USERSPACE action */
 	unsigned int n_waiting; /**< packets of its port behind it */
 };
 

@@ -86,8 +86,8 @@ struct xlate_out {
 	uint64_t tables[4];    /**< bit T: table T of any bridge was looked up; what a change there must revalidate */
 	bool snoops;	       /**< the packet tells who has an IP address (switchd/snoop.h) */
 	bool used_fdb;	       /**< an FDB change can change the answer */
-	bool would_teach;      /**< of a guess: the first such packet would tell the switch something, and has to come up */
-	bool slow_path;	       /**< each packet must come to the daemon: install DP_USERSPACE instead */
+	bool would_teach; /**< of a guess: the first such packet would tell the switch something, and has to come up */
+	bool slow_path;	  /**< each packet must come to the daemon: install DP_USERSPACE instead */
 	struct xlate_credit *credits; /**< memory given by the caller, XLATE_MAX_RULES of them */
 	size_t n_credits;
 	struct flow_key initial_key; /**< as the pipeline saw it first: with the OpenFlow port number */
