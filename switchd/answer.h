@@ -14,6 +14,7 @@
  *   - the answer would be dropped, so that nothing is gained;
  *   - the rules look at what is not known of it: its TTL, TOS, flow label, TCP flags or marks;
  *   - the packet does not go, as it is, to one port: who answers is then not known, or not by this key.
+ * The same is asked again whenever it is revalidated, until a packet has been counted.
  * When more packets wait than ANSWER_MAX_WAITING, somebody may be opening connections that nobody answers; a flow for each packet is then enough.
  */
 #ifndef SWITCHD_ANSWER_H

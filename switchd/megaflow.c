@@ -217,6 +217,7 @@ static struct megaflow *megaflow_new(const struct xlate_in *in, const struct xla
 	m->dp = in->dp;
 	m->key = *in->key;
 	m->created_ms = in->now_ms;
+	m->is_guess = in->is_guess;
 	remember(m, out);
 	return m;
 }
@@ -286,6 +287,7 @@ static void credit(struct megaflow *m, const struct dp_flow_stats *now)
 
 	if (!n_packets)
 		return;
+	m->is_guess = false;
 	xlate_credit(m->credits, m->n_credits, n_packets, n_bytes_more, now->used_ms);
 	m->credited = *now;
 }

@@ -25,7 +25,8 @@ struct megaflow {
 	struct pkt_key mask;
 	uint64_t tables[4]; /* tables looked up */
 	bool used_fdb;
-	bool snoops; /* its packets tell addresses (snoop.h): it counts as unused from the beginning */
+	bool is_guess; /* put before any of its packets came (answer.h), and none has been counted since */
+	bool snoops;   /* its packets tell addresses (snoop.h): it counts as unused from the beginning */
 	int64_t created_ms;
 	struct dp_flow_stats credited; /* n_packets and n_bytes given to the rules so far */
 	size_t actions_len;

@@ -107,7 +107,7 @@ static bool same_actions(const struct megaflow *m, const struct xlate_out *out)
  */
 static void retranslate(struct megaflow *m, const struct scope *scope, int64_t now_ms)
 {
-	struct xlate_in in = {.dp = m->dp, .key = &m->key, .now_ms = now_ms};
+	struct xlate_in in = {.dp = m->dp, .key = &m->key, .now_ms = now_ms, .is_guess = m->is_guess};
 	struct xlate_out out = {
 		.actions = {.data = scratch_actions, .cap = sizeof scratch_actions},
 		.credits = scratch_credits,
@@ -115,7 +115,7 @@ static void retranslate(struct megaflow *m, const struct scope *scope, int64_t n
 
 	xlate_run(&in, &out);
 	atomic_fetch_add_explicit(&n_retranslated, 1, memory_order_relaxed);
-	if (mask_has_more(&out.mask, &m->mask)) {
+	if (mask_has_more(&out.mask, &m->mask) || out.would_teach) {
 		megaflow_remove(m);
 	} else if (!same_actions(m, &out) || !same_credits(m, &out)) {
 		if (megaflow_replace(m, &out))

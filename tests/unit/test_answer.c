@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Flows for answers that have not come yet, on a dummy datapath that is told to want them: which are put, and what they are worth. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -183,10 +184,44 @@ static void test_which(void **state)
 	}
 }
 
+static void wait_for_pass(void)
+{
+	struct revalidate_stats before, now;
+
+	revalidate_get_stats(&before);
+	revalidate_fdb_changed();
+	do {
+		sched_yield();
+		revalidate_get_stats(&now);
+	} while (now.n_passes < before.n_passes + 2);
+}
+
+/* Before its first packet it goes as soon as that packet would teach something; then it is a flow as any other. */
+static void test_until_it_comes(void **state VSW_UNUSED)
+{
+	for (int comes = 0; comes < 2; comes++) {
+		fixture_flow(br, "priority=9,tcp,actions=" PORTS ",NORMAL");
+		fixture_flow(br, "priority=1,arp,actions=NORMAL");
+		assert_int_equal(revalidate_start(), 0);
+		receive("in_port=2,arp," BA);
+		receive(SYN);
+		assert_int_equal(megaflows_count(), 3);
+		if (comes)
+			receive(SYN_ACK);
+		revalidate_pull_stats();
+		fdb_flush(br->fdb, NULL, -1);
+		wait_for_pass();
+		assert_int_equal(megaflows_count(), 2 + comes);
+		teardown(state);
+		setup(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_which),
+		cmocka_unit_test_setup_teardown(test_until_it_comes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
