@@ -23,17 +23,19 @@ ip link set h1-p up
 check "and up" pings h1 10.0.0.2
 
 mac_of() { ip ${2:+-n "$2"} -j link show "$1" | jq -r '.[0].address'; }
-# frames SOURCE HOST...: one frame from each of the hosts, to an address that nobody has
+# frames SOURCE HOST...: one frame (or $count, one every 20 ms) from each of the hosts in turn, to an address that nobody has
 frames()
 {
 	local source=$1 h
 	shift
 	for h; do
-		at "$h" python3 - "$source" <<-'EOP'
-			import os, socket, sys
+		at "$h" python3 - "$source" "${count:-1}" <<-'EOP'
+			import os, socket, sys, time
 			s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 			s.bind(("eth0", 0))
-			s.send(b"\x02" + os.urandom(5) + bytes.fromhex(sys.argv[1].replace(":", "")) + b"\x88\xb5" + bytes(46))
+			for i in range(int(sys.argv[2])):
+			    time.sleep(0.02 if i else 0)
+			    s.send(b"\x02" + os.urandom(5) + bytes.fromhex(sys.argv[1].replace(":", "")) + b"\x88\xb5" + bytes(46))
 		EOP
 	done
 }
@@ -42,7 +44,9 @@ mac=$(mac_of eth0 h1)
 frames "$mac" h1 h3
 check "address moved" wait_for 5 said mac-moved h3-p "address $mac moved from port h1-p to port h3-p"
 # Two hosts of one address, both talking: at some point that is no move any more.
-frames "$mac" h1 h3 h1 h3 h1 h3 h1 h3 h1 h3
+count=100 frames "$mac" h1 &
+count=100 frames "$mac" h3
+wait $!
 check "an address that moves to and fro is a loop" wait_for 5 eval 'vsw events --count=99 | grep -q "moves to and fro between ports"'
 # The bridge's own address from outside.
 frames "$(mac_of br0)" h2
