@@ -180,7 +180,7 @@ static void pci_config_is_found_both_ways(void **state)
 	assert_int_equal(harness_config_read(h, 5, 8, 4), 0x02000003);
 	assert_int_equal(harness_config_read(h, 5, 0x2c, 4), 0x22221111);
 	assert_int_equal(harness_config_read(h, 6, 0, 4), 0xffffffff);
-	assert_int_equal(harness_config_read(h, 0, 0xa, 2), 0x0600); /* the host bridge */
+	assert_int_equal(harness_config_read(h, 0, 0xa, 2), 0x0600);				  /* the host bridge */
 	assert_int_equal(harness_config_read(h, 0, harness_config_read(h, 0, 0x34, 1), 1), 0x02); /* which has AGP */
 	harness_write(h->m.pio, 0xcf8, 4, 1u << 31 | 5 << 11 | 8);
 	assert_int_equal(harness_read(h->m.pio, 0xcfc, 4), 0x02000003);
