@@ -260,7 +260,7 @@ static void test_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
-		k = make_kernel(NULL, 0);
+		k = make_kernel(outside, 0);
 		memcpy(image + broken[i].at, &broken[i].value, broken[i].size);
 		print_message("%s\n", broken[i].what);
 		assert_int_equal(vmlinux_place(&k), -ENOEXEC);
