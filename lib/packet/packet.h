@@ -194,5 +194,11 @@ int packet_compose(struct packet *p, const struct pkt_key *key, size_t l7_len);
  */
 int packet_segment(const struct packet *p, void *scratch, size_t scratch_len,
 		   int (*seg)(void *aux, struct packet *frame), void *aux);
+/**
+ * packet_segment_from() - the same from frame @first on, counted from 0: for who takes them one by one, as there is room
+ * Return: as packet_segment(), with the frames before @first counted; @first when there are no more.
+ */
+int packet_segment_from(const struct packet *p, size_t first, void *scratch, size_t scratch_len,
+			int (*seg)(void *aux, struct packet *frame), void *aux);
 
 #endif

@@ -170,10 +170,13 @@ static int emit_fragment(struct segmenter *s, size_t ofs, size_t len)
 	return s->seg(s->aux, f);
 }
 
+/* s->n_frames of them have been made before. */
 static int run(struct segmenter *s, int (*emit)(struct segmenter *s, size_t ofs, size_t len))
 {
-	size_t ofs = 0;
+	size_t ofs = s->n_frames * s->step;
 
+	if (ofs && ofs >= s->payload_len)
+		return (int)s->n_frames;
 	/* A packet without payload is still one frame. */
 	do {
 		size_t len = MIN(s->step, s->payload_len - ofs);
@@ -217,10 +220,10 @@ static int fragment_udp(struct segmenter *s)
 	return run(s, emit_fragment);
 }
 
-int packet_segment(const struct packet *p, void *scratch, size_t scratch_len,
-		   int (*seg)(void *aux, struct packet *frame), void *aux)
+int packet_segment_from(const struct packet *p, size_t first, void *scratch, size_t scratch_len,
+			int (*seg)(void *aux, struct packet *frame), void *aux)
 {
-	struct segmenter s = {.p = p, .buf = scratch, .cap = scratch_len, .seg = seg, .aux = aux};
+	struct segmenter s = {.p = p, .buf = scratch, .cap = scratch_len, .seg = seg, .aux = aux, .n_frames = first};
 
 	if (p->l4_ofs == PACKET_OFS_NONE || !p->gso_size)
 		return -EINVAL;
@@ -236,4 +239,10 @@ int packet_segment(const struct packet *p, void *scratch, size_t scratch_len,
 	default:
 		return -EINVAL;
 	}
+}
+
+int packet_segment(const struct packet *p, void *scratch, size_t scratch_len,
+		   int (*seg)(void *aux, struct packet *frame), void *aux)
+{
+	return packet_segment_from(p, 0, scratch, scratch_len, seg, aux);
 }

@@ -488,6 +488,143 @@ static void receive_tags_and_pieces(void **state)
 	fini(&f);
 }
 
+/* ---- offloads of the backend's side ---- */
+
+/* The sum of 16-bit words, folded: 0xffff when a checksum is among them and right. */
+static uint32_t sum16(const uint8_t *p, size_t n, uint32_t sum)
+{
+	for (size_t i = 0; i < n; i++)
+		sum += (uint32_t)p[i] << (i & 1 ? 0 : 8);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/* 54 bytes of headers and @n of payload, as the kernel hands TCP over: the checksum is begun, not made. */
+static void make_tcp(uint8_t *frame, size_t n)
+{
+	static const uint8_t headers[54] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 2,  0, 0,    0, 0,    2,
+					    0x08, 0x00, 0x45, 0,    0,	  0,	0,  7, 0x40, 0, 64,   6,
+					    0,	  0,	10,   0,    0,	  1,	10, 0, 0,    2, 0x04, 0,
+					    0,	  80,	0xff, 0xff, 0xff, 0xf0, 0,  0, 0,    1, 0x50, 0x18};
+	uint32_t sum;
+
+	memcpy(frame, headers, sizeof headers);
+	for (size_t i = 0; i < n; i++)
+		frame[54 + i] = (uint8_t)(i * 7);
+	frame[16] = (uint8_t)((40 + n) >> 8);
+	frame[17] = (uint8_t)(40 + n);
+	sum = ~sum16(frame + 14, 20, 0);
+	frame[24] = (uint8_t)(sum >> 8);
+	frame[25] = (uint8_t)sum;
+	sum = sum16(frame + 26, 8, (uint32_t)(6 + 20 + n));
+	frame[50] = (uint8_t)(sum >> 8);
+	frame[51] = (uint8_t)sum;
+}
+
+/* The frame that descriptor @i has: number @n of the packet that make_tcp() made. */
+static void is_segment(struct fixture *f, uint32_t i, uint32_t n, size_t payload, bool is_last)
+{
+	const uint8_t *d = at(f, RX_RING + 16 * i, 16), *p = at(f, RX_DATA + i * RX_BUFFER, 54 + payload);
+	uint32_t seq = 0xfffffff0u + n * 1000;
+
+	assert_int_equal(d[12], RX_DD | RX_EOP | RX_IPCS | RX_TCPCS);
+	assert_int_equal(d[8] | d[9] << 8, 54 + payload);
+	assert_int_equal(p[16] << 8 | p[17], 40 + payload);
+	assert_int_equal(p[18] << 8 | p[19], 7 + n);
+	assert_int_equal((uint32_t)p[38] << 24 | (uint32_t)p[39] << 16 | (uint32_t)p[40] << 8 | p[41], seq);
+	assert_int_equal(p[47], is_last ? 0x18 : 0x10);
+	assert_int_equal(sum16(p + 14, 20, 0), 0xffff);
+	assert_int_equal(sum16(p + 34, 20 + payload, sum16(p + 26, 8, (uint32_t)(6 + 20 + payload))), 0xffff);
+	for (size_t k = 0; k < payload; k++)
+		assert_int_equal(p[54 + k], (uint8_t)((n * 1000 + k) * 7));
+}
+
+/* 4500 bytes of TCP in one packet become five frames, the last two when the driver has given more descriptors. */
+static void big_packets_are_cut(void **state)
+{
+	static const uint8_t gso[MEM_HEADER] = {1, 1, 54, 0, 1000 & 0xff, 1000 >> 8, 34, 0, 16, 0},
+			     partial[MEM_HEADER] = {1, 0, 0, 0, 0, 0, 34, 0, 16, 0};
+	uint8_t frame[54 + 4500], status;
+	struct fixture f;
+	uint16_t vlan;
+
+	(void)state;
+	init(&f);
+	assert_int_equal(f.backend.offloads, NET_OFFLOAD_CSUM | NET_OFFLOAD_TSO4 | NET_OFFLOAD_TSO6 | NET_OFFLOAD_ECN);
+	make_tcp(frame, 4500);
+	wr(&f, RDT, 3);
+	mem_queue_packet(&f.backend, gso, frame, sizeof frame);
+	nic_device_run(f.nic);
+	assert_int_equal(rd(&f, RDH), 3);
+	wr(&f, RDT, 2);
+	nic_device_run(f.nic);
+	assert_int_equal(rd(&f, RDH), 5);
+	for (uint32_t i = 0; i < 5; i++)
+		is_segment(&f, i, i, i < 4 ? 1000 : 500, i == 4);
+	/* A checksum that is begun, alone; one that is begun wrong is made, and wrong, and nobody says otherwise. */
+	f.rx_seen = 5;
+	make_tcp(frame, 1000);
+	mem_queue_packet(&f.backend, partial, frame, 1054);
+	nic_device_run(f.nic);
+	is_segment(&f, 5, 0, 1000, true);
+	make_tcp(frame, 1000);
+	frame[50] ^= 1;
+	mem_queue_packet(&f.backend, partial, frame, 1054);
+	nic_device_run(f.nic);
+	assert_int_equal(at(&f, RX_RING + 16 * 6, 16)[12], RX_DD | RX_EOP | RX_IPCS);
+	/* What says that it is TCP, and is not, is thrown away. */
+	f.rx_seen = 7;
+	wr(&f, RDT, 6);
+	make_frame(frame, 100);
+	mem_queue_packet(&f.backend, gso, frame, 100);
+	make_tcp(frame, 100);
+	assert_int_equal(receive(&f, frame, 154, &status, &vlan), 154);
+	fini(&f);
+}
+
+/* What descriptors point at is sent from there: they stay ours until all of the frame has gone. */
+static void descriptors_stay_until_sent(void **state)
+{
+	const struct mem_packet *p;
+	uint8_t frame[3000];
+	struct fixture f;
+
+	(void)state;
+	init(&f);
+	make_frame(frame, sizeof frame);
+	put(&f, TX_DATA, frame, sizeof frame);
+	f.backend.is_full = true;
+	tx_desc(&f, TX_DATA, 100 | (uint64_t)TX_RS << 24);
+	tx_desc(&f, TX_DATA + 100, 1400 | (uint64_t)TX_RS << 24);
+	tx_desc(&f, TX_DATA + 1500, 1500 | (uint64_t)(TX_EOP | TX_RS) << 24);
+	wr(&f, TDT, f.tx_tail);
+	nic_device_run(f.nic);
+	assert_int_equal(rd(&f, TDH), 0);
+	assert_false(at(&f, TX_RING + 12, 1)[0] & TX_STA_DD);
+	put(&f, TX_DATA + 2000, "changed", 7);
+	memcpy(frame + 2000, "changed", 7);
+	f.backend.is_full = false;
+	nic_device_run(f.nic);
+	assert_int_equal(rd(&f, TDH), 3);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_true(at(&f, TX_RING + 16 * i + 12, 1)[0] & TX_STA_DD);
+	p = mem_last(&f.backend);
+	assert_int_equal(p->len, MEM_HEADER + sizeof frame);
+	assert_memory_equal(p->data + MEM_HEADER, frame, sizeof frame);
+	/* A reset in the middle of a frame forgets it. */
+	tx_desc(&f, TX_DATA, 100);
+	wr(&f, TDT, f.tx_tail);
+	nic_device_run(f.nic);
+	wr(&f, CTRL, CTRL_RST);
+	start(&f);
+	f.tx_tail = 0;
+	tx_desc(&f, TX_DATA, 60 | (uint64_t)(TX_EOP | TX_RS) << 24);
+	tx_go(&f);
+	assert_int_equal(mem_last(&f.backend)->len, MEM_HEADER + 60);
+	fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -495,7 +632,8 @@ int main(void)
 		cmocka_unit_test(interrupts_follow_their_mask), cmocka_unit_test(legacy_transmit),
 		cmocka_unit_test(segmentation_and_checksums),	cmocka_unit_test(transmit_waits_for_room),
 		cmocka_unit_test(lies_stop_the_card),		cmocka_unit_test(receive_filters),
-		cmocka_unit_test(receive_tags_and_pieces),
+		cmocka_unit_test(receive_tags_and_pieces),	cmocka_unit_test(big_packets_are_cut),
+		cmocka_unit_test(descriptors_stay_until_sent),
 	};
 
 	log_set_level(NULL, LOG_LEVEL_OFF);

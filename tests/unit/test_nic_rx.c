@@ -60,7 +60,7 @@ static void right_ones(void **state)
 		size_t len = make(frame, tagged, is_tcp ? 6 : 17, payloads[i / 4]);
 
 		for (size_t padding = 0; padding < 3; padding++) {
-			nic_rx_check(frame, len + padding, &rx);
+			nic_rx_check(frame, len + padding, false, &rx);
 			assert_true(rx.is_ipv4 && rx.ip_ok && rx.l4_ok);
 			assert_int_equal(rx.is_tcp, is_tcp);
 			assert_int_equal(rx.is_udp, !is_tcp);
@@ -80,17 +80,17 @@ static void wrong_ones(void **state)
 	len = make(frame, false, 6, 100);
 	for (size_t i = 34; i < len; i++) {
 		frame[i] ^= 0x10;
-		nic_rx_check(frame, len, &rx);
+		nic_rx_check(frame, len, false, &rx);
 		assert_true(rx.ip_ok && rx.is_tcp);
 		assert_false(rx.l4_ok);
 		frame[i] ^= 0x10;
 	}
 	frame[22] ^= 1; /* time to live */
-	nic_rx_check(frame, len, &rx);
+	nic_rx_check(frame, len, false, &rx);
 	assert_false(rx.ip_ok);
 	len = make(frame, false, 17, 100);
 	put(frame + 40, 0); /* UDP without one */
-	nic_rx_check(frame, len, &rx);
+	nic_rx_check(frame, len, false, &rx);
 	assert_true(rx.ip_ok && rx.is_udp);
 	assert_false(rx.l4_ok);
 }
@@ -103,21 +103,21 @@ static void not_to_be_judged(void **state)
 
 	(void)state;
 	len = make(frame, false, 6, 100);
-	nic_rx_check(frame, len - 1, &rx); /* cut off */
+	nic_rx_check(frame, len - 1, false, &rx); /* cut off */
 	assert_false(rx.is_ipv4);
 	for (size_t i = 0; i < 34; i++) {
-		nic_rx_check(frame, i, &rx);
+		nic_rx_check(frame, i, false, &rx);
 		assert_false(rx.is_ipv4);
 	}
 	put(frame + 20, 0x2000); /* a fragment */
-	nic_rx_check(frame, len, &rx);
+	nic_rx_check(frame, len, false, &rx);
 	assert_true(rx.is_ipv4 && !rx.is_tcp && !rx.l4_ok);
 	len = make(frame, false, 1, 100);
-	nic_rx_check(frame, len, &rx);
+	nic_rx_check(frame, len, false, &rx);
 	assert_true(rx.ip_ok && !rx.is_tcp && !rx.is_udp && !rx.l4_ok);
 	frame[14] = 0x4f; /* a header longer than the packet says it is */
 	put(frame + 16, 40);
-	nic_rx_check(frame, len, &rx);
+	nic_rx_check(frame, len, false, &rx);
 	assert_false(rx.is_ipv4);
 }
 

@@ -111,18 +111,27 @@ static inline struct net_backend *mem_backend_init(struct mem_backend *m)
 	return &m->be;
 }
 
-/* Queue a frame for the guest, behind an empty header. */
-static inline void mem_queue(struct mem_backend *m, const void *frame, size_t len)
+/* Queue a packet for the guest: header, frame. */
+static inline void mem_queue_packet(struct mem_backend *m, const uint8_t header[MEM_HEADER], const void *frame,
+				    size_t len)
 {
 	struct mem_packet *p = &m->queued[(m->first_queued + m->n_queued) % MEM_BACKEND_DEPTH];
 
 	if (m->n_queued == MEM_BACKEND_DEPTH)
 		return;
 	p->data = xrealloc(p->data, len + MEM_HEADER);
-	memset(p->data, 0, MEM_HEADER);
+	memcpy(p->data, header, MEM_HEADER);
 	memcpy(p->data + MEM_HEADER, frame, len);
 	p->len = len + MEM_HEADER;
 	m->n_queued++;
+}
+
+/* The same behind an empty header. */
+static inline void mem_queue(struct mem_backend *m, const void *frame, size_t len)
+{
+	static const uint8_t header[MEM_HEADER];
+
+	mem_queue_packet(m, header, frame, len);
 }
 
 /* The packet sent last. */

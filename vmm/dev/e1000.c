@@ -185,7 +185,10 @@ static void write_register(struct e1000 *nic, uint32_t reg, uint32_t value)
 		return;
 	nic->regs[reg / 4] = value;
 	switch (reg) {
-	case TDH:
+	case TDH: /* the driver begins anew */
+		e1000_tx_reset(nic);
+		nic->regs[reg / 4] = value & 0xffff;
+		break;
 	case TDT:
 		nic->regs[reg / 4] = value & 0xffff;
 		nic_device_wake(&nic->dev);

@@ -7,10 +7,10 @@
  *   e1000_tx.c     transmit: legacy, context and data descriptors, segmentation, checksums, VLAN tags
  *   e1000_rx.c     receive: filters, descriptors
  *
- * Thread, lock, cable: nic_device.h.
+ * Thread, lock, cable: nic_device.h. Frames out of descriptors: nic_gather.h; their offloads: nic_tx.h, nic_rx.h.
  *
- * Not there: wake on LAN, flow control frames, the TBI, diagnostic access to the packet buffer. Segmentation and checksums of received frames are not the
- * guest's: the kernel behind the port finishes each packet before it comes.
+ * Not there: wake on LAN, flow control frames, the TBI, diagnostic access to the packet buffer. Received frames are no longer than the wire's: what the
+ * kernel behind the port leaves whole is cut here (nic_source.h).
  */
 #ifndef VMM_DEV_E1000_H
 #define VMM_DEV_E1000_H 1

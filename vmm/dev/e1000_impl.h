@@ -7,6 +7,7 @@
 #include "vmm/dev/e1000_regs.h"
 #include "vmm/dev/eeprom.h"
 #include "vmm/dev/nic_device.h"
+#include "vmm/dev/nic_gather.h"
 #include "vmm/dev/nic_tx.h"
 #include "vmm/net/backend.h"
 
@@ -21,14 +22,15 @@ struct e1000_context {
 /** The frame that is being put together from descriptors. */
 struct e1000_tx {
 	struct e1000_context segment_context, csum_context; /* TSE in a context descriptor says which one it sets */
-	size_t len;
-	bool is_data, segment; /* of the first descriptor */
+	bool is_data, segment;				    /* of the first descriptor */
 	uint8_t popts;
 	bool has_vlan;
 	uint16_t vlan;
-	bool too_long; /* given up; goes on to the end of the packet */
+	bool too_long;	    /* given up; goes on to the end of the packet */
+	uint32_t n_fetched; /* its descriptors, from TDH on */
+	bool is_stale;	    /* there was a reset */
 	struct nic_tx ready;
-	uint8_t frame[NIC_FRAME_MAX];
+	struct nic_gather frame;
 };
 
 struct e1000 {

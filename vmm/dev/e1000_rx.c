@@ -158,14 +158,14 @@ static uint16_t packet_sum(const uint8_t *frame, size_t len, size_t start, const
 }
 
 /* Checksums that are wrong, and those that there are none of, are the driver's to judge. */
-static struct verdict judge(struct e1000 *nic, const uint8_t *frame, size_t len)
+static struct verdict judge(struct e1000 *nic, const struct nic_frame *frame)
 {
 	uint32_t rxcsum = *e1000_reg(nic, RXCSUM);
 	struct verdict v = {.status = RX_DD | RX_EOP | RX_IXSM};
 	struct nic_rx rx;
 
-	nic_rx_check(frame, len, &rx);
-	v.csum = packet_sum(frame, len, rxcsum & 0xff, &rx);
+	nic_rx_check(frame->data, frame->len, frame->is_right, &rx);
+	v.csum = packet_sum(frame->data, frame->len, rxcsum & 0xff, &rx);
 	if (rx.ip_ok && rxcsum & RXCSUM_IPOFL)
 		v.status = RX_DD | RX_EOP | RX_IPCS;
 	if (rx.ip_ok && rx.l4_ok && rxcsum & RXCSUM_TUOFL)
@@ -195,12 +195,13 @@ static size_t strip_tag(struct e1000 *nic, uint8_t *frame, size_t len, struct ve
 	return len - 4;
 }
 
-/* @frame has room for a CRC behind it. */
-static void deliver(struct e1000 *nic, uint8_t *frame, size_t len)
+/* There is room for padding and a CRC behind it. */
+static void deliver(struct e1000 *nic, const struct nic_frame *received)
 {
-	struct verdict v = judge(nic, frame, len), more = {.status = RX_DD};
+	struct verdict v = judge(nic, received), more = {.status = RX_DD};
+	uint8_t *frame = received->data;
+	size_t len = received->len, done = 0;
 	uint32_t size = buffer_size(nic);
-	size_t done = 0;
 
 	count_received(nic, frame, len);
 	len = strip_tag(nic, frame, len, &v);
@@ -234,28 +235,29 @@ static void check_low(struct e1000 *nic)
 void e1000_receive(struct nic_device *dev)
 {
 	struct e1000 *nic = e1000_of(dev);
-	static __thread uint8_t buffer[12 + 16384 + 64];
-	struct iovec iov = {buffer, 12 + 16384};
-	unsigned int n = 0, n_delivered = 0;
+	unsigned int n_delivered = 0;
+	struct nic_frame frame;
 
-	while (n++ < BATCH && can_receive(nic)) {
-		ssize_t len = nic_device_receive(dev, &iov, 1);
+	for (unsigned int n = 0; n < BATCH && can_receive(nic); n++) {
+		int error = nic_device_receive(dev, &frame);
 
-		if (len < 0)
+		if (error == -EINVAL) {
+			dev->stats.rx_filtered++;
+			continue;
+		}
+		if (error)
 			break;
 		/* Meanwhile the driver may have taken its descriptors back. */
 		if (!can_receive(nic)) {
 			dev->stats.rx_no_buffer++;
-			break;
+		} else if (is_wanted(nic, frame.data, frame.len)) {
+			deliver(nic, &frame);
+			n_delivered++;
+		} else {
+			dev->stats.rx_filtered++;
 		}
-		if (len < 12 || !is_wanted(nic, buffer + 12, (size_t)len - 12)) {
-			nic->dev.stats.rx_filtered++;
-			continue;
-		}
-		deliver(nic, buffer + 12, (size_t)len - 12);
-		n_delivered++;
 	}
-	nic->dev.rx_starved = !can_receive(nic);
+	dev->rx_starved = !can_receive(nic);
 	if (!n_delivered)
 		return;
 	e1000_interrupt(nic, INT_RXT0);

@@ -16,7 +16,6 @@
 #include "vmm/dev/e1000_impl.h"
 
 #define BATCH 64
-#define VLAN_ETH_TYPE_AT 12
 
 /** A descriptor, copied out of the guest's memory. */
 struct desc {
@@ -45,17 +44,20 @@ static bool read_desc(struct e1000 *nic, uint32_t index, struct desc *d)
 	return true;
 }
 
-/* RS: say that it is done. */
-static void write_back(struct e1000 *nic, uint32_t index, const struct desc *d)
+/* All descriptors of a frame that has been sent: those whose driver wants to know (RS) say so. Until then what they point at is ours. */
+static void give_back(struct e1000 *nic)
 {
-	uint8_t status = d->raw[12] | TX_STA_DD;
+	uint32_t *head = e1000_reg(nic, TDH), size = ring_size(nic);
+	struct desc d;
 
-	if (!(d->raw[11] & TX_RS))
-		return;
-	if (memory_write(nic->dev.pci.machine->memory, ring_base(nic) + 16ull * index + 12, &status, 1))
-		e1000_interrupt(nic, INT_TXDW);
-	else
-		nic_device_break(&nic->dev, "its transmit ring");
+	for (; nic->tx.n_fetched && *head < size && read_desc(nic, *head, &d); nic->tx.n_fetched--) {
+		d.raw[12] |= TX_STA_DD;
+		if (d.raw[11] & TX_RS &&
+		    memory_write(nic->dev.pci.machine->memory, ring_base(nic) + 16ull * *head + 12, &d.raw[12], 1))
+			e1000_interrupt(nic, INT_TXDW);
+		*head = *head + 1 == size ? 0 : *head + 1;
+	}
+	nic->tx.n_fetched = 0;
 }
 
 static void set_context(struct e1000 *nic, const struct desc *d)
@@ -73,30 +75,23 @@ static void set_context(struct e1000 *nic, const struct desc *d)
 	};
 }
 
+/* The thread may be sending: it forgets what it has by itself. */
 void e1000_tx_reset(struct e1000 *nic)
 {
-	nic->tx.len = 0;
 	nic_device_forget(&nic->dev);
-	nic->tx.too_long = nic->tx.has_vlan = false;
-	memset(&nic->tx.segment_context, 0, sizeof nic->tx.segment_context);
-	memset(&nic->tx.csum_context, 0, sizeof nic->tx.csum_context);
+	nic->tx.is_stale = true;
+}
+
+static void forget(struct e1000_tx *tx)
+{
+	nic_gather_clear(&tx->frame);
+	tx->n_fetched = 0;
+	tx->is_stale = tx->too_long = tx->has_vlan = false;
+	memset(&tx->segment_context, 0, sizeof tx->segment_context);
+	memset(&tx->csum_context, 0, sizeof tx->csum_context);
 }
 
 /* ---- a complete frame ---- */
-
-static void insert_tag(struct e1000_tx *tx, uint16_t tpid)
-{
-	uint8_t *at = tx->frame + VLAN_ETH_TYPE_AT;
-
-	if (tx->len < VLAN_ETH_TYPE_AT || tx->len + 4 > sizeof tx->frame)
-		return;
-	memmove(at + 4, at, tx->len - VLAN_ETH_TYPE_AT);
-	at[0] = (uint8_t)(tpid >> 8);
-	at[1] = (uint8_t)tpid;
-	at[2] = (uint8_t)(tx->vlan >> 8);
-	at[3] = (uint8_t)tx->vlan;
-	tx->len += 4;
-}
 
 /* @moved: 4 when a tag was put in, behind which all offsets of the context lie. */
 static void describe(struct e1000_tx *tx, size_t moved, const struct desc *last)
@@ -104,7 +99,7 @@ static void describe(struct e1000_tx *tx, size_t moved, const struct desc *last)
 	const struct e1000_context *c = tx->segment ? &tx->segment_context : &tx->csum_context;
 	struct nic_tx *out = &tx->ready;
 
-	*out = (struct nic_tx){.frame = tx->frame, .len = tx->len};
+	*out = (struct nic_tx){.frame = &tx->frame, .len = tx->frame.len};
 	if (!tx->is_data) {
 		if (last->raw[11] & TX_IC) {
 			out->l4_csum = true;
@@ -128,8 +123,8 @@ static void describe(struct e1000_tx *tx, size_t moved, const struct desc *last)
 
 static void count_sent(struct e1000 *nic)
 {
-	const uint8_t *frame = nic->tx.frame;
-	size_t len = nic->tx.len;
+	const uint8_t *frame = nic->tx.frame.head;
+	size_t len = nic->tx.frame.len;
 
 	nic->dev.stats.tx_packets++;
 	nic->dev.stats.tx_bytes += len;
@@ -154,26 +149,28 @@ static bool send_ready(struct e1000 *nic)
 		nic->dev.stats.tx_errors++;
 	else
 		count_sent(nic);
-	nic->tx.len = 0;
+	nic_gather_clear(&nic->tx.frame);
 	nic->tx.has_vlan = false;
+	give_back(nic);
 	return true;
 }
 
 static bool end_of_packet(struct e1000 *nic, const struct desc *last)
 {
 	struct e1000_tx *tx = &nic->tx;
-	size_t before = tx->len;
+	size_t moved = 0;
 
 	if (tx->too_long || !nic->dev.link_up) {
 		nic->dev.stats.tx_errors += tx->too_long;
 		tx->too_long = false;
-		tx->len = 0;
+		nic_gather_clear(&tx->frame);
 		tx->has_vlan = false;
+		give_back(nic);
 		return true;
 	}
 	if (tx->has_vlan)
-		insert_tag(tx, (uint16_t)*e1000_reg(nic, VET));
-	describe(tx, tx->len - before, last);
+		moved = nic_gather_insert_tag(&tx->frame, (uint16_t)*e1000_reg(nic, VET), tx->vlan);
+	describe(tx, moved, last);
 	return send_ready(nic);
 }
 
@@ -189,21 +186,7 @@ static void begin_frame(struct e1000 *nic, const struct desc *d, bool is_data)
 	tx->segment = is_data && d->raw[11] & TX_TSE;
 }
 
-static void add_bytes(struct e1000 *nic, const struct desc *d, uint32_t len)
-{
-	struct e1000_tx *tx = &nic->tx;
-
-	if (len > sizeof tx->frame - 4 - tx->len) {
-		tx->too_long = true;
-	} else if (!memory_read(nic->dev.pci.machine->memory, d->addr, tx->frame + tx->len, len)) {
-		tx->too_long = true;
-		nic_device_break(&nic->dev, "a buffer to send");
-	} else {
-		tx->len += len;
-	}
-}
-
-/* Return: false: the frame is complete, but waits. */
+/* Return: false: no more now. */
 static bool run_desc(struct e1000 *nic, const struct desc *d)
 {
 	bool is_extended = d->raw[11] & TX_DEXT, is_data = is_extended && (d->lower >> 20 & 0xf) == TX_DTYP_DATA;
@@ -211,11 +194,14 @@ static bool run_desc(struct e1000 *nic, const struct desc *d)
 
 	if (is_extended && !is_data) {
 		set_context(nic, d);
+		if (tx->n_fetched == 1)
+			give_back(nic);
 		return true;
 	}
-	if (!tx->len && !tx->too_long)
+	if (!tx->frame.len && !tx->too_long)
 		begin_frame(nic, d, is_data);
-	add_bytes(nic, d, is_data ? d->lower & 0xfffff : d->lower & 0xffff);
+	if (!nic_device_gather(&nic->dev, &tx->frame, d->addr, d->lower & (is_data ? 0xfffff : 0xffff)))
+		tx->too_long = true;
 	if (d->raw[11] & TX_VLE && *e1000_reg(nic, CTRL) & CTRL_VME) {
 		tx->has_vlan = true;
 		tx->vlan = (uint16_t)(d->upper >> 16);
@@ -223,44 +209,38 @@ static bool run_desc(struct e1000 *nic, const struct desc *d)
 	return !(d->raw[11] & TX_EOP) || end_of_packet(nic, d);
 }
 
-/* The descriptor at the head. Return: false: no more now. */
-static bool run_head(struct e1000 *nic)
+/* Which descriptor is the next; @next: valid then. */
+static bool has_more(struct e1000 *nic, uint32_t *next)
 {
-	uint32_t *head = e1000_reg(nic, TDH), at = *head;
-	struct desc d;
+	uint32_t size = ring_size(nic), head = *e1000_reg(nic, TDH);
 
-	if (!read_desc(nic, at, &d)) {
-		nic_device_break(&nic->dev, "its transmit ring");
+	if (nic->dev.is_broken || !(*e1000_reg(nic, TCTL) & TCTL_EN) || !pci_dma_enabled(&nic->dev.pci) ||
+	    head >= size || nic->tx.n_fetched >= size)
 		return false;
-	}
-	/* What is blocked goes on when there is room. */
-	if (!(nic->dev.tx_blocked ? send_ready(nic) : run_desc(nic, &d)))
-		return false;
-	/* The driver may have moved the ring while the frame was sent. */
-	if (*head != at)
-		return true;
-	write_back(nic, at, &d);
-	*head = at + 1 >= ring_size(nic) ? 0 : at + 1;
-	return true;
-}
-
-static bool has_more(struct e1000 *nic)
-{
-	uint32_t size = ring_size(nic), head = *e1000_reg(nic, TDH), tail = *e1000_reg(nic, TDT);
-
-	return !nic->dev.is_broken && *e1000_reg(nic, TCTL) & TCTL_EN && pci_dma_enabled(&nic->dev.pci) &&
-	       head < size && head != tail;
+	*next = (head + nic->tx.n_fetched) % size;
+	return *next != *e1000_reg(nic, TDT);
 }
 
 bool e1000_transmit(struct nic_device *dev)
 {
 	struct e1000 *nic = e1000_of(dev);
-	uint32_t n = 0;
+	uint32_t n = 0, next;
+	struct desc d;
 
-	for (; n < BATCH && has_more(nic); n++)
-		if (!run_head(nic))
+	if (nic->tx.is_stale)
+		forget(&nic->tx);
+	if (dev->tx_blocked && !send_ready(nic))
+		return false;
+	for (; n < BATCH && has_more(nic, &next); n++) {
+		if (!read_desc(nic, next, &d)) {
+			nic_device_break(dev, "its transmit ring");
 			return false;
-	if (n && *e1000_reg(nic, TDH) == *e1000_reg(nic, TDT))
+		}
+		nic->tx.n_fetched++;
+		if (!run_desc(nic, &d))
+			return false;
+	}
+	if (n && !has_more(nic, &next))
 		e1000_interrupt(nic, INT_TXQE);
-	return has_more(nic) && *e1000_reg(nic, TDT) < ring_size(nic);
+	return has_more(nic, &next) && *e1000_reg(nic, TDT) < ring_size(nic);
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "vmm/core/iothread.h"
 #include "vmm/core/sandbox.h"
+#include "vmm/dev/nic_gather.h"
 #include "vmm/dev/nic_tx.h"
 #include "vmm/net/backend.h"
 
@@ -116,16 +117,16 @@ int nic_device_send(struct nic_device *dev, const struct nic_tx *tx)
 	return error;
 }
 
-ssize_t nic_device_receive(struct nic_device *dev, const struct iovec *iov, size_t n)
+int nic_device_receive(struct nic_device *dev, struct nic_frame *frame)
 {
-	ssize_t len;
+	int error;
 
 	pthread_mutex_unlock(&dev->lock);
-	len = dev->be->ops->receive(dev->be, 0, iov, n);
+	error = nic_source_next(&dev->source, dev->be, frame);
 	pthread_mutex_lock(&dev->lock);
-	if (len < 0)
+	if (error && error != -EINVAL)
 		dev->is_rx_ready = false;
-	return len;
+	return error;
 }
 
 void nic_device_forget(struct nic_device *dev)
@@ -140,6 +141,15 @@ void nic_device_break(struct nic_device *dev, const char *what)
 		log_warn_rate(&dev->broken_rate, "%s: %s is not in RAM: the card stops until its driver resets it",
 			      dev->pci.name, what);
 	dev->is_broken = true;
+}
+
+bool nic_device_gather(struct nic_device *dev, struct nic_gather *frame, uint64_t gpa, uint32_t len)
+{
+	int error = nic_gather_add(frame, dev->pci.machine->memory, gpa, len);
+
+	if (error == -EFAULT)
+		nic_device_break(dev, "a buffer to send");
+	return !error;
 }
 
 void nic_device_set_pin(struct nic_device *dev, bool level)
@@ -267,12 +277,11 @@ static int start_thread(struct nic_device *dev, struct errtext *err)
 
 int nic_device_plug(struct nic_device *dev, int slot, struct errtext *err)
 {
-	int error = dev->be->ops->set_offloads(dev->be, 0);
+	int error = dev->be->ops->set_offloads(dev->be, nic_source_offloads(dev->be));
 
 	dev->ops->reset(dev);
 	if (error)
-		errtext_set(err, -error, "%s: the port's offloads cannot be turned off: %s", dev->pci.name,
-			    strerror(-error));
+		errtext_set(err, -error, "%s: the port's offloads cannot be set: %s", dev->pci.name, strerror(-error));
 	else
 		error = start_thread(dev, err);
 	if (!error)

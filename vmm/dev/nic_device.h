@@ -16,19 +16,19 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/errtext.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "os/loop.h"
 #include "vmm/core/pci.h"
+#include "vmm/dev/nic_source.h"
 #include "vmm/dev/nic_stats.h"
 
 struct iothread;
-struct iovec;
 struct net_backend;
 struct nic_device;
+struct nic_gather;
 struct nic_tx;
 
 /** What a card does; called with its lock held. */
@@ -68,6 +68,7 @@ struct nic_device {
 	unsigned int n_resets;
 	int kick_fd, timer_fd;
 	struct loop_fd tap, kick, timer;
+	struct nic_source source; /* the thread's alone */
 };
 
 /** nic_device_init() - before BARs are set. @dev: zero-initialised; @name: stays; @be: taken over. */
@@ -94,6 +95,8 @@ void nic_device_set_pin(struct nic_device *dev, bool level);
 bool nic_device_set_timer(struct nic_device *dev, uint64_t ns);
 /** nic_device_break() - @what of the driver's is not in memory: the card stops, as after a master abort on its bus, and says so once. */
 void nic_device_break(struct nic_device *dev, const char *what);
+/** nic_device_gather() - bytes of the driver's into a frame; breaks when they are in no memory. Return: false: the frame cannot be. */
+VSW_MUST_USE bool nic_device_gather(struct nic_device *dev, struct nic_gather *frame, uint64_t gpa, uint32_t len);
 /** nic_device_forget() - the guest has reset the card, or its transmitter: what is under way does not count any more. */
 void nic_device_forget(struct nic_device *dev);
 
@@ -102,7 +105,7 @@ void nic_device_forget(struct nic_device *dev);
  * Return: as nic_tx_send(), or -ECANCELED: it has been sent or not, and meanwhile everything was reset. Sets tx_blocked.
  */
 int nic_device_send(struct nic_device *dev, const struct nic_tx *tx);
-/** nic_device_receive() - a packet out of the backend; lets go of the lock meanwhile. Return: as struct net_backend_ops says. */
-ssize_t nic_device_receive(struct nic_device *dev, const struct iovec *iov, size_t n);
+/** nic_device_receive() - the next frame of the backend; lets go of the lock meanwhile. Return: as nic_source_next(). */
+int nic_device_receive(struct nic_device *dev, struct nic_frame *frame);
 
 #endif

@@ -16,22 +16,24 @@ static bool is_right(uint32_t sum)
 	return (VSW_FORCE uint16_t)csum_fold(sum) == 0xffff;
 }
 
-static void check_l4(const uint8_t *ip, const uint8_t *l4, size_t len, struct nic_rx *rx)
+static void check_l4(const uint8_t *ip, const uint8_t *l4, size_t len, bool known_right, struct nic_rx *rx)
 {
 	be32 addrs[2];
+	uint32_t pseudo;
 
 	rx->is_tcp = ip[9] == IP_PROTO_TCP && len >= 20;
 	rx->is_udp = ip[9] == IP_PROTO_UDP && len >= 8;
 	if (!rx->is_tcp && !rx->is_udp)
 		return;
 	memcpy(addrs, ip + 12, sizeof addrs);
-	rx->l4_sum = csum_add(0, l4, len);
+	pseudo = csum_pseudo_ipv4(addrs[0], addrs[1], ip[9], (uint32_t)len);
+	/* A packet with its right checksum adds up to the complement of its pseudo header. */
+	rx->l4_sum = known_right ? (VSW_FORCE uint16_t)csum_finish(pseudo) : csum_add(0, l4, len);
 	/* UDP without a checksum has nothing that could be right. */
-	rx->l4_ok = (rx->is_tcp || l4[6] || l4[7]) &&
-		    is_right(csum_add32(rx->l4_sum, csum_pseudo_ipv4(addrs[0], addrs[1], ip[9], (uint32_t)len)));
+	rx->l4_ok = (rx->is_tcp || l4[6] || l4[7]) && is_right(csum_add32(rx->l4_sum, pseudo));
 }
 
-void nic_rx_check(const uint8_t *frame, size_t len, struct nic_rx *rx)
+void nic_rx_check(const uint8_t *frame, size_t len, bool known_right, struct nic_rx *rx)
 {
 	size_t at = ETH_HEADER, header, ip_len;
 	const uint8_t *ip;
@@ -51,5 +53,5 @@ void nic_rx_check(const uint8_t *frame, size_t len, struct nic_rx *rx)
 	rx->l4_start = at + header;
 	rx->l4_end = at + ip_len;
 	if (!((ip[6] & 0x3f) | ip[7])) /* no fragment */
-		check_l4(ip, ip + header, ip_len - header, rx);
+		check_l4(ip, ip + header, ip_len - header, known_right, rx);
 }

@@ -18,7 +18,11 @@ struct nic_rx {
 	uint32_t l4_sum; /**< of the bytes in between (packet/csum.h); valid when it is TCP or UDP */
 };
 
-/** nic_rx_check() - @frame: without FCS, with one VLAN tag at most. Padding behind the IP packet is no matter. */
-void nic_rx_check(const uint8_t *frame, size_t len, struct nic_rx *rx);
+/**
+ * nic_rx_check() - look at a frame
+ * @frame: without FCS, with one VLAN tag at most. Padding behind the IP packet is no matter.
+ * @known_right: TCP's or UDP's checksum is known to be right: there is no need to add it all up
+ */
+void nic_rx_check(const uint8_t *frame, size_t len, bool known_right, struct nic_rx *rx);
 
 #endif

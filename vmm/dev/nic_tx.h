@@ -13,13 +13,11 @@
 #include <stdint.h>
 
 struct net_backend;
-
-/** Longest frame: a segmented one of 64 KiB with its headers. */
-#define NIC_FRAME_MAX (65536 + 18 + 128)
+struct nic_gather;
 
 struct nic_tx {
-	uint8_t *frame;
-	size_t len;
+	struct nic_gather *frame;
+	size_t len;		     /**< bytes of it to send */
 	bool ip_csum;		     /**< fill in the IPv4 header's checksum */
 	size_t ip_start, ip_csum_at; /**< where the header begins; its checksum field */
 	bool l4_csum; /**< sum from l4_start to the end into l4_csum_at; what is there is part of the sum */

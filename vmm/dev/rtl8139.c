@@ -30,11 +30,11 @@ void rtl8139_interrupt(struct rtl8139 *nic, uint16_t causes)
 
 /* ---- descriptors ---- */
 
-bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, struct rtl8139_desc *d)
+bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, uint32_t at, struct rtl8139_desc *d)
 {
 	le32 words[4];
 
-	if (!memory_read(nic->dev.pci.machine->memory, ring->base + 16ull * ring->next, words, sizeof words)) {
+	if (!memory_read(nic->dev.pci.machine->memory, ring->base + 16ull * at, words, sizeof words)) {
 		nic_device_break(&nic->dev, "a ring of descriptors");
 		return false;
 	}
@@ -55,10 +55,15 @@ void rtl8139_write_desc(struct rtl8139 *nic, struct rtl8139_ring *ring, const st
 	/* OWN goes last. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	ok = ok && memory_write(memory, at, &words[0], 4);
-	/* A ring has 64 places at most (6.3), with a mark at its end or without. */
-	ring->next = d->flags & RTL_DESC_EOR ? 0 : (ring->next + 1) % 64;
+	ring->next = rtl8139_desc_after(ring->next, d);
 	if (!ok)
 		nic_device_break(&nic->dev, "a ring of descriptors");
+}
+
+/* A ring has 64 places at most (6.3), with a mark at its end or without. */
+uint32_t rtl8139_desc_after(uint32_t at, const struct rtl8139_desc *d)
+{
+	return d->flags & RTL_DESC_EOR ? 0 : (at + 1) % RTL_RING_MAX;
 }
 
 /* ---- EEPROM and MII ---- */

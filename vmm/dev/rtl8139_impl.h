@@ -7,6 +7,7 @@
 
 #include "vmm/dev/eeprom.h"
 #include "vmm/dev/nic_device.h"
+#include "vmm/dev/nic_gather.h"
 #include "vmm/dev/nic_tx.h"
 #include "vmm/dev/rtl8139.h"
 #include "vmm/dev/rtl8139_regs.h"
@@ -16,16 +17,18 @@
 /** A ring of C+ descriptors, at which place we are. */
 struct rtl8139_ring {
 	uint64_t base;
-	uint32_t next;
+	uint32_t next,
+		fetch; /* the first that is ours; the one to be read next: transmit alone, whose frames have several */
 };
 
 /** The frame that is being put together. */
 struct rtl8139_tx {
-	size_t len;
 	uint32_t flags, vlan; /* of the first descriptor */
 	bool too_long;
+	bool is_stale;		   /* there was a reset */
+	struct rtl8139_ring *ring; /* C+: it comes from this one; NULL: it is in a slot */
 	struct nic_tx ready;
-	uint8_t frame[NIC_FRAME_MAX];
+	struct nic_gather frame;
 };
 
 /** Tally counters, as they are dumped (C+ data sheet, 6.2). */
@@ -99,9 +102,11 @@ struct rtl8139_desc {
 
 /** rtl8139_interrupt() - set causes; the pin follows. */
 void rtl8139_interrupt(struct rtl8139 *nic, uint16_t causes);
-/** rtl8139_read_desc() - the next of @ring. Return: whether it is ours; one that is in no RAM is not. */
-bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, struct rtl8139_desc *d);
-/** rtl8139_write_desc() - give it back with @flags and @vlan, and go on to the next. */
+/** rtl8139_read_desc() - number @at of @ring. Return: whether it is ours; one that is in no RAM is not. */
+bool rtl8139_read_desc(struct rtl8139 *nic, const struct rtl8139_ring *ring, uint32_t at, struct rtl8139_desc *d);
+/** rtl8139_desc_after() - number of the one behind @at, which is @d. */
+uint32_t rtl8139_desc_after(uint32_t at, const struct rtl8139_desc *d);
+/** rtl8139_write_desc() - give the next back with @flags and @vlan, and go on to the next. */
 void rtl8139_write_desc(struct rtl8139 *nic, struct rtl8139_ring *ring, const struct rtl8139_desc *d, uint32_t flags,
 			uint32_t vlan);
 

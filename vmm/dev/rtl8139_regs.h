@@ -81,6 +81,7 @@ enum rtl8139_cpcr { RTL_CPCR_TX = 1, RTL_CPCR_RX = 2, RTL_CPCR_RXCSUM = 32, RTL_
 #define RTL_TCR_VERSION_C 0x74000000u
 #define RTL_TCR_VERSION_CPLUS 0x74800000u
 
+#define RTL_RING_MAX 64u
 /** Descriptors of C+ (chapter 6): flags 4, VLAN 4, address 8. */
 enum rtl8139_desc_flags {
 	RTL_DESC_OWN = 1u << 31,

@@ -128,14 +128,14 @@ static bool deliver_classic(struct rtl8139 *nic, uint8_t *frame, uint32_t len, e
 /* ---- C+ ---- */
 
 /* What the frame carries, and what of its checksums is wrong. */
-static uint32_t protocol_bits(const struct rtl8139 *nic, const uint8_t *frame, uint32_t len)
+static uint32_t protocol_bits(const struct rtl8139 *nic, const struct nic_frame *frame)
 {
 	struct nic_rx rx;
 	uint32_t bits;
 
 	if (!(rtl8139_get16(nic, RTL_CPCR) & RTL_CPCR_RXCSUM))
 		return 0;
-	nic_rx_check(frame, len, &rx);
+	nic_rx_check(frame->data, frame->len, frame->is_right, &rx);
 	if (!rx.is_ipv4)
 		return 0;
 	bits = rx.ip_ok ? 0 : RTL_RX_IPF;
@@ -146,42 +146,43 @@ static uint32_t protocol_bits(const struct rtl8139 *nic, const uint8_t *frame, u
 	return bits | RTL_RX_IP; /* a fragment, or of another protocol */
 }
 
-static uint32_t strip_tag(const struct rtl8139 *nic, uint8_t *frame, uint32_t *len)
+static uint32_t strip_tag(const struct rtl8139 *nic, struct nic_frame *f)
 {
+	uint8_t *frame = f->data;
 	uint32_t tag;
 
-	if (!(rtl8139_get16(nic, RTL_CPCR) & RTL_CPCR_RXVLAN) || *len < ETH_HEADER + 4 || frame[12] != 0x81 ||
+	if (!(rtl8139_get16(nic, RTL_CPCR) & RTL_CPCR_RXVLAN) || f->len < ETH_HEADER + 4 || frame[12] != 0x81 ||
 	    frame[13])
 		return 0;
 	tag = frame[14] | (uint32_t)frame[15] << 8;
-	memmove(frame + 12, frame + 16, *len - 16);
-	*len -= 4;
+	memmove(frame + 12, frame + 16, f->len - 16);
+	f->len -= 4;
 	return RTL_RX_TAVA | tag;
 }
 
-static bool deliver_cplus(struct rtl8139 *nic, uint8_t *frame, uint32_t len, enum verdict verdict)
+static bool deliver_cplus(struct rtl8139 *nic, struct nic_frame *f, enum verdict verdict)
 {
 	static const uint32_t bits[] = {
 		[TO_US] = RTL_RX_PAM, [TO_ALL] = RTL_RX_BAR, [TO_GROUP] = RTL_RX_MAR, [TO_OTHERS] = 0};
 	struct rtl8139_desc d;
-	uint32_t tag, flags;
+	uint32_t tag, flags, len;
 
-	if (!rtl8139_read_desc(nic, &nic->rx_ring, &d))
+	if (!rtl8139_read_desc(nic, &nic->rx_ring, nic->rx_ring.next, &d))
 		return false;
-	tag = strip_tag(nic, frame, &len);
-	if (len < ETH_MIN) {
-		memset(frame + len, 0, ETH_MIN - len + CRC_LEN);
-		len = ETH_MIN;
+	tag = strip_tag(nic, f);
+	if (f->len < ETH_MIN) {
+		memset(f->data + f->len, 0, ETH_MIN - f->len + CRC_LEN);
+		f->len = ETH_MIN;
 	}
+	len = (uint32_t)f->len + CRC_LEN;
 	/* One that does not fit is dropped; the descriptor stays for the next. */
-	if (len + CRC_LEN > (d.flags & 0x1fff))
+	if (len > (d.flags & 0x1fff))
 		return false;
-	if (!memory_write(nic->dev.pci.machine->memory, d.addr, frame, len + CRC_LEN)) {
+	if (!memory_write(nic->dev.pci.machine->memory, d.addr, f->data, len)) {
 		nic_device_break(&nic->dev, "a buffer of its receive ring");
 		return false;
 	}
-	flags = (d.flags & RTL_DESC_EOR) | RTL_DESC_FS | RTL_DESC_LS | bits[verdict] | protocol_bits(nic, frame, len) |
-		(len + CRC_LEN);
+	flags = (d.flags & RTL_DESC_EOR) | RTL_DESC_FS | RTL_DESC_LS | bits[verdict] | protocol_bits(nic, f) | len;
 	rtl8139_write_desc(nic, &nic->rx_ring, &d, flags, tag);
 	return true;
 }
@@ -195,7 +196,8 @@ static bool can_receive(struct rtl8139 *nic)
 	if (!(nic->regs[RTL_CR] & RTL_CR_RE) || !pci_dma_enabled(&nic->dev.pci) || !nic->dev.link_up ||
 	    nic->dev.is_broken)
 		return false;
-	return rtl8139_is_cplus(nic, RTL_CPCR_RX) ? rtl8139_read_desc(nic, &nic->rx_ring, &d) : ring_has_room(nic);
+	return rtl8139_is_cplus(nic, RTL_CPCR_RX) ? rtl8139_read_desc(nic, &nic->rx_ring, nic->rx_ring.next, &d)
+						  : ring_has_room(nic);
 }
 
 static void count(struct rtl8139 *nic, uint32_t len, enum verdict verdict)
@@ -208,24 +210,24 @@ static void count(struct rtl8139 *nic, uint32_t len, enum verdict verdict)
 	nic->tally.rx_multicast += verdict == TO_GROUP;
 }
 
-/* @frame has room for a header before it and for padding and CRC behind. Return: whether the guest got it. */
-static bool deliver(struct rtl8139 *nic, uint8_t *frame, uint32_t len)
+/* There is room for a header before it and for padding and CRC behind. Return: whether the guest got it. */
+static bool deliver(struct rtl8139 *nic, struct nic_frame *f)
 {
-	enum verdict verdict = len < ETH_HEADER || len > longest_frame(nic) ? UNWANTED : judge(nic, frame);
-	uint32_t n_bytes = len;
+	uint32_t n_bytes = (uint32_t)f->len;
+	enum verdict verdict = n_bytes < ETH_HEADER || n_bytes > longest_frame(nic) ? UNWANTED : judge(nic, f->data);
 	bool done;
 
 	if (verdict == UNWANTED) {
 		nic->dev.stats.rx_filtered++;
 		return false;
 	}
-	if (len < ETH_MIN) {
-		memset(frame + len, 0, ETH_MIN - len);
-		len = ETH_MIN;
+	if (f->len < ETH_MIN) {
+		memset(f->data + f->len, 0, ETH_MIN - f->len);
+		f->len = ETH_MIN;
 	}
-	memset(frame + len, 0, CRC_LEN); /* nobody looks at it: it was right */
-	done = rtl8139_is_cplus(nic, RTL_CPCR_RX) ? deliver_cplus(nic, frame, len, verdict)
-						  : deliver_classic(nic, frame, len, verdict);
+	memset(f->data + f->len, 0, CRC_LEN); /* nobody looks at it: it was right */
+	done = rtl8139_is_cplus(nic, RTL_CPCR_RX) ? deliver_cplus(nic, f, verdict)
+						  : deliver_classic(nic, f->data, (uint32_t)f->len, verdict);
 	if (done)
 		count(nic, n_bytes, verdict);
 	else
@@ -246,23 +248,21 @@ void rtl8139_remind(struct rtl8139 *nic)
 void rtl8139_receive(struct nic_device *dev)
 {
 	struct rtl8139 *nic = rtl8139_of(dev);
-	static __thread uint8_t buffer[12 + FRAME_MAX + 64];
-	struct iovec iov = {buffer, 12 + FRAME_MAX};
 	bool was_starved = dev->rx_starved;
 	unsigned int n_delivered = 0;
+	struct nic_frame frame;
 
 	for (unsigned int n = 0; n < BATCH && can_receive(nic); n++) {
-		ssize_t len = nic_device_receive(dev, &iov, 1);
+		int error = nic_device_receive(dev, &frame);
 
-		if (len < 0)
+		if (error && error != -EINVAL)
 			break;
-		/* Meanwhile the driver may have taken its room back. */
-		if (!can_receive(nic)) {
+		if (error)
+			dev->stats.rx_filtered++;
+		else if (can_receive(nic)) /* the driver may have taken its room back */
+			n_delivered += deliver(nic, &frame);
+		else
 			dev->stats.rx_no_buffer++;
-			break;
-		}
-		if (len > 12)
-			n_delivered += deliver(nic, buffer + 12, (uint32_t)len - 12);
 	}
 	dev->rx_starved = !can_receive(nic);
 	if (n_delivered)

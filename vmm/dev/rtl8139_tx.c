@@ -16,12 +16,13 @@
 #define IP_PROTO_TCP 6
 #define IP_PROTO_UDP 17
 
+/* The thread may be sending: it forgets the frame by itself. */
 void rtl8139_tx_reset(struct rtl8139 *nic)
 {
 	nic_device_forget(&nic->dev);
-	nic->tx.len = 0;
-	nic->tx.too_long = false;
+	nic->tx.is_stale = true;
 	nic->tx_ring.next = nic->high_ring.next = 0;
+	nic->tx_ring.fetch = nic->high_ring.fetch = 0;
 	nic->poll_tx = nic->poll_high = false;
 	nic->next_slot = 0;
 	for (unsigned int i = 0; i < N_SLOTS; i++) {
@@ -57,7 +58,7 @@ static int send_ready(struct rtl8139 *nic)
 		nic->dev.stats.tx_bytes += nic->tx.ready.len;
 		nic->tally.tx_ok++;
 	}
-	nic->tx.len = 0;
+	nic_gather_clear(&nic->tx.frame);
 	return error;
 }
 
@@ -76,13 +77,12 @@ static bool read_slot(struct rtl8139 *nic, unsigned int slot)
 	struct rtl8139_tx *tx = &nic->tx;
 	uint32_t len = rtl8139_get32(nic, RTL_TSD + 4 * slot) & RTL_TSD_SIZE;
 
-	if (len > CLASSIC_MAX)
+	nic_gather_clear(&tx->frame);
+	tx->ring = NULL;
+	if (len > CLASSIC_MAX ||
+	    !nic_device_gather(&nic->dev, &tx->frame, rtl8139_get32(nic, RTL_TSAD + 4 * slot), len))
 		return false;
-	if (!memory_read(nic->dev.pci.machine->memory, rtl8139_get32(nic, RTL_TSAD + 4 * slot), tx->frame, len)) {
-		nic_device_break(&nic->dev, "a buffer to send");
-		return false;
-	}
-	tx->ready = (struct nic_tx){.frame = tx->frame, .len = len};
+	tx->ready = (struct nic_tx){.frame = &tx->frame, .len = len};
 	return true;
 }
 
@@ -106,44 +106,31 @@ static bool send_slot(struct rtl8139 *nic)
 
 /* ---- C+ ---- */
 
-static void insert_tag(struct rtl8139_tx *tx)
-{
-	uint8_t *at = tx->frame + 12;
-
-	if (tx->len < ETH_HEADER)
-		return;
-	memmove(at + 4, at, tx->len - 12);
-	at[0] = 0x81;
-	at[1] = 0x00;
-	at[2] = (uint8_t)tx->vlan; /* the descriptor has the tag in network order */
-	at[3] = (uint8_t)(tx->vlan >> 8);
-	tx->len += 4;
-}
-
 /* The pseudo header's sum in place of the checksum, as the kernel wants it for what is left undone. @len: of it; 0: comes later. */
 static void put_pseudo_sum(const struct nic_tx *out, uint8_t proto, uint32_t len)
 {
-	const uint8_t *ip = out->frame + out->ip_start;
+	uint8_t *frame = out->frame->head, *ip = frame + out->ip_start;
 	be32 addrs[2];
 	be16 sum;
 
 	memcpy(addrs, ip + 12, sizeof addrs);
 	sum = csum_fold(csum_pseudo_ipv4(addrs[0], addrs[1], proto, len));
-	memcpy(out->frame + out->l4_csum_at, &sum, sizeof sum);
+	memcpy(frame + out->l4_csum_at, &sum, sizeof sum);
 }
 
 static void describe_l4(struct rtl8139_tx *tx, size_t ip_len)
 {
 	struct nic_tx *out = &tx->ready;
-	uint8_t proto = tx->frame[out->ip_start + 9];
+	const uint8_t *frame = tx->frame.head;
+	uint8_t proto = frame[out->ip_start + 9];
 	size_t l4_len = out->l4_start < out->ip_start + ip_len ? out->ip_start + ip_len - out->l4_start : 0;
 
 	out->is_tcp = proto == IP_PROTO_TCP;
 	out->l4_csum_at = out->l4_start + (out->is_tcp ? 16 : 6);
-	if (out->l4_csum_at + 2 > tx->len)
+	if (out->l4_csum_at + 2 > tx->frame.n_head)
 		return;
 	if (tx->flags & RTL_TX_LGSEN) {
-		size_t doff = out->is_tcp ? (tx->frame[out->l4_start + 12] >> 4) * 4u : 0;
+		size_t doff = out->is_tcp ? (frame[out->l4_start + 12] >> 4) * 4u : 0;
 
 		if (!out->is_tcp)
 			return;
@@ -152,7 +139,7 @@ static void describe_l4(struct rtl8139_tx *tx, size_t ip_len)
 		out->header_len = out->l4_start + MAX(doff, 20u);
 		put_pseudo_sum(out, proto, 0);
 	} else if ((out->is_tcp && tx->flags & RTL_TX_TCPCS) || (proto == IP_PROTO_UDP && tx->flags & RTL_TX_UDPCS)) {
-		out->len = MIN(tx->len, out->ip_start + ip_len); /* padding is no part of the sum */
+		out->len = MIN(tx->frame.len, out->ip_start + ip_len); /* padding is no part of the sum */
 		out->l4_csum = true;
 		put_pseudo_sum(out, proto, (uint32_t)l4_len);
 	}
@@ -161,17 +148,19 @@ static void describe_l4(struct rtl8139_tx *tx, size_t ip_len)
 /* Find the IPv4 header, behind one tag at most, and say what is to be done. */
 static void describe(struct rtl8139_tx *tx)
 {
+	const uint8_t *frame = tx->frame.head;
 	struct nic_tx *out = &tx->ready;
+	size_t n_head = tx->frame.n_head;
 	size_t at = ETH_HEADER, header, ip_len;
 
-	*out = (struct nic_tx){.frame = tx->frame, .len = tx->len};
-	if (tx->len >= ETH_HEADER + 4 && tx->frame[12] == 0x81 && !tx->frame[13])
+	*out = (struct nic_tx){.frame = &tx->frame, .len = tx->frame.len};
+	if (n_head >= ETH_HEADER + 4 && frame[12] == 0x81 && !frame[13])
 		at += 4;
-	if (tx->len < at + 20 || tx->frame[at - 2] != 0x08 || tx->frame[at - 1] || tx->frame[at] >> 4 != 4)
+	if (n_head < at + 20 || frame[at - 2] != 0x08 || frame[at - 1] || frame[at] >> 4 != 4)
 		return;
-	header = (tx->frame[at] & 0xfu) * 4;
-	ip_len = (size_t)(tx->frame[at + 2] << 8 | tx->frame[at + 3]);
-	if (header < 20 || tx->len < at + header)
+	header = (frame[at] & 0xfu) * 4;
+	ip_len = (size_t)(frame[at + 2] << 8 | frame[at + 3]);
+	if (header < 20 || n_head < at + header)
 		return;
 	out->is_ipv4 = true;
 	out->ip_start = at;
@@ -179,23 +168,8 @@ static void describe(struct rtl8139_tx *tx)
 	out->l4_start = at + header;
 	out->ip_csum = tx->flags & (RTL_TX_LGSEN | RTL_TX_IPCS);
 	/* Only the first fragment has the header, and its checksum is over all of them. */
-	if (!((tx->frame[at + 6] & 0x3f) | tx->frame[at + 7]))
+	if (!((frame[at + 6] & 0x3f) | frame[at + 7]))
 		describe_l4(tx, ip_len);
-}
-
-static void add_bytes(struct rtl8139 *nic, const struct rtl8139_desc *d)
-{
-	struct rtl8139_tx *tx = &nic->tx;
-	uint32_t len = d->flags & 0xffff;
-
-	if (len > sizeof tx->frame - 4 - tx->len) {
-		tx->too_long = true;
-	} else if (!memory_read(nic->dev.pci.machine->memory, d->addr, tx->frame + tx->len, len)) {
-		tx->too_long = true;
-		nic_device_break(&nic->dev, "a buffer to send");
-	} else {
-		tx->len += len;
-	}
 }
 
 /* The last descriptor of a frame. Return: false: the frame waits. */
@@ -207,31 +181,45 @@ static bool end_of_frame(struct rtl8139 *nic)
 		nic->dev.stats.tx_errors++;
 		nic->tally.tx_err++;
 		tx->too_long = false;
-		tx->len = 0;
+		nic_gather_clear(&tx->frame);
 		return true;
 	}
 	if (tx->vlan & RTL_TX_TAGC)
-		insert_tag(tx);
+		nic_gather_insert_tag(&tx->frame, 0x8100,
+				      be16_to_cpu((VSW_FORCE be16)(uint16_t)tx->vlan)); /* it comes in network order */
 	/* With large send the bits of the checksums belong to the segments' size. */
 	describe(tx);
 	return !is_pending(send_ready(nic));
 }
 
-/* Return: whether the descriptor is done with. */
+/* Return: false: its frame waits. */
 static bool run_desc(struct rtl8139 *nic, const struct rtl8139_desc *d)
 {
 	struct rtl8139_tx *tx = &nic->tx;
 
-	if (nic->dev.tx_blocked)
-		return !is_pending(send_ready(nic));
 	if (d->flags & RTL_DESC_FS) {
-		tx->len = 0;
+		nic_gather_clear(&tx->frame);
 		tx->too_long = false;
 		tx->flags = d->flags;
 		tx->vlan = d->vlan;
 	}
-	add_bytes(nic, d);
+	if (!nic_device_gather(&nic->dev, &tx->frame, d->addr, d->flags & 0xffff))
+		tx->too_long = true;
 	return !(d->flags & RTL_DESC_LS) || end_of_frame(nic);
+}
+
+/* All descriptors of a frame that has been sent. Until then what they point at is ours. */
+static void give_back(struct rtl8139 *nic, struct rtl8139_ring *ring)
+{
+	struct rtl8139_desc d;
+
+	for (unsigned int n = 0; n < RTL_RING_MAX && (!n || ring->next != ring->fetch); n++) {
+		if (!rtl8139_read_desc(nic, ring, ring->next, &d))
+			break;
+		rtl8139_write_desc(nic, ring, &d, d.flags & ~(uint32_t)RTL_DESC_OWN, d.vlan);
+	}
+	ring->next = ring->fetch; /* also where the driver has changed its mind meanwhile */
+	rtl8139_interrupt(nic, RTL_INT_TOK);
 }
 
 /* Return: whether there may be more. */
@@ -242,16 +230,20 @@ static bool run_ring(struct rtl8139 *nic, struct rtl8139_ring *ring, bool *poll)
 	for (unsigned int n = 0; n < BATCH; n++) {
 		if (nic->dev.is_broken)
 			return false;
-		if (!rtl8139_read_desc(nic, ring, &d)) {
+		if (!rtl8139_read_desc(nic, ring, ring->fetch, &d)) {
 			*poll = false;
-			rtl8139_interrupt(nic, RTL_INT_TDU);
+			/* "Unavailable" is news behind a frame; what has been polled in vain was sent before. */
+			if (n)
+				rtl8139_interrupt(nic, RTL_INT_TDU);
 			return false;
 		}
+		ring->fetch = rtl8139_desc_after(ring->fetch, &d);
+		nic->tx.ring = ring;
 		if (!run_desc(nic, &d))
 			return false; /* goes on when there is room */
-		rtl8139_write_desc(nic, ring, &d, d.flags & ~(uint32_t)RTL_DESC_OWN, d.vlan);
-		if (d.flags & RTL_DESC_LS)
-			rtl8139_interrupt(nic, RTL_INT_TOK);
+		/* All of the ring, and no end: it goes nowhere. */
+		if (d.flags & RTL_DESC_LS || ring->fetch == ring->next)
+			give_back(nic, ring);
 	}
 	return true;
 }
@@ -260,6 +252,11 @@ bool rtl8139_transmit(struct nic_device *dev)
 {
 	struct rtl8139 *nic = rtl8139_of(dev);
 
+	if (nic->tx.is_stale) {
+		nic_gather_clear(&nic->tx.frame);
+		nic->tx.too_long = nic->tx.is_stale = false;
+		nic->tx.ring = NULL;
+	}
 	if (!(nic->regs[RTL_CR] & RTL_CR_TE) || !pci_dma_enabled(&dev->pci) || dev->is_broken)
 		return false;
 	if (!rtl8139_is_cplus(nic, RTL_CPCR_TX)) {
@@ -267,8 +264,14 @@ bool rtl8139_transmit(struct nic_device *dev)
 			continue;
 		return false;
 	}
+	if (dev->tx_blocked) {
+		if (is_pending(send_ready(nic)))
+			return false;
+		if (nic->tx.ring)
+			give_back(nic, nic->tx.ring);
+	}
 	/* A frame is put together from one ring: the other waits until it is complete. */
-	if (nic->poll_high && !dev->tx_blocked && !nic->tx.len && run_ring(nic, &nic->high_ring, &nic->poll_high))
+	if (nic->poll_high && !nic->tx.frame.len && run_ring(nic, &nic->high_ring, &nic->poll_high))
 		return true;
 	return nic->poll_tx && run_ring(nic, &nic->tx_ring, &nic->poll_tx);
 }
