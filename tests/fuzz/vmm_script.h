@@ -12,6 +12,7 @@
  *   7                     reset
  *   8 n 1                 n times: write memory with the last bytes once more, 16 further (descriptors)
  *   9 offset 1, value 4   write a port (of the I/O BAR), the size as above; 10 offset 1: read one; where there is one
+ *   11 n 1, bytes         a packet from the network with the header before it that says what is left to do
  *   9 to 15               else the fuzzer's own
  */
 #ifndef TESTS_FUZZ_VMM_SCRIPT_H
@@ -116,6 +117,16 @@ static inline void script_packet(struct script_device *d, uint8_t op, struct scr
 		mem_queue(&d->backend, bytes, n);
 }
 
+/* A packet of the kernel's, with a header that says what is left to do. */
+static inline void script_offload(struct script_device *d, uint8_t op, struct script *s)
+{
+	size_t n = script_get(s, 1) * (op & 16 ? 17 : 1);
+	const uint8_t *bytes = script_bytes(s, &n);
+
+	if (n >= MEM_HEADER)
+		mem_queue_packet(&d->backend, bytes, bytes + MEM_HEADER, n - MEM_HEADER);
+}
+
 static inline void script_config(struct script_device *d, uint8_t op, struct script *s)
 {
 	static const unsigned int sizes[4] = {4, 4, 1, 2};
@@ -183,6 +194,8 @@ static inline void script_step(struct script_device *d, struct script *s)
 			d->extra(d, op, s);
 		else if ((op & 15) < 11)
 			script_port(d, op, s);
+		else if ((op & 15) == 11)
+			script_offload(d, op, s);
 	}
 }
 

@@ -361,6 +361,7 @@ static const struct nic_device_ops device_ops = {
 	.receive = rtl8139_receive,
 	.reset = reset,
 	.link_changed = link_changed,
+	.timer = rtl8139_look_again,
 	.free = free_card,
 };
 

@@ -27,6 +27,7 @@ struct rtl8139_tx {
 	bool too_long;
 	bool is_stale;		   /* there was a reset */
 	struct rtl8139_ring *ring; /* C+: it comes from this one; NULL: it is in a slot */
+	size_t n_untold;	   /* C+: bytes sent since the driver was told last */
 	struct nic_tx ready;
 	struct nic_gather frame;
 };
@@ -49,6 +50,7 @@ struct rtl8139 {
 	bool is_started[4];	 /* classic: slots that wait to be sent */
 	unsigned int next_slot;	 /* classic: they go in order */
 	struct rtl8139_tally tally;
+	uint64_t rx_wait_ns; /* C+: the timer looks for descriptors; 0: it does not run */
 };
 
 static inline struct rtl8139 *rtl8139_of(struct nic_device *dev)
@@ -122,6 +124,8 @@ void rtl8139_start_slot(struct rtl8139 *nic, unsigned int slot, uint32_t value);
 
 /** rtl8139_receive() - frames of the backend to the guest, at most a batch. */
 void rtl8139_receive(struct nic_device *dev);
+/** rtl8139_look_again() - C+: are there descriptors now? */
+void rtl8139_look_again(struct nic_device *dev);
 /** rtl8139_rx_reset() - the ring is empty; both modes begin at its start. */
 void rtl8139_rx_reset(struct rtl8139 *nic);
 /** rtl8139_remind() - classic: interrupts were acknowledged; frames that lie there are told of again. */

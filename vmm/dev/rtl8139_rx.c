@@ -18,6 +18,9 @@
 #define HEADER_LEN 4
 #define CAPR_OFFSET 16
 #define FRAME_MAX 8192u
+/** How soon an empty ring is looked at again, and how late at most; each time it takes twice as long. */
+#define LOOK_FIRST_NS 50000u
+#define LOOK_LAST_NS 1600000u
 /** Status of a frame in the ring: good, and who it was for. */
 enum ring_status { RING_ROK = 1, RING_BAR = 1 << 13, RING_PAM = 1 << 14, RING_MAR = 1 << 15 };
 
@@ -245,6 +248,27 @@ void rtl8139_remind(struct rtl8139 *nic)
 		rtl8139_interrupt(nic, RTL_INT_ROK);
 }
 
+/*
+ * A C+ driver gives descriptors without a word while it works through what it has got; only when it turns its interrupts on again we hear of it. To
+ * wait for that would leave the one idle while the other works, so the ring is looked at every now and then, as long as it is likely to have changed.
+ */
+static void look_in(struct rtl8139 *nic, uint64_t ns)
+{
+	nic->rx_wait_ns = ns <= LOOK_LAST_NS && nic_device_set_timer(&nic->dev, ns) ? ns : 0;
+}
+
+void rtl8139_look_again(struct nic_device *dev)
+{
+	struct rtl8139 *nic = rtl8139_of(dev);
+
+	if (dev->rx_starved && !can_receive(nic)) {
+		look_in(nic, 2 * nic->rx_wait_ns);
+		return;
+	}
+	nic->rx_wait_ns = 0;
+	nic_device_wake_rx(dev);
+}
+
 void rtl8139_receive(struct nic_device *dev)
 {
 	struct rtl8139 *nic = rtl8139_of(dev);
@@ -267,8 +291,11 @@ void rtl8139_receive(struct nic_device *dev)
 	dev->rx_starved = !can_receive(nic);
 	if (n_delivered)
 		rtl8139_interrupt(nic, RTL_INT_ROK);
-	/* A C+ driver gives descriptors without a word: it is told that they are wanted, and what it writes then wakes us. */
+	/* A C+ driver is told that descriptors are wanted. */
 	if (dev->rx_starved && (!was_starved || n_delivered) && nic->regs[RTL_CR] & RTL_CR_RE && dev->link_up &&
-	    rtl8139_is_cplus(nic, RTL_CPCR_RX))
+	    rtl8139_is_cplus(nic, RTL_CPCR_RX)) {
 		rtl8139_interrupt(nic, RTL_INT_RXOVW);
+		if (!nic->rx_wait_ns)
+			look_in(nic, LOOK_FIRST_NS);
+	}
 }

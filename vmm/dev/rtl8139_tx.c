@@ -11,6 +11,8 @@
 
 #define BATCH 64
 #define N_SLOTS 4
+/** Bytes that have been sent before the driver is told, while there are more. */
+#define UNTOLD_MAX 12000u
 #define CLASSIC_MAX 1792 /* bytes of a slot */
 #define ETH_HEADER 14
 #define IP_PROTO_TCP 6
@@ -208,6 +210,20 @@ static bool run_desc(struct rtl8139 *nic, const struct rtl8139_desc *d)
 	return !(d->flags & RTL_DESC_LS) || end_of_frame(nic);
 }
 
+/*
+ * An interrupt for each small frame would cost more than the frame: the cause is there at once, the pin rises when there is nothing more to send, or when
+ * so much has been sent that the driver may have use for the room.
+ */
+static void tell_sent(struct rtl8139 *nic)
+{
+	nic->tx.n_untold += nic->tx.ready.len;
+	rtl8139_set16(nic, RTL_ISR, rtl8139_get16(nic, RTL_ISR) | RTL_INT_TOK);
+	if (nic->tx.n_untold < UNTOLD_MAX)
+		return;
+	nic->tx.n_untold = 0;
+	rtl8139_interrupt(nic, 0);
+}
+
 /* All descriptors of a frame that has been sent. Until then what they point at is ours. */
 static void give_back(struct rtl8139 *nic, struct rtl8139_ring *ring)
 {
@@ -219,7 +235,7 @@ static void give_back(struct rtl8139 *nic, struct rtl8139_ring *ring)
 		rtl8139_write_desc(nic, ring, &d, d.flags & ~(uint32_t)RTL_DESC_OWN, d.vlan);
 	}
 	ring->next = ring->fetch; /* also where the driver has changed its mind meanwhile */
-	rtl8139_interrupt(nic, RTL_INT_TOK);
+	tell_sent(nic);
 }
 
 /* Return: whether there may be more. */
@@ -248,9 +264,25 @@ static bool run_ring(struct rtl8139 *nic, struct rtl8139_ring *ring, bool *poll)
 	return true;
 }
 
+static bool transmit_cplus(struct rtl8139 *nic)
+{
+	nic->tx.n_untold = 0;
+	if (nic->dev.tx_blocked) {
+		if (is_pending(send_ready(nic)))
+			return false;
+		if (nic->tx.ring)
+			give_back(nic, nic->tx.ring);
+	}
+	/* A frame is put together from one ring: the other waits until it is complete. */
+	if (nic->poll_high && !nic->tx.frame.len && run_ring(nic, &nic->high_ring, &nic->poll_high))
+		return true;
+	return nic->poll_tx && run_ring(nic, &nic->tx_ring, &nic->poll_tx);
+}
+
 bool rtl8139_transmit(struct nic_device *dev)
 {
 	struct rtl8139 *nic = rtl8139_of(dev);
+	bool again;
 
 	if (nic->tx.is_stale) {
 		nic_gather_clear(&nic->tx.frame);
@@ -264,14 +296,7 @@ bool rtl8139_transmit(struct nic_device *dev)
 			continue;
 		return false;
 	}
-	if (dev->tx_blocked) {
-		if (is_pending(send_ready(nic)))
-			return false;
-		if (nic->tx.ring)
-			give_back(nic, nic->tx.ring);
-	}
-	/* A frame is put together from one ring: the other waits until it is complete. */
-	if (nic->poll_high && !nic->tx.frame.len && run_ring(nic, &nic->high_ring, &nic->poll_high))
-		return true;
-	return nic->poll_tx && run_ring(nic, &nic->tx_ring, &nic->poll_tx);
+	again = transmit_cplus(nic);
+	rtl8139_interrupt(nic, 0); /* what has not been told yet */
+	return again;
 }
