@@ -15,8 +15,6 @@
 #include "vmm/core/memory.h"
 #include "vmm/dev/e1000_impl.h"
 
-#define BATCH 64
-
 /** A descriptor, copied out of the guest's memory. */
 struct desc {
 	uint64_t addr;
@@ -224,6 +222,7 @@ static bool has_more(struct e1000 *nic, uint32_t *next)
 bool e1000_transmit(struct nic_device *dev)
 {
 	struct e1000 *nic = e1000_of(dev);
+	uint64_t end = dev->stats.tx_bytes + NIC_BATCH_BYTES;
 	uint32_t n = 0, next;
 	struct desc d;
 
@@ -231,7 +230,7 @@ bool e1000_transmit(struct nic_device *dev)
 		forget(&nic->tx);
 	if (dev->tx_blocked && !send_ready(nic))
 		return false;
-	for (; n < BATCH && has_more(nic, &next); n++) {
+	for (; n < NIC_BATCH_FRAMES && dev->stats.tx_bytes < end && has_more(nic, &next); n++) {
 		if (!read_desc(nic, next, &d)) {
 			nic_device_break(dev, "its transmit ring");
 			return false;

@@ -56,6 +56,17 @@ static void update_events(struct nic_device *dev)
 		loop_set_events(iothread_loop(dev->thread), &dev->tap, events);
 }
 
+/* A timer that is over. Whoever is told of it first takes it: the work that goes on, or the event. */
+static void run_timer(struct nic_device *dev)
+{
+	uint64_t n;
+
+	if (!dev->is_timing || read(dev->timer_fd, &n, sizeof n) != sizeof n)
+		return;
+	dev->is_timing = false;
+	dev->ops->timer(dev);
+}
+
 /* The lock is free now and then, so that news comes while we work. */
 static void work(struct nic_device *dev)
 {
@@ -69,7 +80,9 @@ static void work(struct nic_device *dev)
 		again = dev->ops->transmit(dev);
 		if (dev->is_rx_ready || dev->rx_starved)
 			dev->ops->receive(dev);
-		again |= dev->has_news;
+		run_timer(dev);
+		/* What is left of a big packet is no event of the backend's. */
+		again |= dev->has_news || (dev->is_rx_ready && !dev->rx_starved);
 	} while (dev->thread && again && ++n < MAX_ROUNDS);
 	dev->is_at_work = false;
 	dev->has_news = again;
@@ -94,7 +107,7 @@ static void tap_ready(struct loop_fd *self, uint32_t events)
 	work(dev);
 }
 
-/* Edge-triggered, as is the timer: there is no need to read what they count. */
+/* Edge-triggered: there is no need to read what it counts. */
 static void kick_ready(struct loop_fd *self, uint32_t events)
 {
 	(void)events;
@@ -166,7 +179,8 @@ bool nic_device_set_timer(struct nic_device *dev, uint64_t ns)
 		.it_value = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)},
 	};
 
-	return dev->thread && timerfd_settime(dev->timer_fd, 0, &timer, NULL) == 0;
+	dev->is_timing = dev->thread && timerfd_settime(dev->timer_fd, 0, &timer, NULL) == 0 && ns;
+	return dev->is_timing;
 }
 
 static void timer_ready(struct loop_fd *self, uint32_t events)
@@ -175,7 +189,7 @@ static void timer_ready(struct loop_fd *self, uint32_t events)
 
 	(void)events;
 	pthread_mutex_lock(&dev->lock);
-	dev->ops->timer(dev);
+	run_timer(dev);
 	pthread_mutex_unlock(&dev->lock);
 }
 

@@ -25,6 +25,10 @@
 #include "vmm/dev/nic_source.h"
 #include "vmm/dev/nic_stats.h"
 
+/** What is sent at once: then frames are received, and timers looked at. */
+#define NIC_BATCH_FRAMES 64
+#define NIC_BATCH_BYTES 131072u
+
 struct iothread;
 struct net_backend;
 struct nic_device;
@@ -64,6 +68,7 @@ struct nic_device {
 
 	/* nic_device.c alone. */
 	bool is_at_work, has_news; /* the thread is; it has been woken meanwhile */
+	bool is_timing;		   /* the timer runs */
 	bool is_rx_ready;	   /* the backend had a packet when it was last looked at */
 	unsigned int n_resets;
 	int kick_fd, timer_fd;

@@ -45,10 +45,5 @@ unsigned int nic_source_offloads(const struct net_backend *be);
  * Return: 0, -EAGAIN: there is none now, -EINVAL: a packet that means nothing has been thrown away, or -errno of the backend.
  */
 int nic_source_next(struct nic_source *source, struct net_backend *be, struct nic_frame *frame);
-/** nic_source_has_more() - there are frames beside the backend's. */
-static inline bool nic_source_has_more(const struct nic_source *source)
-{
-	return source->n_cut;
-}
 
 #endif

@@ -11,7 +11,6 @@
 #include "vmm/dev/rtl8139_impl.h"
 #include "vmm/dev/nic_rx.h"
 
-#define BATCH 64
 #define CRC_LEN 4
 #define ETH_HEADER 14
 #define ETH_MIN 60
@@ -276,7 +275,7 @@ void rtl8139_receive(struct nic_device *dev)
 	unsigned int n_delivered = 0;
 	struct nic_frame frame;
 
-	for (unsigned int n = 0; n < BATCH && can_receive(nic); n++) {
+	for (unsigned int n = 0; n < NIC_BATCH_FRAMES && can_receive(nic); n++) {
 		int error = nic_device_receive(dev, &frame);
 
 		if (error && error != -EINVAL)

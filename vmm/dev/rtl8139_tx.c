@@ -9,7 +9,6 @@
 #include "vmm/core/memory.h"
 #include "vmm/dev/rtl8139_impl.h"
 
-#define BATCH 64
 #define N_SLOTS 4
 /** Bytes that have been sent before the driver is told, while there are more. */
 #define UNTOLD_MAX 12000u
@@ -241,9 +240,10 @@ static void give_back(struct rtl8139 *nic, struct rtl8139_ring *ring)
 /* Return: whether there may be more. */
 static bool run_ring(struct rtl8139 *nic, struct rtl8139_ring *ring, bool *poll)
 {
+	uint64_t end = nic->dev.stats.tx_bytes + NIC_BATCH_BYTES;
 	struct rtl8139_desc d;
 
-	for (unsigned int n = 0; n < BATCH; n++) {
+	for (unsigned int n = 0; n < NIC_BATCH_FRAMES && nic->dev.stats.tx_bytes < end; n++) {
 		if (nic->dev.is_broken)
 			return false;
 		if (!rtl8139_read_desc(nic, ring, ring->fetch, &d)) {
