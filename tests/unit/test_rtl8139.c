@@ -232,6 +232,61 @@ static void cplus_mode(void **state)
 	fini(&f);
 }
 
+static uint32_t desc_flags(struct fixture *f, uint64_t gpa)
+{
+	uint32_t flags;
+
+	memcpy(&flags, at(f, gpa, 4), 4);
+	return flags;
+}
+
+/* A frame of three descriptors, which has to wait: all of them stay the card's until it has gone. */
+static void descriptors_stay_until_sent(void **state)
+{
+	uint8_t frame[1000];
+	struct fixture f;
+
+	(void)state;
+	init(&f, RTL8139_REVISION_CPLUS);
+	make_frame(frame, sizeof frame);
+	memcpy(at(&f, TX_DATA, sizeof frame), frame, sizeof frame);
+	wr(&f, RTL_CPCR, 2, RTL_CPCR_TX);
+	wr(&f, RTL_TNPDS, 4, TX_RING);
+	wr(&f, RTL_CR, 1, RTL_CR_TE);
+	f.backend.is_full = true;
+	for (unsigned int round = 0; round < 2; round++) {
+		put_desc(&f, TX_RING, RTL_DESC_OWN | RTL_DESC_FS | 100, 0, TX_DATA);
+		put_desc(&f, TX_RING + 16, RTL_DESC_OWN | 400, 0, TX_DATA + 100);
+		put_desc(&f, TX_RING + 32, RTL_DESC_OWN | RTL_DESC_LS | RTL_DESC_EOR | 500, 0, TX_DATA + 500);
+		wr(&f, RTL_TPPOLL, 1, RTL_TPPOLL_NPQ);
+		nic_device_run(f.nic);
+		for (unsigned int i = 0; i < 3; i++)
+			assert_true(desc_flags(&f, TX_RING + 16 * i) & RTL_DESC_OWN);
+		assert_int_equal(rd(&f, RTL_ISR, 2), 0);
+		if (round)
+			break;
+		f.backend.is_full = false;
+		nic_device_run(f.nic);
+		for (unsigned int i = 0; i < 3; i++)
+			assert_false(desc_flags(&f, TX_RING + 16 * i) & RTL_DESC_OWN);
+		assert_int_equal(rd(&f, RTL_ISR, 2), RTL_INT_TOK | RTL_INT_TDU);
+		assert_int_equal(mem_last(&f.backend)->len, MEM_HEADER + sizeof frame);
+		assert_memory_equal(mem_last(&f.backend)->data + MEM_HEADER, frame, sizeof frame);
+		/* There is no more, which is no news. */
+		wr(&f, RTL_ISR, 2, 0xffff);
+		wr(&f, RTL_TPPOLL, 1, RTL_TPPOLL_NPQ);
+		nic_device_run(f.nic);
+		assert_int_equal(rd(&f, RTL_ISR, 2), 0);
+		f.backend.is_full = true;
+	}
+	/* A reset forgets the second. */
+	wr(&f, RTL_CR, 1, RTL_CR_RST);
+	f.backend.is_full = false;
+	nic_device_run(f.nic);
+	assert_int_equal(f.backend.n_sent, 1);
+	fini(&f);
+}
+
 /* Send 60 bytes, in either mode. @addr: of the buffer; @ring: of C+. */
 static void send_60(struct fixture *f, bool is_cplus, uint32_t addr, uint32_t ring)
 {
@@ -285,9 +340,8 @@ static void lies_stop_the_card(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(eeprom_and_link),
-		cmocka_unit_test(classic_mode),
-		cmocka_unit_test(cplus_mode),
+		cmocka_unit_test(eeprom_and_link),    cmocka_unit_test(classic_mode),
+		cmocka_unit_test(cplus_mode),	      cmocka_unit_test(descriptors_stay_until_sent),
 		cmocka_unit_test(lies_stop_the_card),
 	};
 

@@ -28,6 +28,7 @@ struct rtl8139_tx {
 	bool is_stale;		   /* there was a reset */
 	struct rtl8139_ring *ring; /* C+: it comes from this one; NULL: it is in a slot */
 	size_t n_untold;	   /* C+: bytes sent since the driver was told last */
+	bool has_sent;		   /* C+: in this batch */
 	struct nic_tx ready;
 	struct nic_gather frame;
 };

@@ -215,6 +215,7 @@ static bool run_desc(struct rtl8139 *nic, const struct rtl8139_desc *d)
  */
 static void tell_sent(struct rtl8139 *nic)
 {
+	nic->tx.has_sent = true;
 	nic->tx.n_untold += nic->tx.ready.len;
 	rtl8139_set16(nic, RTL_ISR, rtl8139_get16(nic, RTL_ISR) | RTL_INT_TOK);
 	if (nic->tx.n_untold < UNTOLD_MAX)
@@ -249,7 +250,7 @@ static bool run_ring(struct rtl8139 *nic, struct rtl8139_ring *ring, bool *poll)
 		if (!rtl8139_read_desc(nic, ring, ring->fetch, &d)) {
 			*poll = false;
 			/* "Unavailable" is news behind a frame; what has been polled in vain was sent before. */
-			if (n)
+			if (nic->tx.has_sent)
 				rtl8139_interrupt(nic, RTL_INT_TDU);
 			return false;
 		}
@@ -267,6 +268,7 @@ static bool run_ring(struct rtl8139 *nic, struct rtl8139_ring *ring, bool *poll)
 static bool transmit_cplus(struct rtl8139 *nic)
 {
 	nic->tx.n_untold = 0;
+	nic->tx.has_sent = false;
 	if (nic->dev.tx_blocked) {
 		if (is_pending(send_ready(nic)))
 			return false;
