@@ -11,6 +11,8 @@
 #define IO_BAR 1
 #define REGISTERS_SIZE 0x20000
 #define IO_SIZE 64
+/** How long causes that may wait do at most. */
+#define HOLD_NS 250000u
 
 /* ---- interrupts (13.4.17 to 13.4.21) ---- */
 
@@ -30,6 +32,12 @@ static bool is_throttled(struct e1000 *nic)
 	return false;
 }
 
+static void let_go(struct e1000 *nic)
+{
+	*e1000_reg(nic, ICR) |= nic->held;
+	nic->held = 0;
+}
+
 void e1000_interrupt(struct e1000 *nic, uint32_t causes)
 {
 	bool is_new;
@@ -38,14 +46,29 @@ void e1000_interrupt(struct e1000 *nic, uint32_t causes)
 	is_new = *e1000_reg(nic, ICR) & *e1000_reg(nic, IMS) && !nic->dev.pci.pin;
 	if (is_new && is_throttled(nic))
 		return;
+	if (is_new)
+		let_go(nic);
 	update_pin(nic);
 }
 
-static void itr_over(struct nic_device *dev)
+void e1000_interrupt_later(struct e1000 *nic, uint32_t causes)
+{
+	nic->held |= causes;
+	/* The throttle's timer does as well; and one that runs for this already. */
+	if (nic->itr_running || nic->dev.is_timing)
+		return;
+	if (!nic_device_set_timer(&nic->dev, HOLD_NS)) {
+		let_go(nic);
+		e1000_interrupt(nic, 0);
+	}
+}
+
+static void timer_over(struct nic_device *dev)
 {
 	struct e1000 *nic = e1000_of(dev);
 
 	nic->itr_running = false;
+	let_go(nic);
 	if (*e1000_reg(nic, ICR) & *e1000_reg(nic, IMS) && !nic->dev.pci.pin)
 		e1000_interrupt(nic, 0);
 }
@@ -99,6 +122,7 @@ static void reset_registers(struct e1000 *nic)
 	memcpy(e1000_reg(nic, RAL), nic->dev.mac, 4);
 	*e1000_reg(nic, RAH) = nic->dev.mac[4] | (uint32_t)nic->dev.mac[5] << 8 | RAH_AV;
 	nic->itr_running = nic->dev.is_broken = false;
+	nic->held = 0;
 	e1000_tx_reset(nic);
 	e1000_phy_reset(nic);
 	update_pin(nic);
@@ -106,8 +130,10 @@ static void reset_registers(struct e1000 *nic)
 
 static uint32_t read_icr(struct e1000 *nic)
 {
-	uint32_t value = *e1000_reg(nic, ICR);
+	uint32_t value;
 
+	let_go(nic);
+	value = *e1000_reg(nic, ICR);
 	if (nic->dev.pci.pin)
 		value |= 1u << 31; /* INT_ASSERTED */
 	*e1000_reg(nic, ICR) = 0;
@@ -268,7 +294,7 @@ static const struct nic_device_ops device_ops = {
 	.receive = e1000_receive,
 	.reset = reset,
 	.link_changed = link_changed,
-	.timer = itr_over,
+	.timer = timer_over,
 	.free = free_card,
 };
 

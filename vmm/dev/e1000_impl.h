@@ -28,6 +28,7 @@ struct e1000_tx {
 	uint16_t vlan;
 	bool too_long;	    /* given up; goes on to the end of the packet */
 	uint32_t n_fetched; /* its descriptors, from TDH on */
+	uint32_t n_untold;  /* descriptors given back while causes are held */
 	bool is_stale;	    /* there was a reset */
 	struct nic_tx ready;
 	struct nic_gather frame;
@@ -41,6 +42,7 @@ struct e1000 {
 	uint32_t last_eecd;
 	struct e1000_tx tx;
 	bool itr_running; /* interrupts wait for the throttle's timer */
+	uint32_t held;	  /* causes that wait for others, or for the timer */
 	uint32_t io_address;
 };
 
@@ -58,6 +60,13 @@ static inline uint32_t *e1000_reg(struct e1000 *nic, enum e1000_reg reg)
 
 /** e1000_interrupt() - set causes; the pin follows, throttled. Lock held, as for all below. */
 void e1000_interrupt(struct e1000 *nic, uint32_t causes);
+/**
+ * e1000_interrupt_later() - set causes together with the next that come, or soon: for those that the driver allows to be late
+ *
+ * TIDV and TADV, which say how late, count microseconds: they are made for a wire that needs twelve for a frame, and an interrupt that cost one. Here the
+ * next frame to be received is further away, and an interrupt is half a dozen exits.
+ */
+void e1000_interrupt_later(struct e1000 *nic, uint32_t causes);
 /** e1000_count() - into a statistics register, which sticks at its end (13.7). */
 void e1000_count(struct e1000 *nic, enum e1000_reg reg, uint32_t n);
 /** e1000_count64() - into a pair of them. */

@@ -15,6 +15,10 @@
 #include "vmm/core/memory.h"
 #include "vmm/dev/e1000_impl.h"
 
+/** A frame of so many bytes, or so many descriptors of others, are worth an interrupt of their own. */
+#define TOLD_BYTES 4096u
+#define TOLD_DESCS 32u
+
 /** A descriptor, copied out of the guest's memory. */
 struct desc {
 	uint64_t addr;
@@ -42,20 +46,39 @@ static bool read_desc(struct e1000 *nic, uint32_t index, struct desc *d)
 	return true;
 }
 
+/* TXDW, at once or when there is more to tell: if the driver allows it (IDE) and little has been sent, so that nobody waits for the room. */
+static void tell_sent(struct e1000 *nic, bool is_delayed, uint32_t n)
+{
+	struct e1000_tx *tx = &nic->tx;
+
+	tx->n_untold = nic->held ? tx->n_untold + n : n;
+	if (is_delayed && tx->frame.len < TOLD_BYTES && tx->n_untold < TOLD_DESCS)
+		e1000_interrupt_later(nic, INT_TXDW);
+	else
+		e1000_interrupt(nic, INT_TXDW);
+}
+
 /* All descriptors of a frame that has been sent: those whose driver wants to know (RS) say so. Until then what they point at is ours. */
 static void give_back(struct e1000 *nic)
 {
-	uint32_t *head = e1000_reg(nic, TDH), size = ring_size(nic);
+	uint32_t *head = e1000_reg(nic, TDH), size = ring_size(nic), n = nic->tx.n_fetched;
+	bool is_wanted = false, is_delayed = true;
 	struct desc d;
 
 	for (; nic->tx.n_fetched && *head < size && read_desc(nic, *head, &d); nic->tx.n_fetched--) {
 		d.raw[12] |= TX_STA_DD;
-		if (d.raw[11] & TX_RS &&
-		    memory_write(nic->dev.pci.machine->memory, ring_base(nic) + 16ull * *head + 12, &d.raw[12], 1))
-			e1000_interrupt(nic, INT_TXDW);
+		if (d.raw[11] & TX_RS) {
+			if (!memory_write(nic->dev.pci.machine->memory, ring_base(nic) + 16ull * *head + 12, &d.raw[12],
+					  1))
+				break;
+			is_wanted = true;
+			is_delayed &= !!(d.raw[11] & TX_IDE);
+		}
 		*head = *head + 1 == size ? 0 : *head + 1;
 	}
 	nic->tx.n_fetched = 0;
+	if (is_wanted)
+		tell_sent(nic, is_delayed, n);
 }
 
 static void set_context(struct e1000 *nic, const struct desc *d)
@@ -147,9 +170,9 @@ static bool send_ready(struct e1000 *nic)
 		nic->dev.stats.tx_errors++;
 	else
 		count_sent(nic);
+	give_back(nic);
 	nic_gather_clear(&nic->tx.frame);
 	nic->tx.has_vlan = false;
-	give_back(nic);
 	return true;
 }
 
@@ -161,9 +184,9 @@ static bool end_of_packet(struct e1000 *nic, const struct desc *last)
 	if (tx->too_long || !nic->dev.link_up) {
 		nic->dev.stats.tx_errors += tx->too_long;
 		tx->too_long = false;
+		give_back(nic);
 		nic_gather_clear(&tx->frame);
 		tx->has_vlan = false;
-		give_back(nic);
 		return true;
 	}
 	if (tx->has_vlan)
