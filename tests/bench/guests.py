@@ -162,10 +162,11 @@ def memory(b):
 def stream(guest, host, reverse):
     """One TCP stream between guest and host: Mbit/s, and exits for each MB."""
     said, n = guest.run_counted(f"iperf3 -c {host} -t {SECONDS} -f m {'-R' if reverse else ''}")
-    m = re.search(r"([\d.]+) MBytes +([\d.]+) Mbits/sec +receiver", said)
+    m = re.search(r"([\d.]+) ([KMG])Bytes +([\d.]+) Mbits/sec +receiver", said)
     if not m:
         sys.exit(f"{guest.name}: iperf3: {said[-500:]}")
-    return float(m[2]), n / max(float(m[1]), 1)
+    mb = float(m[1]) * {"K": 1 / 1024, "M": 1, "G": 1024}[m[2]]
+    return float(m[3]), n / max(mb, 0.1)
 
 
 def flood(guest, ip):
