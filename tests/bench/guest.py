@@ -71,6 +71,10 @@ def make_initrd(tmp, modules=(), programs=()):
     return out
 
 
+class Ended(Exception):
+    """A guest that is gone before its time."""
+
+
 class Guest:
     """One that runs; @is_qemu and the options of its network cards are what differs. Ready to be told when boot() has returned."""
 
@@ -101,7 +105,7 @@ class Guest:
                 return m
             more = os.read(self.proc.stdout.fileno(), 65536)
             if not more:
-                sys.exit(f"{self.name}: it ended: {self.said.decode(errors='replace')[-500:]}")
+                raise Ended(f"{self.name}: it ended: {self.said.decode(errors='replace')[-500:]}")
             self.said += more
 
     def run(self, line):

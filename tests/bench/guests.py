@@ -16,7 +16,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from guest import Guest, make_initrd, sh
+from guest import Ended, Guest, make_initrd, sh
 from table import Table
 
 SECONDS = 2
@@ -183,10 +183,20 @@ def nic(b):
     initrd = make_initrd(tempfile.mkdtemp(dir=b.tmp), ("virtio_pci", "virtio_net", "e1000", "8139cp"), ("iperf3",))
     guests = {}
     try:
-        for peer in b.args.peers:
-            guests[peer] = Guest(peer, peer != "vsw-vmm", initrd, switch.nics(peer, b.args.models))
-        for guest in guests.values():
-            guest.boot()
+        cards = {peer: switch.nics(peer, b.args.models) for peer in b.args.peers}
+
+        def begin(peer):
+            guests[peer] = Guest(peer, peer != "vsw-vmm", initrd, cards[peer])
+
+        for peer in cards:
+            begin(peer)
+        for peer in cards:
+            try:
+                guests[peer].boot()
+            except Ended as e:
+                print(f"{e}; once more", flush=True)
+                begin(peer)
+                guests[peer].boot()
         for model in b.args.models:
             nic_model(b, guests, model)
     finally:
