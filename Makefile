@@ -125,9 +125,10 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(L
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# The VMM's targets link nothing of the other programs, which have functions of the same names.
 build/san/tests/fuzz/%: $(if $(SAN),$(O)/tests/fuzz/%.o $(if $(SWITCHD_SRC),$(SWITCHD_LIB)) $(CTL_LIB) $(VMM_LIB) $(LIB))
 	$(call say,LD,$@)
-	$(Q)$(if $(SAN),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS) $(VMM_LIBS),$(MAKE) -s SAN=address$(,)undefined $@)
+	$(Q)$(if $(SAN),$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(if $(findstring fuzz_vmm_,$@),$(filter-out $(SWITCHD_LIB) $(CTL_LIB),$^),$^) $(LDLIBS) $(VMM_LIBS),$(MAKE) -s SAN=address$(,)undefined $@)
 
 .PHONY: tools unit system conformance check-lab
 tools: $(TOOLS) $(O)/tests/tools/vmm_devices $(O)/tests/tools/vmm_liar ## helpers that tests run
