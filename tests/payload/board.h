@@ -104,6 +104,7 @@ static inline uint64_t cycles(void)
 /* ---- interrupts ---- */
 
 static volatile unsigned int n_msis, n_lines;
+static volatile uint8_t typed; /* 0: nothing yet */
 
 struct frame {
 	uint64_t rip, cs, rflags, rsp, ss;
@@ -125,7 +126,9 @@ static __attribute__((interrupt)) void on_line(struct frame *frame)
 {
 	(void)frame;
 	n_lines++;
-	in8(COM1 + 2); /* what it is about: seen */
+	/* What it is about: seen. */
+	if ((in8(COM1 + 2) & 0xe) == 4)
+		typed = in8(COM1);
 	end_of_interrupt();
 }
 

@@ -2,7 +2,7 @@
 /*
  * A guest without a system that drives the board and each device once, for hosts whose KVM runs no stock kernel: ports and memory-mapped registers, an
  * interrupt by a line and by MSI-X, one virtqueue of each virtio device, a frame by each network card. What it found it says on the serial port, as tests
- * do; then it waits for a byte, so that somebody can look at the switch, and ends by the debug exit port.
+ * do; then it sleeps and says again what is typed, so that somebody can look at the switch, and ends by the debug exit port at an x.
  *
  * The host has to give it: a disk whose second sector begins with "VSW ", and network cards. Sources: virtio 1.2 (2.7, 4.1), the 82540EM's manual (3.3), the
  * RTL8139's data sheet (5.4).
@@ -336,6 +336,22 @@ static void drive_board(void)
 	check("RTC: its time is valid", in8(0x71) & 0x80);
 }
 
+/* What is typed comes back, until it is an x. The processor sleeps meanwhile: it is the interrupt that wakes it. */
+static void echo(void)
+{
+	out8(COM1 + 1, 1);
+	for (;;) {
+		__asm__ volatile("cli");
+		while (!typed)
+			__asm__ volatile("sti; hlt; cli");
+		if (typed == 'x')
+			return;
+		out8(COM1, typed);
+		typed = 0;
+		__asm__ volatile("sti");
+	}
+}
+
 /* Where the boot protocol enters: the first bytes of the image (see the Makefile). */
 __asm__(".section .start, \"ax\"\n\tjmp payload\n\t.text\n");
 
@@ -349,8 +365,7 @@ void payload(void)
 			if (pci_read(slot, 0) == drivers[i].id)
 				drivers[i].drive(slot);
 	print("waiting\n");
-	while (!(in8(COM1 + 5) & 1))
-		__asm__ volatile("pause");
+	echo();
 	finish(n_failed ? 1 : 42);
 	__builtin_unreachable();
 }

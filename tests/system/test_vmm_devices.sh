@@ -31,6 +31,14 @@ learned() { wait_for 10 eval "vsw fdb br0 | grep -Eq '^ *$(vsw get interface "$1
 check "virtio-net's frame has arrived" learned g-net0 02:00:00:00:50:01
 check "e1000's, too" learned g-net1 02:00:00:00:50:02
 check "and rtl8139's" eval 'learned g-net2 02:00:00:00:50:03 || learned g-net3 02:00:00:00:50:03'
+# One by one, to a processor that sleeps.
+typed=
+for key in $(seq 0 9) $(seq 0 9); do
+	typed+=$key
+	echo -n "$key" >"$T/keys"
+	wait_for 20 grep -q "^$typed" "$T/out" || break
+done
+check "each key wakes it" grep -q '^01234567890123456789' "$T/out"
 echo -n x >"$T/keys"
 wait $pid
 same "it ends by its own word" 42 $?
