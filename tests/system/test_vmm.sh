@@ -111,6 +111,39 @@ for kind in 64M,backend=memfd,thp=off 64M,mergeable=on,numa=0 32M,locked=on 3073
 	check "memory: $kind" memory $kind
 done
 
+# What the kernel says of it: with MEMORY COMMAND...: a guest with it is there while the command runs; $guest is its process.
+with()
+{
+	local status
+	vsw-vmm "${common[@]}" --name m --memory "$1" <>"$T/keys" >"$T/out" 2>"$T/err" &
+	pid=$!
+	wait_for 30 grep -q up "$T/out" || { cat "$T/err"; return 1; }
+	guest=$(pgrep -P $pid)
+	shift
+	"$@"
+	status=$?
+	echo -n q >"$T/keys"
+	wait $pid
+	return $status
+}
+# ram KEY: of the mapping that is the guest's RAM, the largest one, from smaps.
+ram()
+{
+	awk -v key="$1:" '/^[0-9a-f]+-/ { size = 0 } $1 == "Size:" { size = $2 } $1 == key && size > max { max = size; value = $2 } END { print value }' "/proc/$guest/smaps"
+}
+flags() { awk '/^[0-9a-f]+-/ { size = 0 } $1 == "Size:" { size = $2 } $1 == "VmFlags:" && size > max { max = size; value = $0 } END { print value }' "/proc/$guest/smaps"; }
+if ! grep -q __asan_init "$(command -v vsw-vmm)"; then # whose own memory is larger
+	has() { [ -e "$1" ] || ! skip "$2" "this kernel has none"; }
+	has /sys/kernel/mm/transparent_hugepage "large pages" && check "large pages are asked for" with 96M eval 'flags | grep -q " hg "'
+	check "or not" with 96M,thp=off eval '! flags | grep -q " hg "'
+	has /sys/kernel/mm/ksm "equal pages shared" && check "mergeable" with 96M,mergeable=on eval 'flags | grep -q " mg "'
+	check "shared memory" with 96M,backend=memfd eval 'grep -q "rw-s.*memfd:vsw-guest" /proc/$guest/maps'
+	has /proc/self/numa_maps "NUMA" && check "from one node" with 96M,numa=0 eval 'grep -q "bind:0.*" /proc/$guest/numa_maps'
+	check "locked: all of it is there" with 96M,locked=on eval '[ "$(ram Rss)" = 98304 ] && [ "$(sed -n "s/^VmLck:[^0-9]*\([0-9]*\).*/\1/p" /proc/$guest/status)" -ge 98304 ]'
+fi
+check_fails "more than may be locked" "locking 64 MiB: .*ulimit -l" setpriv --bounding-set -ipc_lock --inh-caps -ipc_lock prlimit --memlock=65536 \
+	vsw-vmm "${common[@]}" --name m --memory 64M,locked=on
+
 # The console as a socket.
 vsw-vmm "${common[@]}" --name g --control "$T/g.ctl" --rundir "$T" --console socket >"$T/out" 2>&1 &
 pid=$!
