@@ -93,7 +93,7 @@ struct blk_queue;
 struct request {
 	struct block_request block;
 	struct blk_queue *queue;
-	struct request *next_free;
+	struct request *next_free, *next_made;
 	struct vq_chain chain;
 	struct iovec data[VQ_MAX_IOV]; /* its pieces without header and status */
 	uint32_t in_len;	       /* bytes that the device has written when it succeeds */
@@ -104,7 +104,8 @@ struct blk_queue {
 	unsigned int index;
 	struct iothread *thread;
 	struct loop_fd kick, done;
-	struct request *requests, *free;
+	struct request *made, *free; /* all that there are, made when they are first wanted; those in no use */
+	unsigned int n_made;	     /* up to QUEUE_SIZE */
 	unsigned int n_inflight;
 	struct virtio_blk_stats stats;
 };
@@ -335,6 +336,31 @@ static void begin(struct request *r)
 
 /* ---- queues ---- */
 
+/* Most disks never have as many requests in flight as a queue has room for, and one takes 10 KiB. */
+static bool has_free(struct blk_queue *q)
+{
+	struct request *r;
+
+	if (q->free || q->n_made == QUEUE_SIZE)
+		return q->free;
+	r = xzalloc(sizeof *r);
+	r->queue = q;
+	r->next_made = q->made;
+	q->made = q->free = r;
+	q->n_made++;
+	return true;
+}
+
+static void free_requests(struct blk_queue *q)
+{
+	struct request *next;
+
+	for (struct request *r = q->made; r; r = next) {
+		next = r->next_made;
+		free(r);
+	}
+}
+
 static void run_queue(struct blk_queue *q)
 {
 	struct virtio_device *dev = &q->blk->dev;
@@ -351,13 +377,13 @@ static void run_queue(struct blk_queue *q)
 			break;
 		}
 		virtqueue_disable_kicks(vq);
-		while (q->free && (result = virtqueue_pop(vq, &q->free->chain)) > 0) {
+		while (has_free(q) && (result = virtqueue_pop(vq, &q->free->chain)) > 0) {
 			struct request *r = q->free;
 
 			q->free = r->next_free;
 			begin(r);
 		}
-	} while (q->free && !result && virtqueue_enable_kicks(vq));
+	} while (has_free(q) && !result && virtqueue_enable_kicks(vq));
 	q->blk->block->ops->kick(q->blk->block, q->index);
 	if (result < 0 || vq->broken)
 		virtio_broken(dev, "a queue is broken");
@@ -468,7 +494,7 @@ static void blk_free(struct virtio_device *dev)
 
 	for (unsigned int i = 0; i < blk->n_queues; i++) {
 		iothread_free(blk->queues[i].thread);
-		free(blk->queues[i].requests);
+		free_requests(&blk->queues[i]);
 	}
 	block_close(blk->block);
 	virtio_device_fini(dev);
@@ -509,12 +535,6 @@ static int init_queue(struct virtio_blk *blk, unsigned int index, struct errtext
 
 	q->blk = blk;
 	q->index = index;
-	q->requests = xcalloc(QUEUE_SIZE, sizeof *q->requests);
-	for (unsigned int i = 0; i < QUEUE_SIZE; i++) {
-		q->requests[i].queue = q;
-		q->requests[i].next_free = q->free;
-		q->free = &q->requests[i];
-	}
 	/* An image without a descriptor (a test's) has nothing to watch: the test kicks. */
 	if (blk->block->ops->ring_fd(blk->block, index) < 0)
 		return 0;
