@@ -104,7 +104,7 @@ static json_t *parse_answer(const char *line, size_t len, struct errtext *err)
 	else
 		result = NULL;
 	if (!result)
-		errtext_set(err, EPROTO, "%s", text ? text : "the switch's answer makes no sense");
+		errtext_set(err, EPROTO, "%s", text && *text ? text : "the switch's answer makes no sense");
 	json_decref(answer);
 	return result;
 }
