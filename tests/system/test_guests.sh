@@ -106,6 +106,16 @@ check "its address is heard of" wait_for 30 knows
 check "and shown" grep -qF "addresses: 10.0.0.77" <(vsw show)
 check "with its name and MAC" grep -qzE "guest: g1\s+mac: \"$m:01\"" <(vsw show)
 same "and in the port's row" '"10.0.0.77"' "$(col g1-net0 status:addresses)"
+# It is a port like any other.
+check "mirrored" eval 'vsw -- --id=@s get port g1-net0 -- --id=@o get port h2-p -- --id=@m create mirror name=m1 select_src_port=@s output_port=@o -- set bridge br0 mirrors=@m'
+mirrored() { echo "arp $m:01 10.0.0.77 10.0.0.1" >"$T/g1.in"; [ "$(vsw get mirror m1 statistics:tx_packets)" -ge 3 ]; }
+check "what it sends is copied" wait_for 30 mirrored
+vsw clear bridge br0 mirrors
+policed() { echo "arp $m:01 10.0.0.77 10.0.0.1" >"$T/g1.in"; [ "$(vsw -j dump-ports br0 g1-net0 | jq ".bridges[0].ports[0].drops.policer // 0")" -gt 0 ]; }
+check "policed" vsw set interface g1-net0 ingress_policing_rate=1 ingress_policing_burst=1
+check "what is too much is dropped, and counted" wait_for 30 policed
+vsw set interface g1-net0 ingress_policing_rate=0
+
 check "down in the switch" vsw mod-port br0 g1-net0 down
 check "is told" wait_for 30 said g1 down
 vsw mod-port br0 g1-net0 up
@@ -137,6 +147,8 @@ check "nothing is left of those" eval 'no_port x0 && no_port x1'
 # ---- the end
 end g1
 check "a monitor that is killed takes its port with it" wait_for 30 no_port g1-net0
+check "nothing of it is shown any more" eval '! vsw show | grep -q "guest: g1" && [ -z "$(vsw --bare --columns=name find interface external_ids:guest=g1)" ]'
+check "it is among the events" grep -q "g1-net0 was removed" <(vsw events)
 monitor g2 g2-net0 $m:02 '"bridge": "br0", "queues": 4, "vhost": true'
 # The kernel's part comes along where there is one: for each queue, behind those of the TAP device.
 n=4
