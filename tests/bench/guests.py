@@ -213,7 +213,9 @@ def nic_model(b, guests, model):
 
     def one(peer):
         ip, _, host = address(peer, model)
-        return stream(guests[peer], host, False), stream(guests[peer], host, True), flood(guests[peer], ip)
+        found = stream(guests[peer], host, False), stream(guests[peer], host, True), flood(guests[peer], ip)
+        print(f"# {model}, {peer}: " + ", ".join(f"{x:.4g} ({n:.4g} exits)" for x, n in found), flush=True)
+        return found
 
     values = b.rounds(one, guests)
 
