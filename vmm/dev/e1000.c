@@ -53,9 +53,10 @@ void e1000_interrupt(struct e1000 *nic, uint32_t causes)
 
 void e1000_interrupt_later(struct e1000 *nic, uint32_t causes)
 {
+	bool has_timer = nic->itr_running || nic->held; /* the throttle's does as well */
+
 	nic->held |= causes;
-	/* The throttle's timer does as well; and one that runs for this already. */
-	if (nic->itr_running || nic->dev.is_timing)
+	if (has_timer)
 		return;
 	if (!nic_device_set_timer(&nic->dev, HOLD_NS)) {
 		let_go(nic);
