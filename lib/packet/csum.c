@@ -15,10 +15,19 @@ static uint32_t sum64_to_32(uint64_t sum)
 uint32_t csum_add(uint32_t sum, const void *data, size_t n)
 {
 	const uint8_t *p = data;
-	uint64_t s = sum;
+	uint64_t s = sum, carries = 0, words[4];
 	uint32_t word, tail = 0;
 
-	/* 32-bit words in a 64-bit register: it cannot overflow before 16 GiB. */
+	/* 64 bits at a time: what is carried out of the top is worth 1, as 2^64 is in ones' complement of 16 bits. */
+	for (; n >= sizeof words; n -= sizeof words, p += sizeof words) {
+		memcpy(words, p, sizeof words);
+		for (size_t i = 0; i < 4; i++) {
+			s += words[i];
+			carries += s < words[i];
+		}
+	}
+	s = (s & 0xffffffff) + (s >> 32) + carries;
+	/* 32-bit words in a 64-bit register: there are eight at most. */
 	for (; n >= 4; n -= 4, p += 4) {
 		memcpy(&word, p, 4);
 		s += word;
