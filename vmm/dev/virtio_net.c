@@ -225,7 +225,7 @@ static void unwatch_ctrl(void *aux)
 	loop_del_fd(iothread_loop(net->ctrl_thread), &net->ctrl_kick);
 }
 
-bool net_pair_is_enabled(const struct virtio_net *net, unsigned int pair)
+static bool pair_is_enabled(const struct virtio_net *net, unsigned int pair)
 {
 	return net->dev.queues[2 * pair].is_enabled && net->dev.queues[2 * pair + 1].is_enabled &&
 	       (pair == 0 || virtio_has(&net->dev, NET_F_MQ));
@@ -236,7 +236,7 @@ static void stop(struct virtio_net *net)
 	if (net->ctrl_thread)
 		iothread_run(net->ctrl_thread, unwatch_ctrl, net);
 	for (unsigned int i = 0; i < net->config.n_pairs; i++) {
-		if (!net_pair_is_enabled(net, i))
+		if (!pair_is_enabled(net, i))
 			continue;
 		if (net->uses_vhost)
 			stop_vhost(net, i);
@@ -254,7 +254,7 @@ static int activate(struct virtio_device *dev)
 	if (!error)
 		error = net->be->ops->set_queues(net->be, 1);
 	for (unsigned int i = 0; i < net->config.n_pairs && !error; i++)
-		if (net_pair_is_enabled(net, i))
+		if (pair_is_enabled(net, i))
 			error = net->uses_vhost ? start_vhost(net, i) : net_io_start(&net->pairs[i]);
 	if (!error && virtio_has(dev, NET_F_CTRL_VQ) && net->ctrl_thread)
 		iothread_run(net->ctrl_thread, watch_ctrl, net);

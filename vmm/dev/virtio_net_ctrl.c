@@ -189,9 +189,6 @@ static bool set_pairs(struct virtio_net *net, uint8_t command, const uint8_t *da
 	    net->be->ops->set_queues(net->be, n))
 		return false;
 	atomic_store(&net->n_active, n);
-	for (unsigned int i = 0; !net->uses_vhost && i < net->config.n_pairs; i++)
-		if (net_pair_is_enabled(net, i))
-			net_io_follow(&net->pairs[i]);
 	return true;
 }
 

@@ -117,15 +117,10 @@ static inline unsigned int net_ctrl_queue(const struct virtio_net *net)
 /** net_apply_offloads() - tell the backend what the guest takes unfinished. @features: of it. */
 int net_apply_offloads(struct virtio_net *net, uint64_t features);
 
-/** net_pair_is_enabled() - the driver has set up both queues. */
-bool net_pair_is_enabled(const struct virtio_net *net, unsigned int pair);
-
 /* ---- virtio_net_io.c ---- */
 
 int net_io_start(struct net_pair *pair);
 void net_io_stop(struct net_pair *pair);
-/** net_io_follow() - net->n_active has changed while the pair is started. */
-void net_io_follow(struct net_pair *pair);
 /** net_io_kick() - work on queue 2N (receive) or 2N+1 (transmit). */
 void net_io_kick(struct net_pair *pair, bool is_tx);
 

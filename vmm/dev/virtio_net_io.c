@@ -345,7 +345,7 @@ static void tap_ready(struct loop_fd *self, uint32_t events)
 {
 	struct net_pair *pair = container_of(self, struct net_pair, tap);
 
-	/* The device is gone for good, or the queue does not take part. It says so until nobody listens. */
+	/* The device is gone for good, and says so until nobody listens. */
 	if (events & (EPOLLERR | EPOLLHUP)) {
 		loop_del_fd(iothread_loop(pair->thread), self);
 		return;
@@ -381,27 +381,14 @@ static void tx_kick_ready(struct loop_fd *self, uint32_t events)
 	kick_ready(container_of(self, struct net_pair, tx_kick), true);
 }
 
-/* A queue that takes part is listened to. */
-static void watch_tap(void *aux)
-{
-	struct net_pair *pair = aux;
-	struct loop *loop = iothread_loop(pair->thread);
-
-	loop_del_fd(loop, &pair->tap);
-	if (pair->index < atomic_load(&pair->net->n_active) &&
-	    loop_add_fd(loop, &pair->tap, pair->net->be->fds[pair->index], EPOLLIN, tap_ready))
-		virtio_broken(&pair->net->dev, "no descriptor is left for its port");
-	update_events(pair);
-}
-
 static void watch(void *aux)
 {
 	struct net_pair *pair = aux;
 	struct loop *loop = iothread_loop(pair->thread);
 	const int *kicks = &pair->net->dev.kick_fds[2 * pair->index];
 
-	watch_tap(pair);
-	if (loop_add_fd(loop, &pair->rx_kick, kicks[0], EPOLLIN, rx_kick_ready) ||
+	if (loop_add_fd(loop, &pair->tap, pair->net->be->fds[pair->index], EPOLLIN, tap_ready) ||
+	    loop_add_fd(loop, &pair->rx_kick, kicks[0], EPOLLIN, rx_kick_ready) ||
 	    loop_add_fd(loop, &pair->tx_kick, kicks[1], EPOLLIN, tx_kick_ready))
 		virtio_broken(&pair->net->dev, "no descriptor is left for its queues");
 }
@@ -424,12 +411,6 @@ int net_io_start(struct net_pair *pair)
 	if (pair->thread)
 		iothread_run(pair->thread, watch, pair);
 	return 0;
-}
-
-void net_io_follow(struct net_pair *pair)
-{
-	if (pair->thread)
-		iothread_run(pair->thread, watch_tap, pair);
 }
 
 void net_io_stop(struct net_pair *pair)
