@@ -115,6 +115,7 @@ done
 with()
 {
 	local status
+	: >"$T/out" # what the one before said is not this one's
 	vsw-vmm "${common[@]}" --name m --memory "$1" <>"$T/keys" >"$T/out" 2>"$T/err" &
 	pid=$!
 	wait_for 30 grep -q up "$T/out" || { cat "$T/err"; return 1; }
