@@ -102,6 +102,11 @@ static void tap_ready(struct loop_fd *self, uint32_t events)
 {
 	struct nic_device *dev = container_of(self, struct nic_device, tap);
 
+	/* The device is gone for good, and says so until nobody listens. */
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		loop_del_fd(iothread_loop(dev->thread), self);
+		return;
+	}
 	if (events & ~(uint32_t)EPOLLOUT)
 		dev->is_rx_ready = true;
 	work(dev);
