@@ -29,7 +29,7 @@ check "a ping is as much in as out" jq -e '.ports | (map(.rx_pps) | add) as $in 
 	$out > 0 and $in >= $out' "$T/top.json"
 check "the busiest flow is the ping" jq -e '.flows[0].flow | test("icmp|proto\\(1\\)|eth_type\\(0x0800\\)")' "$T/top.json"
 check "it leaves through named ports" jq -e '.flows[0].actions | test("h[12]-p")' "$T/top.json"
-check "ports by traffic" jq -e '[.ports[] | .rx_bps + .tx_bps] | . == (sort | reverse)' "$T/top.json"
+check "ports by traffic" jq -e '[.ports[] | .rx_bps + .tx_bps] as $sums | all(range(1; $sums | length); $sums[. - 1] + 1 >= $sums[.])' "$T/top.json" # rates are rounded
 same "by name" "br0 h1-p h2-p h3-p" "$(vsw --json top --interval 0.1 --sort name | jq -r '[.ports[].name] | join(" ")')"
 check "every stage has its time" jq -e '.cpu | has("forwarding", "translation", "revalidator", "main", "other")' "$T/top.json"
 check "stages are shares of the cores" jq -e '(.cpu | add) >= 0 and (.cpu | add) <= 100.5 * .machine.cpus + 5' "$T/top.json"
