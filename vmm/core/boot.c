@@ -275,6 +275,7 @@ static int load_bzimage(const struct boot_image *image, struct guest_memory *mem
 	memset(&params, 0, sizeof params);
 	/* The header ends where the jump at 0x200 leads to. */
 	header_len = MIN((size_t)image->kernel[0x201] + 0x202 - 0x1f1, sizeof *header);
+	header_len = MIN(header_len, image->kernel_len - 0x1f1);
 	memcpy(header, image->kernel + 0x1f1, header_len);
 	error = check_header(image, header, err);
 	if (error)
