@@ -267,6 +267,15 @@ void lie_once(void)
 
 /* ---- cards ---- */
 
+/* The card's thread finds out before the next lie undoes this one. */
+static void let_it_look(void)
+{
+	uint32_t deadline = timeout(30);
+
+	while (!timed_out(deadline))
+		continue;
+}
+
 void lie_e1000(void)
 {
 	struct pci_dev *d = pci_find(0x8086, 0x100e, 0);
@@ -288,6 +297,7 @@ void lie_e1000(void)
 		write32(bar + 0x2818, 7);
 		write32(bar + 0x100, 1 << 1 | 1 << 15 | 1 << 3);
 		write32(bar + 0x3818, i == 7 ? 0xffff : 1);
+		let_it_look();
 	}
 	for (unsigned int i = 0; i < 5; i++) {
 		storm(bar, 0x6000, 60);
@@ -318,6 +328,7 @@ void lie_rtl8139(void)
 			write32(bar + 0x44, 0x8f);
 			write8(bar + 0xd9, 0xc1);
 			write32(bar + 0x10, (uint32_t)NOT_RAM | 8); /* counters */
+			let_it_look();
 		}
 		for (unsigned int i = 0; i < 5; i++) {
 			storm(bar, 0x100, 60);

@@ -74,6 +74,7 @@ same "nothing of its own failed" "" "$(grep "^not ok" "$T/neighbour")"
 same "nothing is said of it" "" "$(grep -E 'WARN|ERR' "$T/neighbour.log")"
 kill $ping
 wait $ping 2>/dev/null
-sequence() { sed -n 's/.*icmp_seq=\([0-9]*\).*/\1/p' "$T/ping"; }
+cp "$T/ping" "$T/pinged" # it may say more until it has ended
+sequence() { sed -n 's/.*icmp_seq=\([0-9]*\) .*time=.*/\1/p' "$T/pinged"; }
 same "the switch has lost nothing of others" "" "$(diff <(sequence) <(seq "$(sequence | tail -1)"))"
 finish
