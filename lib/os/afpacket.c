@@ -35,7 +35,7 @@ struct afpacket {
 	int fd;
 	int ifindex;
 	struct tc_drop drop, egress;
-	char *pin; /* of the tcx link that there is in the place of `drop`; NULL: there is none */
+	char *pin; /* of the tcx link that runs before `drop`; NULL: there is none */
 	uint64_t n_missed;
 };
 
@@ -174,13 +174,14 @@ int afpacket_open(int ifindex, const char *name, struct afpacket **port, struct 
 }
 
 /* A filter of ours that a predecessor which did without tcx left behind the link: it would never run again. */
-static void drop_filter(int ifindex)
+/* A link there already; the filter below it, if there is one, is to have the same program. */
+static void renew_filter(struct afpacket *port, int program)
 {
 	struct tc_drop td;
 	uint32_t program_id;
 
-	if (!tc_drop_find(&td, ifindex, &program_id))
-		tc_drop_detach(&td);
+	if (!tc_drop_find(&td, port->ifindex, &program_id))
+		(void)!tc_drop_attach_program(&port->drop, port->ifindex, program);
 }
 
 static int attach_program(struct afpacket *port, int program, const char *pin)
@@ -189,7 +190,7 @@ static int attach_program(struct afpacket *port, int program, const char *pin)
 
 	if (pin && !tcx_replace(port->ifindex, program, pin)) {
 		port->pin = xstrdup(pin);
-		drop_filter(port->ifindex);
+		renew_filter(port, program);
 		return 0;
 	}
 	error = tc_drop_attach_program(&port->drop, port->ifindex, program);
@@ -209,7 +210,6 @@ int afpacket_use_link(struct afpacket *port, int program, const char *pin)
 	if (error)
 		return error;
 	port->pin = xstrdup(pin);
-	tc_drop_detach(&port->drop);
 	return 0;
 }
 

@@ -74,7 +74,7 @@ int afpacket_open(int ifindex, const char *name, struct afpacket **port, struct 
 int afpacket_open_sender(int ifindex, const char *name, int program, const char *pin, struct afpacket **port,
 			 struct errtext *err);
 /**
- * afpacket_use_link() - a tcx link, pinned at @pin, takes the place of the filter; that takes time. From any thread, one at a time
+ * afpacket_use_link() - a tcx link, pinned at @pin, runs before the filter from now on; that takes time. From any thread, one at a time
  *
  * Return: 0, also when it has one; -EOPNOTSUPP: the kernel knows no such links; or another negative errno.
  */

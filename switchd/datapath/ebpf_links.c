@@ -13,8 +13,8 @@
  * Devices of our own making keep the filter: nobody else has any business with their qdiscs, and a link takes as long
  * to end as to make.
  *
- * Between the two steps a port has both. The link runs first and lets nothing through to the filter: each packet is
- * seen once.
+ * The port keeps its filter. The link runs first and lets nothing through to it: each packet is seen once. Taking away
+ * the qdisc that the filter hangs on would stop the device for a moment: the kernel drops what is sent meanwhile.
  *
  * A port that is deleted waits for the thread if it is at work on this very port. The lock is a leaf.
  */
