@@ -350,15 +350,13 @@ int virtio_console_new(struct machine *machine, const char *name, const struct v
 		       unsigned int n_ports, struct virtio_console **result, struct errtext *err)
 {
 	struct virtio_console *c = xzalloc(sizeof *c + n_ports * sizeof *c->ports);
-	uint64_t features = 1ull << CONSOLE_F_SIZE;
+	uint64_t features = 1ull << CONSOLE_F_SIZE | 1ull << CONSOLE_F_MULTIPORT;
 	struct start start = {c, 0};
 	int error;
 
-	if (n_ports > 1)
-		features |= 1ull << CONSOLE_F_MULTIPORT;
 	c->n_ports = n_ports;
-	virtio_device_init(&c->dev, &console_class, machine, name, n_ports > 1 ? 2 + 2 * n_ports : 2, QUEUE_SIZE,
-			   features, sizeof(struct config_space));
+	virtio_device_init(&c->dev, &console_class, machine, name, 2 + 2 * n_ports, QUEUE_SIZE, features,
+			   sizeof(struct config_space));
 	for (unsigned int i = 0; i < n_ports; i++)
 		init_port(c, i, &ports[i]);
 	error = virtio_worker_init(&c->worker, &c->dev, err);

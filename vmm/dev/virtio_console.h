@@ -2,7 +2,8 @@
 /*
  * virtio-console (virtio 1.2 5.3): consoles (hvc0, ...) and named ports (/dev/virtio-ports/NAME) of a guest, each with a stream (char/chardev.h) at our end.
  *
- * With one port there is no control queue, as drivers of the oldest kind know it; with more each is announced, named, opened and closed over it.
+ * Each port is announced, named, opened and closed over the control queue, if the driver takes it. It is offered with one port, too: Linux' driver throws away
+ * what comes to a console before it is set up, and says when that is over there.
  *
  * Back pressure: a port's bytes wait in the guest's ring until the stream takes them, and those for a guest that has no buffer wait in the stream. A
  * console's do not: drivers of consoles spin until their bytes are taken, with interrupts off, so what nobody reads is lost, and counted.
