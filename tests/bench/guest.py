@@ -108,16 +108,22 @@ class Guest:
                 raise Ended(f"{self.name}: it ended: {self.said.decode(errors='replace')[-500:]}")
             self.said += more
 
+    def type(self, line):
+        """One that is gone is told of by wait_for(), with its last words."""
+        try:
+            self.proc.stdin.write(line.encode() + b"\n")
+            self.proc.stdin.flush()
+        except BrokenPipeError:
+            pass
+
     def run(self, line):
         """What the guest's shell says."""
-        self.proc.stdin.write(line.encode() + b"\n")
-        self.proc.stdin.flush()
+        self.type(line)
         return self.wait_for(rb"(?s)(.*?)DONE \d+")[1].decode(errors="replace")
 
     def run_counted(self, line):
         """What it says, and how many exits there were meanwhile."""
-        self.proc.stdin.write(b"quietly " + line.encode() + b"\n")
-        self.proc.stdin.flush()
+        self.type(f"quietly {line}")
         self.wait_for(rb"BEGUN\r?\n")
         before = self.exits()
         self.wait_for(rb"DONE \d+")

@@ -47,7 +47,9 @@ carrier() { at $1 ip link show eth$1 | grep -q LOWER_UP; }
 # wait_for TENTHS COMMAND...
 wait_for() { local n=$1; shift; while ! "$@"; do n=$((n - 1)); [ $n -gt 0 ] || return 1; sleep 0.1; done; }
 echo ready
-while read -r line; do
+# The console never ends; a read that fails all the same is not to end the guest.
+while :; do
+	read -r line || { echo "reading failed"; sleep 0.2; continue; }
 	eval "$line" 2>&1
 	echo "done $?"
 done
