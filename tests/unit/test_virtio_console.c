@@ -127,7 +127,7 @@ static void one_port(void **state)
 	(void)state;
 	for (int packed = 0; packed < 2; packed++) {
 		init(&f, 1);
-		assert_int_equal(type(&f, 0, "early"), 0); /* there is no driver yet */
+		assert_int_equal(type(&f, 0, "early"), 0);	/* there is no driver yet */
 		assert_true(vpci_offered(&f.v) & F(MULTIPORT)); /* which this driver does without */
 		assert_true(vpci_start(&f.v, packed ? F(VIRTIO_F_RING_PACKED) : 0, 2));
 		assert_int_equal(f.streams[0].n_resumed, 1);

@@ -109,6 +109,8 @@ static void handle_exit(struct vcpu *vcpu)
 		break;
 	case KVM_EXIT_SHUTDOWN: /* a triple fault */
 		count(vcpu, VM_EXIT_SHUTDOWN);
+		log_warn_rl("%s: CPU %u met a triple fault, which resets the machine", vcpu->vm->machine.name,
+			    vcpu->index);
 		machine_event(&vcpu->vm->machine, MACHINE_RESET);
 		break;
 	default:
